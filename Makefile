@@ -1,0 +1,77 @@
+# The house in one page: `make` explains itself. Everything but `lint` and `generate` needs Go alone.
+
+VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+CACHE     := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/portico
+BENCHTIME ?= 100ms
+FUZZTIME  ?= 1m
+RACES     ?= 10
+
+# The official R4 definitions and examples, as cmd/fhirgen fetches and checks them.
+DEFINITIONS ?= $(CACHE)/definitions
+
+LINTER_VERSION := v2.15.0
+LINTER         := $(CACHE)/golangci-lint-$(LINTER_VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help build run clean test test-all bench soak lint fmt generate generate-check definitions
+
+help:
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Program
+
+build: ## Build the programs into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
+
+run: ## Serve generated data on http://127.0.0.1:8080, without credentials
+	go run ./cmd/portico serve --dev
+
+clean: ## Remove bin/
+	rm -rf bin
+
+##@ Tests
+
+test: ## Run the tests
+	go test ./...
+
+test-all: ## Run them under the race detector, in random order, uncached (needs a C compiler)
+	go test -race -shuffle=on -count=1 ./...
+
+bench: ## Run every benchmark for BENCHTIME (100ms)
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+soak: ## Run every fuzz target for FUZZTIME (1m), then the race tests RACES (10) times
+	@grep -rnoE --include='*_test.go' '^func Fuzz\w+' . | sed -E 's|/[^/]+:[0-9]+:func | |' | \
+	while read -r dir target; do \
+		echo "== $$dir $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
+	done
+	go test -race -shuffle=on -count=$(RACES) -timeout 0 ./...
+
+##@ Care
+
+lint: $(LINTER) ## Check house rules, vet and lint (the first time builds the linter: minutes)
+	bash .ci/house
+	go vet ./...
+	$(LINTER) run
+
+fmt: ## Format all Go files
+	gofmt -w .
+
+$(LINTER):
+	mkdir -p $(CACHE)/build
+	GOBIN=$(CACHE)/build go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINTER_VERSION)
+	mv $(CACHE)/build/golangci-lint $@
+
+##@ Tables of fhir/r4
+
+definitions: ## Fetch the official R4 definitions and examples into DEFINITIONS (needs npm)
+	go run ./cmd/fhirgen fetch --out $(DEFINITIONS)
+
+generate: definitions ## Write the tables anew
+	go run ./cmd/fhirgen generate --package $(DEFINITIONS)/package --out fhir/r4
+
+generate-check: definitions ## Check that the committed tables are what generate writes
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
+	go run ./cmd/fhirgen generate --package $(DEFINITIONS)/package --out "$$fresh" && \
+	diff -r -x '*.go' -x '*.md' -x testdata "$$fresh" fhir/r4 && echo 'fhir/r4 is up to date'
