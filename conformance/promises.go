@@ -1,0 +1,68 @@
+package conformance
+
+import "time"
+
+// Promises is the one table of what the server offers. The router mounts it, and CapabilityStatement, discovery
+// document and everything else that advertises are functions of it: nothing is advertised and not
+// routed, nor the reverse.
+type Promises struct {
+	Software string // "Portico"
+	Release  string // the program's version
+	BaseURL  string // of the FHIR face, without a slash at its end: "http://127.0.0.1:8080/fhir"
+	Started  time.Time
+
+	Versions []APIVersion // of HC-API-Version, oldest first
+	Types    []Type       // sorted by name
+	System   []Operation  // operations at the base
+}
+
+// APIVersion is a version of the FHIR face, chosen by the header HC-API-Version.
+type APIVersion struct {
+	Number        string    // "1"
+	Strict        bool      // unknown search parameters are refused, unless Prefer: handling=lenient
+	MatchRequired bool      // PUT and DELETE of an existing resource need If-Match
+	Deprecated    time.Time // zero: not deprecated (RFC 9745)
+	Sunset        time.Time // zero: no end is set (RFC 8594)
+}
+
+// Interaction is a code of https://hl7.org/fhir/R4/valueset-type-restful-interaction.html.
+type Interaction string
+
+// The interactions that can be promised for a type.
+const (
+	Read            Interaction = "read"
+	Vread           Interaction = "vread"
+	Update          Interaction = "update"
+	Delete          Interaction = "delete"
+	HistoryInstance Interaction = "history-instance"
+	Create          Interaction = "create"
+	SearchType      Interaction = "search-type"
+)
+
+// Type is what is promised for one resource type.
+type Type struct {
+	Name         string
+	Interactions []Interaction
+	Params       []Param  // search parameters, sorted by name
+	SortKeys     []string // parameters that _sort takes
+	Operations   []Operation
+	// Unchecked are the keys of invariants that R4 states for this type and its data types and that the
+	// validator does not check.
+	Unchecked []string
+}
+
+// Param is a promised search parameter.
+type Param struct {
+	Name       string
+	Type       string   // token, string, reference, date
+	Definition string   // canonical URL
+	Modifiers  []string // "exact", without the colon
+}
+
+// Operation is a promised operation.
+type Operation struct {
+	Name       string // without the dollar sign: "validate"
+	Definition string // canonical URL of its OperationDefinition
+	Type       bool   // offered as [type]/$name
+	Instance   bool   // offered as [type]/[id]/$name
+}

@@ -1,0 +1,131 @@
+package storage
+
+import (
+	"context"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+)
+
+// Store keeps resources. All methods may be called from many goroutines at once.
+type Store interface {
+	// Read returns the current version, also when it is the mark of a deletion: see
+	// fhir.Version.IsDeleted. NotFound when there never was one.
+	Read(ctx context.Context, p fhir.Partition, key fhir.Key) (fhir.Version, error)
+
+	// ReadVersion returns one version, current or superseded. NotFound.
+	ReadVersion(ctx context.Context, p fhir.Partition, key fhir.Key, number int64) (fhir.Version, error)
+
+	// History returns versions, deletions among them, newest first.
+	History(ctx context.Context, p fhir.Partition, q HistoryQuery) (HistoryPage, error)
+
+	// Search returns one page of the current versions that satisfy the query, in its order. A cursor of
+	// a page continues exactly behind the last row of that page, however much was written
+	// since; a row that stays as it is comes neither twice nor not at all. Invalid for a
+	// cursor that is none of this query's. The scan ends soon after ctx does.
+	Search(ctx context.Context, p fhir.Partition, q search.Query, page PageRequest) (SearchPage, error)
+
+	// Commit carries out all operations or none, and returns their results in the same order. When it has
+	// returned without error, the changes survive the death of process and machine. Versions, index entries and
+	// events become visible at the same moment. The error is that of the first operation that
+	// failed, an *OpError; its kinds are those of Condition. Two operations on one key are Invalid.
+	// A ctx that ends before the operations are taken leaves nothing; afterwards it is too late, and
+	// the results are returned.
+	Commit(ctx context.Context, p fhir.Partition, ops []Op) ([]Result, error)
+
+	// Events returns at most limit events of all partitions that follow after, in the order in which they were
+	// committed. Zero is before the first event.
+	Events(ctx context.Context, after int64, limit int) ([]Event, error)
+
+	// Ready says whether the store can take reads and writes now. Unavailable.
+	Ready(ctx context.Context) error
+
+	// Records is the other half of the store.
+	Records() Records
+
+	// Close waits for what is under way and releases everything. Calls that come later are Unavailable.
+	Close() error
+}
+
+// Op is one change of one resource.
+type Op struct {
+	Key       fhir.Key
+	Resource  fhir.Resource  // what to store; the zero Resource deletes. Its id and type are the Key's.
+	Entries   search.Entries // of Resource
+	Condition Condition
+}
+
+// Condition is decided inside the write, so that of many concurrent writers at most one
+// finds it true. The zero Condition always holds.
+type Condition struct {
+	// Version is the number that the current version must have; 0 asks for none. Otherwise PreconditionFailed,
+	// also when there is no resource or a deleted one.
+	Version int64
+
+	// Absent demands that there is no current resource (never one, or a deleted one). Otherwise Conflict.
+	Absent bool
+
+	// NoMatch demands that no current resource of the partition satisfies the query (conditional create). Where
+	// exactly one does, nothing is written for this operation and its Result has that version; where several do,
+	// PreconditionFailed with issue code multiple-matches.
+	NoMatch *search.Query
+}
+
+// Result is what became of an operation.
+type Result struct {
+	Version fhir.Version // the new version; the existing one when Changed is false and there is one
+	Changed bool         // false: deleting what is not there, or NoMatch found one
+	Existed bool         // a current, not deleted resource was there before
+}
+
+// OpError says which operation of a commit failed.
+type OpError struct {
+	Index int // in ops, from 0
+	Err   *fhir.Error
+}
+
+// Error is the text of the operation's error.
+func (e *OpError) Error() string { return e.Err.Error() }
+
+// Unwrap gives errors.Is and errors.As the operation's error.
+func (e *OpError) Unwrap() error { return e.Err }
+
+// HistoryQuery asks for the versions of one resource.
+type HistoryQuery struct {
+	Key    fhir.Key
+	Before int64        // only versions with a smaller number; 0 asks from the newest
+	Since  fhir.Instant // only versions at or after it; 0 asks for all
+	Limit  int          // at least 1
+}
+
+// HistoryPage is a part of a history.
+type HistoryPage struct {
+	Versions []fhir.Version
+	Total    int  // versions at or after Since, on all pages
+	More     bool // there are versions behind this page
+}
+
+// PageRequest asks for a part of a search's matches.
+type PageRequest struct {
+	Limit     int    // rows; 0 asks for the total alone
+	After     []byte // SearchPage.Next of the page before; nil asks for the first
+	CountUpTo int    // matches are counted up to this number; 0 counts none, a negative number counts all
+}
+
+// SearchPage is a part of a search's matches.
+type SearchPage struct {
+	Versions []fhir.Version
+	Next     []byte // where the next page begins, in the driver's own form; nil when there is none
+	Total    int    // matches on all pages, as far as they were counted
+	Counted  bool   // Total is exact
+}
+
+// Event tells of one committed change.
+type Event struct {
+	Sequence  int64 // strictly increasing in the order of commits
+	Partition fhir.Partition
+	Key       fhir.Key
+	Number    int64 // the version that came to be
+	Instant   fhir.Instant
+	Method    fhir.Method
+}
