@@ -13,7 +13,7 @@ var invariantTable string
 // (http://hl7.org/fhir/R4/conformance-rules.html#constraints).
 type Invariant struct {
 	Key        string // "app-3"
-	Owner      string // the type that states it: "Appointment"; "Element" for ele-1
+	Owner      string // the type that states it: "Appointment", "Element" for ele-1, "SimpleQuantity" for sqty-1
 	Severity   string // "error" or "warning"
 	Expression string // FHIRPath, with the element that names the key as its focus
 }

@@ -9,9 +9,11 @@ import (
 //go:embed elements.txt
 var elementTable string
 
+var typeSections = sync.OnceValue(func() map[string]section { return index(elementTable) })
+
 var typeIndex = sync.OnceValue(func() map[string]func() *Type {
-	byName := make(map[string]func() *Type)
-	for name, s := range sections(elementTable) {
+	byName := make(map[string]func() *Type, len(typeSections()))
+	for name, s := range typeSections() {
 		byName[name] = sync.OnceValue(func() *Type { return decodeType(name, s) })
 	}
 	return byName
@@ -28,7 +30,7 @@ func Lookup(name string) *Type {
 
 var resourceTypes = sync.OnceValue(func() []string {
 	var names []string
-	for name, s := range sections(elementTable) {
+	for name, s := range typeSections() {
 		if h := s.typeHead(); h.kind == Resource && !h.abstract {
 			names = append(names, name)
 		}

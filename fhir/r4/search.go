@@ -1,7 +1,9 @@
 package r4
 
 import (
+	"cmp"
 	_ "embed"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -10,7 +12,7 @@ import (
 var searchTable string
 
 // SearchParam is a search parameter of the R4 core for one resource type
-// (http://hl7.org/fhir/R4/searchparameter-registry.html). It is shared and must not be changed.
+// (http://hl7.org/fhir/R4/searchparameter-registry.html).
 type SearchParam struct {
 	Code string // the name in a search: "birthdate"
 	Type string // number, date, string, token, reference, composite, quantity, uri or special
@@ -33,16 +35,20 @@ type Component struct {
 }
 
 var searchIndex = sync.OnceValue(func() map[string]func() []SearchParam {
+	own := index(searchTable)
 	byType := make(map[string]func() []SearchParam)
-	for name, s := range sections(searchTable) {
-		byType[name] = sync.OnceValue(s.searchParams)
+	for name, s := range typeSections() {
+		if s.typeHead().kind == Resource {
+			byType[name] = sync.OnceValue(func() []SearchParam { return decodeParams(own, name) })
+		}
 	}
 	return byType
 })
 
 // SearchParams returns the core search parameters of a resource type, ordered by code: its own and those of Resource and
-// DomainResource (_id, _lastUpdated, _tag, ...). The parameters that R4 publishes as examples or for an extension are left out. It is nil
-// for what is no concrete resource type. Control parameters (_sort, _include, ...) are not search parameters.
+// DomainResource (_id, _lastUpdated, _tag, ...), whose expressions begin with that type ("Resource.id"). For "Resource" it is those that every type has. The
+// parameters that R4 publishes as examples or for an extension are left out, and so are what is not a search
+// parameter but controls the search (_sort, _include, _filter, ...). It is nil for what is no resource type. The result is shared and must not be changed.
 func SearchParams(resourceType string) []SearchParam {
 	if decode := searchIndex()[resourceType]; decode != nil {
 		return decode()
@@ -50,12 +56,16 @@ func SearchParams(resourceType string) []SearchParam {
 	return nil
 }
 
-func (s section) searchParams() []SearchParam {
-	params := make([]SearchParam, 0, strings.Count(s.body, "\n"))
-	for line := range s.lines() {
-		params = append(params, searchParam(line))
+// decodeParams reads the parameters of a type and of the types that it inherits from.
+func decodeParams(own map[string]section, name string) []SearchParam {
+	var params []SearchParam
+	for ; name != ""; name = typeSections()[name].typeHead().base {
+		for line := range own[name].lines() {
+			params = append(params, searchParam(line))
+		}
 	}
-	return params
+	slices.SortFunc(params, func(a, b SearchParam) int { return cmp.Compare(a.Code, b.Code) })
+	return slices.Clip(params)
 }
 
 // searchParam reads: code, type, URL, expression, targets, then for each component its definition and its expression.

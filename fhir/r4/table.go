@@ -13,7 +13,7 @@ const sectionMark = "\n@"
 // section is one section of a table.
 type section struct {
 	head string // the fields after the name
-	body string // the lines, each with its line feed
+	body string // the lines
 }
 
 // sections gives the sections of a table by name.

@@ -71,9 +71,9 @@ type Element struct {
 	// binding or a weaker one. See [Codes] and [Codings].
 	Required string
 
-	// Invariants are the keys of the constraints of severity error that this element states in
-	// addition to those of the root of its type ("app-3", "ele-1"), in the order of the definition. Those of a contentReference's target are
-	// among them, and sqt-1 where the type is a SimpleQuantity. See [FindInvariant].
+	// Invariants are the keys of the constraints of severity error ("app-3", "ele-1"), in the order of the snapshot, inherited ones
+	// among them. Those of the target of a contentReference are added, and sqty-1 where the type is a SimpleQuantity. What the root of the element's
+	// data type states (qty-3 for a Quantity) has to hold too and is not repeated here, but for ele-1 and ext-1. See [FindInvariant].
 	Invariants []string
 
 	Warnings []string // the keys of the constraints of severity warning ("dom-6")
