@@ -73,8 +73,8 @@ func (d *definitions) requiredValueSets() []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// expand lists the codes of a value set, for each included system a line: the system, then its codes. It is not complete where the
-// value set or a code system is not in the package.
+// expand lists the codes of a value set, for each included system a line: the system, then its codes. It is not
+// complete where the value set or a code system is not in the package.
 func (d *definitions) expand(url string) (systems [][]string, complete bool, err error) {
 	v, found := d.valueSets[url]
 	if !found {
@@ -101,8 +101,9 @@ func (d *definitions) expand(url string) (systems [][]string, complete bool, err
 	return systems, complete, nil
 }
 
-// appendCodes adds the codes of a tree of concepts in their order. An abstract concept stands for the ones below it and is not used
-// itself (http://hl7.org/fhir/R4/codesystem-concept-properties.html, notSelectable), as "question" in the types of a Questionnaire's items.
+// appendCodes adds the codes of a tree of concepts in their order. An abstract concept stands for the ones below it
+// and is not used itself (http://hl7.org/fhir/R4/codesystem-concept-properties.html, notSelectable), as "question" in
+// the types of a Questionnaire's items.
 func appendCodes(codes []string, concepts []concept) []string {
 	for _, c := range concepts {
 		if !c.isAbstract() {

@@ -121,7 +121,8 @@ func (w *elementWriter) writeType(s structureDefinition) {
 		w.byPath[e.Path] = e
 	}
 	for _, e := range s.Snapshot.Elements {
-		// A primitive's value is the JSON value itself, no member of an object; what is forbidden (xhtml.extension) is as good as absent.
+		// A primitive's value is the JSON value itself, no member of an object; what is forbidden (xhtml.extension)
+		// is as good as absent.
 		if e.Max == "0" || (s.Kind == "primitive-type" && e.Path == s.Name+".value") {
 			continue
 		}
@@ -155,7 +156,8 @@ func (w *elementWriter) writeElement(s structureDefinition, e elementDefinition)
 		keys(constraints, "error"), keys(constraints, "warning"))
 }
 
-// types gives the types of an element in the form "boolean|Reference(Patient,Group)", or "=" and the path of a contentReference.
+// types gives the types of an element in the form "boolean|Reference(Patient,Group)", or "=" and the path of a
+// contentReference.
 func (w *elementWriter) types(s structureDefinition, e elementDefinition) string {
 	if e.ContentReference != "" {
 		return "=" + strings.TrimPrefix(e.ContentReference, "#")
@@ -179,7 +181,8 @@ func (w *elementWriter) types(s structureDefinition, e elementDefinition) string
 
 // fhirType gives the FHIR type where the snapshot has a type of FHIRPath's own.
 //
-// Erratum: R4 says string for Resource.id, whose type is id (http://hl7.org/fhir/R4/resource.html#id), and nothing for Element.id, which is a string.
+// Erratum: R4 says string for Resource.id, whose type is id (http://hl7.org/fhir/R4/resource.html#id), and nothing
+// for Element.id, which is a string.
 func fhirType(s structureDefinition, path string, extensions []extension) string {
 	if s.Kind == "resource" && path == s.Name+".id" {
 		return "id"

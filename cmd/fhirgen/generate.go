@@ -33,7 +33,8 @@ var tables = []struct {
 	}, writeInvariants},
 }
 
-// generate reads the definitions at source and writes all tables into dir. Nothing is written when one of them cannot be made.
+// generate reads the definitions at source and writes all tables into dir. Nothing is written when one of them cannot
+// be made.
 func generate(source, dir string, out io.Writer) error {
 	defs, err := readPackage(source)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 )
 
 // constraints gives what applies to an element: what it states, what the target of its contentReference states
-// (http://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.contentReference: invariants come with the content), and what SimpleQuantity adds.
+// (http://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.contentReference: invariants come with
+// the content), and what SimpleQuantity adds.
 func (w *elementWriter) constraints(e elementDefinition) []constraint {
 	all := slices.Clone(e.Constraints)
 	if e.ContentReference != "" {

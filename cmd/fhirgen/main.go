@@ -16,19 +16,22 @@ const usage = `fhirgen writes the tables of fhir/r4 from the official FHIR R4 de
   fhirgen generate --package DIR|TGZ --out DIR  write the tables
 `
 
-func main() {
+func main() { os.Exit(start()) }
+
+// start runs the command line and gives the status to exit with.
+func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "fhirgen:", err)
-		stop()
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("no command given\n\n" + usage)
+		return errors.New("no command given; it is fetch, generate or help")
 	}
 	flags := flag.NewFlagSet("fhirgen "+args[0], flag.ContinueOnError)
 	flags.SetOutput(out)
@@ -49,7 +52,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		_, err := io.WriteString(out, usage)
 		return err
 	}
-	return fmt.Errorf("unknown command %q\n\n%s", args[0], usage)
+	return fmt.Errorf("unknown command %q; it is fetch, generate or help", args[0])
 }
 
 // parse reads the flags, all of which are needed, and reports every one that is missing.

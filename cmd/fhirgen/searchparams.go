@@ -24,8 +24,9 @@ type searchParameter struct {
 	} `json:"component"`
 }
 
-// isCore tells whether the parameter is in the registry of R4 (http://hl7.org/fhir/R4/searchparameter-registry.html): the examples and those for
-// extensions are marked experimental; _filter, a language of its own, has not the version of the specification.
+// isCore tells whether the parameter is in the registry of R4 (http://hl7.org/fhir/R4/searchparameter-registry.html):
+// the examples and those for extensions are marked experimental; _filter, a language of its own, has not the version
+// of the specification.
 func (p searchParameter) isCore() bool { return !p.Experimental && p.Version == packageVersion }
 
 func writeSearchParams(d *definitions, t *table) error {
@@ -73,8 +74,8 @@ func (d *definitions) concreteResources() []string {
 	return names
 }
 
-// targets lists the resource types that a parameter may point at, nothing when it may be any. Parameters, which is never stored and so never pointed at, is not
-// in the lists that mean any.
+// targets lists the resource types that a parameter may point at, nothing when it may be any. Parameters, which is
+// never stored and so never pointed at, is not in the lists that mean any.
 func targets(names, resources []string) string {
 	for _, r := range resources {
 		if r != "Parameters" && !slices.Contains(names, r) {

@@ -44,10 +44,11 @@ func (s section) codeList() codeList {
 	return all
 }
 
-// Codes returns the codes of a value set, given by its canonical URL without version, in the order of the definition. There
-// is an answer for every value set that a required binding of R4 names. complete is false when R4 cannot enumerate it (media types,
-// UCUM units, currencies): codes are then those that are known, if any, and another one may be right. Abstract codes, which only group
-// others, are not among them. For any other value set codes is nil and complete false. The slice is shared and must not be changed.
+// Codes returns the codes of a value set, given by its canonical URL without version, in the order of the definition.
+// There is an answer for every value set that a required binding of R4 names. complete is false when R4 cannot
+// enumerate it (media types, UCUM units, currencies): codes are then those that are known, if any, and another one
+// may be right. Abstract codes, which only group others, are not among them. For any other value set codes is nil and
+// complete false. The slice is shared and must not be changed.
 func Codes(valueSet string) (codes []string, complete bool) {
 	l := lookupCodes(valueSet)
 	return l.codes, l.complete

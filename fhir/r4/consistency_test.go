@@ -159,7 +159,8 @@ func TestInvariantsAreKnown(t *testing.T) {
 	}
 }
 
-// TestPatterns: every primitive but xhtml has a pattern that compiles, accepts a value of the type and refuses another text.
+// TestPatterns: every primitive but xhtml has a pattern that compiles, accepts a value of the type and refuses
+// another text.
 func TestPatterns(t *testing.T) {
 	good := map[string]string{
 		"base64Binary": "aGVpbQ==", "boolean": "true", "canonical": "http://example.org/a|1", "code": "in use", "date": "2024-02",

@@ -89,8 +89,8 @@ func (d *decoder) tree(s section) *Element {
 	return root
 }
 
-// element reads a line: path, cardinality, types (or "=" and the path that the content is taken from), flags, value set of the required binding,
-// invariants, warnings.
+// element reads a line: path, cardinality, types (or "=" and the path that the content is taken from), flags, value
+// set of the required binding, invariants, warnings.
 func (d *decoder) element(line string) (e *Element, from string) {
 	var f [7]string
 	fields(line, f[:])

@@ -33,8 +33,9 @@ var invariants = sync.OnceValue(func() []Invariant {
 // Invariants returns all invariants, ordered by owner and key. The caller owns the slice.
 func Invariants() []Invariant { return slices.Clone(invariants()) }
 
-// FindInvariant returns the invariant with a key as it applies within a type, which is the first segment of [Element.Path]. The type matters only for
-// "inv-1": Task, Parameters and TestReport mean three different things by it.
+// FindInvariant returns the invariant with a key as it applies within a type, which is the first segment of
+// [Element.Path]. The type matters only for "inv-1": Task, Parameters and TestReport mean three different things by
+// it.
 func FindInvariant(typeName, key string) (Invariant, bool) {
 	var found Invariant
 	for _, inv := range invariants() {

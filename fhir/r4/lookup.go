@@ -19,8 +19,8 @@ var typeIndex = sync.OnceValue(func() map[string]func() *Type {
 	return byName
 })
 
-// Lookup returns the definition of a resource or data type ("Patient", "HumanName", "dateTime"), or nil when R4 has no such
-// type. It is decoded when first asked for and then kept; concurrent callers get the same value.
+// Lookup returns the definition of a resource or data type ("Patient", "HumanName", "dateTime"), or nil when R4 has
+// no such type. It is decoded when first asked for and then kept; concurrent callers get the same value.
 func Lookup(name string) *Type {
 	if decode := typeIndex()[name]; decode != nil {
 		return decode()

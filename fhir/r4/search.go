@@ -18,8 +18,8 @@ type SearchParam struct {
 	Type string // number, date, string, token, reference, composite, quantity, uri or special
 	URL  string // canonical URL of the definition; shared by the types that a definition serves
 
-	// Expression is the part of the definition's FHIRPath expression that applies to the resource type: "Patient.birthDate". It is
-	// empty for _content, _query and _text, which have none.
+	// Expression is the part of the definition's FHIRPath expression that applies to the resource type:
+	// "Patient.birthDate". It is empty for _content, _query and _text, which have none.
 	Expression string
 
 	// Targets are the resource types that a reference parameter may point at; empty means any.
@@ -45,10 +45,11 @@ var searchIndex = sync.OnceValue(func() map[string]func() []SearchParam {
 	return byType
 })
 
-// SearchParams returns the core search parameters of a resource type, ordered by code: its own and those of Resource and
-// DomainResource (_id, _lastUpdated, _tag, ...), whose expressions begin with that type ("Resource.id"). For "Resource" it is those that every type has. The
-// parameters that R4 publishes as examples or for an extension are left out, and so are what is not a search
-// parameter but controls the search (_sort, _include, _filter, ...). It is nil for what is no resource type. The result is shared and must not be changed.
+// SearchParams returns the core search parameters of a resource type, ordered by code: its own and those of Resource
+// and DomainResource (_id, _lastUpdated, _tag, ...), whose expressions begin with that type ("Resource.id"). For
+// "Resource" it is those that every type has. The parameters that R4 publishes as examples or for an extension are
+// left out, and so are what is not a search parameter but controls the search (_sort, _include, _filter, ...). It is
+// nil for what is no resource type. The result is shared and must not be changed.
 func SearchParams(resourceType string) []SearchParam {
 	if decode := searchIndex()[resourceType]; decode != nil {
 		return decode()

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// A table is the text that cmd/fhirgen writes: lines of fields between tabs, grouped in sections. A line "@name" and further
-// fields opens a section, a line "#..." is a remark. Everything that is read from it is a substring, nothing is copied.
+// A table is the text that cmd/fhirgen writes: lines of fields between tabs, grouped in sections. A line "@name" and
+// further fields opens a section, a line "#..." is a remark. Everything that is read from it is a substring, nothing
+// is copied.
 
 const sectionMark = "\n@"
 
