@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"context"
+	"crypto/cipher"
+	"slices"
+	"time"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/fhir/validate"
+	"github.com/portico-health/portico/storage"
+)
+
+// Config is what an Engine stands on. Every field is needed.
+type Config struct {
+	Store     storage.Store
+	Rules     *search.Rules
+	Validator *validate.Validator
+	Types     []string // the resource types that are served
+	ReadOnly  []string // those of them that no client may write
+	Now       func() time.Time
+	NewID     func(now time.Time) string // of a resource that a client creates
+}
+
+// Engine carries out interactions. It may be used by many goroutines at once.
+type Engine struct {
+	Config
+	seal cipher.AEAD // of cursors
+}
+
+// New makes an engine. It reads the key of cursors from the store, and makes it the first time.
+func New(ctx context.Context, c Config) (*Engine, error) {
+	seal, err := cursorSeal(ctx, c.Store.Records())
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{Config: c, seal: seal}, nil
+}
+
+// Ready says whether the store can take requests now. Its error is of kind Unavailable.
+func (e *Engine) Ready(ctx context.Context) error { return e.Store.Ready(ctx) }
+
+// serves refuses a type that is not promised.
+func (e *Engine) serves(resourceType string) error {
+	if slices.Contains(e.Types, resourceType) {
+		return nil
+	}
+	return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "The resource type %s is not served here. The CapabilityStatement at /metadata lists those that are.", fhir.Quote(resourceType))
+}
+
+// writes refuses a type that clients may not write.
+func (e *Engine) writes(resourceType string) error {
+	if err := e.serves(resourceType); err != nil {
+		return err
+	}
+	if slices.Contains(e.ReadOnly, resourceType) {
+		return fhir.Errorf(fhir.MethodNotAllowed, fhir.CodeNotSupported, "%s is written by the server alone; clients can read and search it.", resourceType)
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// Read returns the current version of a resource. Its errors are NotFound, also for a type that is not
+// served, and Gone for a deleted one (https://hl7.org/fhir/R4/http.html#read).
+func (e *Engine) Read(ctx context.Context, p fhir.Principal, key fhir.Key) (fhir.Version, error) {
+	if err := e.serves(key.Type); err != nil {
+		return fhir.Version{}, err
+	}
+	v, err := e.Store.Read(ctx, p.Partition, key)
+	return present(v, err, key)
+}
+
+// ReadVersion returns one version of a resource, current or superseded. Its errors are NotFound, and Gone
+// where that version is the mark of a deletion (https://hl7.org/fhir/R4/http.html#vread).
+func (e *Engine) ReadVersion(ctx context.Context, p fhir.Principal, key fhir.Key, number int64) (fhir.Version, error) {
+	if err := e.serves(key.Type); err != nil {
+		return fhir.Version{}, err
+	}
+	v, err := e.Store.ReadVersion(ctx, p.Partition, key, number)
+	return present(v, err, key)
+}
+
+// present turns the mark of a deletion into Gone. The version comes with the error, for its ETag.
+func present(v fhir.Version, err error, key fhir.Key) (fhir.Version, error) {
+	if err != nil {
+		return fhir.Version{}, err
+	}
+	if v.IsDeleted() {
+		return v, fhir.Errorf(fhir.Gone, fhir.CodeDeleted, "%s was deleted at %s; its earlier versions are in its history.", key, v.Instant)
+	}
+	return v, nil
+}
