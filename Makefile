@@ -1,4 +1,4 @@
-# The house in one page: `make` explains itself. Everything but `lint` and `generate` needs Go alone.
+# The house in one page: `make` explains itself. Build, run and test need Go alone.
 
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 CACHE     := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/portico
@@ -13,7 +13,7 @@ LINTER_VERSION := v2.15.0
 LINTER         := $(CACHE)/golangci-lint-$(LINTER_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run clean test test-all bench soak lint fmt generate generate-check definitions
+.PHONY: help build run clean test test-all bench soak lint linter fmt generate generate-check definitions
 
 help:
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,13 +50,15 @@ soak: ## Run every fuzz target for FUZZTIME (1m), then the race tests RACES (10)
 
 ##@ Care
 
-lint: $(LINTER) ## Check house rules, vet and lint (the first time builds the linter: minutes)
+lint: linter ## Check house rules, vet and lint
 	bash .ci/house
 	go vet ./...
 	$(LINTER) run
 
 fmt: ## Format all Go files
 	gofmt -w .
+
+linter: $(LINTER) ## Build the linter into the cache folder (once: minutes)
 
 $(LINTER):
 	mkdir -p $(CACHE)/build
