@@ -1,0 +1,91 @@
+package search
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// Pair is a parameter of a search as it came: the name with its modifier ("name:exact"), and the value. Both are
+// decoded from the URL; the commas and backslashes of R4 are still in the value.
+type Pair struct{ Name, Value string }
+
+// SplitQuery takes a query string, or a body of application/x-www-form-urlencoded, apart into its parameters, in
+// their order. A plus sign is a space; a semicolon is part of the text
+// (https://url.spec.whatwg.org/#urlencoded-parsing). Every malformed percent-encoding is reported: Invalid.
+func SplitQuery(raw string) ([]Pair, error) {
+	var pairs []Pair
+	var faults *fhir.Error
+	for part := range strings.SplitSeq(raw, "&") {
+		if part == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(part, "=")
+		pair, err := decodePair(name, value)
+		if err != nil {
+			faults = join(faults, err)
+			continue
+		}
+		pairs = append(pairs, pair)
+	}
+	if faults != nil {
+		return nil, faults
+	}
+	return pairs, nil
+}
+
+func decodePair(name, value string) (Pair, *fhir.Error) {
+	n, err := url.QueryUnescape(name)
+	if err != nil {
+		return Pair{}, badEncoding("The name of a parameter", name).At(name)
+	}
+	v, err := url.QueryUnescape(value)
+	if err != nil {
+		return Pair{}, badEncoding("The value of "+fhir.Quote(n), value).At(n)
+	}
+	return Pair{n, v}, nil
+}
+
+func badEncoding(what, text string) *fhir.Error {
+	return fhir.Errorf(fhir.Invalid, fhir.CodeValue,
+		"%s is not percent-encoded: %s has a %% that two hexadecimal digits do not follow; a percent sign itself is written %%25.", what, fhir.Quote(text))
+}
+
+// join adds the issues of an error to those before; the first may be nil.
+func join(all, next *fhir.Error) *fhir.Error {
+	if all == nil {
+		return next
+	}
+	all.Issues = append(all.Issues, next.Issues...)
+	return all
+}
+
+// JoinQuery writes parameters as a query string, which SplitQuery takes apart again into the same ones. What RFC 3986 allows in
+// a query stays readable, as in "identifier=https://example.org%7C1&_sort=-date".
+func JoinQuery(pairs []Pair) string {
+	var b strings.Builder
+	for i, p := range pairs {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		escape(&b, p.Name)
+		b.WriteByte('=')
+		escape(&b, p.Value)
+	}
+	return b.String()
+}
+
+func escape(b *strings.Builder, s string) {
+	const hex = "0123456789ABCDEF"
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~:/,$@!*()", c) >= 0 {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteByte('%')
+		b.WriteByte(hex[c>>4])
+		b.WriteByte(hex[c&15])
+	}
+}
