@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"net/url"
-	"strings"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -48,14 +46,23 @@ func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest
 	}
 	at := searchCursor{Query: req.Query, Strict: req.Strict, Now: fhir.InstantOf(e.Now())}
 	purpose := "search/" + req.Type + "/" + req.Face
-	cursor, err := cursorOf(req.Query)
-	if err == nil && cursor != "" {
-		err = e.openCursor(p, purpose, cursor, &at)
-	}
+	pairs, err := search.SplitQuery(req.Query)
 	if err != nil {
 		return SearchPage{}, err
 	}
-	request, err := e.Rules.Parse(req.Type, at.Query, search.Options{Strict: at.Strict, Now: at.Now})
+	cursor, err := cursorOf(pairs)
+	if err != nil {
+		return SearchPage{}, err
+	}
+	if cursor != "" {
+		if err := e.openCursor(p, purpose, cursor, &at); err != nil {
+			return SearchPage{}, err
+		}
+		if pairs, err = search.SplitQuery(at.Query); err != nil {
+			return SearchPage{}, err
+		}
+	}
+	request, err := e.Rules.Parse(req.Type, pairs, search.Options{Strict: at.Strict, Now: at.Now})
 	if err != nil {
 		return SearchPage{}, err
 	}
@@ -65,33 +72,35 @@ func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest
 	if err != nil {
 		return SearchPage{}, err
 	}
-	page := SearchPage{Versions: found.Versions, Total: found.Total, Counted: found.Counted, Self: request.Applied, Warnings: request.Warnings}
+	page := SearchPage{Versions: found.Versions, Total: found.Total, Counted: found.Counted, Self: search.JoinQuery(request.Applied), Warnings: request.Ignored}
 	if found.Next != nil {
-		at.Query, at.Position = request.Applied, found.Next
+		at.Query, at.Position = search.JoinQuery(request.Applied), found.Next
 		page.Next, err = e.sealCursor(p, purpose, at)
 	}
 	if cursor != "" {
-		page.Self = CursorParam + "=" + url.QueryEscape(cursor)
+		page.Self = search.JoinQuery([]search.Pair{{Name: CursorParam, Value: cursor}})
 	}
 	return page, err
 }
 
 // cursorOf returns the cursor of a query that continues an earlier one, or "". A cursor brings the whole query with it, so
 // that other parameters beside it would contradict or repeat it.
-func cursorOf(query string) (string, error) {
-	if !strings.Contains(query, CursorParam+"=") {
-		return "", nil
+func cursorOf(pairs []search.Pair) (string, error) {
+	cursor, cursors, others := "", 0, 0
+	for _, p := range pairs {
+		switch p.Name {
+		case CursorParam:
+			cursor = p.Value
+			cursors++
+		case "_format", "_pretty":
+		default:
+			others++
+		}
 	}
-	values, err := url.ParseQuery(query)
-	if err != nil || !values.Has(CursorParam) {
-		return "", nil // no cursor; what is wrong with the query is for its parser to say
-	}
-	values.Del("_format")
-	values.Del("_pretty")
-	if len(values) > 1 || len(values[CursorParam]) > 1 {
+	if cursors > 1 || (cursors == 1 && (others > 0 || cursor == "")) {
 		return "", fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "A cursor carries the whole search; no other parameter goes with it but _format and _pretty. Follow the link of the page before as it stands.").At(CursorParam)
 	}
-	return values.Get(CursorParam), nil
+	return cursor, nil
 }
 
 // countUpTo says how far the matches of a search are counted: 0 not at all, negative to the end.
