@@ -1,6 +1,10 @@
 package conformance
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // Promises is the one table of what the server offers. The router mounts it, and CapabilityStatement, discovery
 // document and everything else that advertises are functions of it: nothing is advertised and not
@@ -11,7 +15,7 @@ type Promises struct {
 	BaseURL  string // of the FHIR face, without a slash at its end: "http://127.0.0.1:8080/fhir"
 	Started  time.Time
 
-	Versions []APIVersion // of HC-API-Version, oldest first
+	Versions []APIVersion // of HC-API-Version, oldest first; the first is served where none is asked for
 	Types    []Type       // sorted by name
 	System   []Operation  // operations at the base
 }
@@ -44,7 +48,7 @@ type Type struct {
 	Name         string
 	Interactions []Interaction
 	Params       []Param  // search parameters, sorted by name
-	SortKeys     []string // parameters that _sort takes
+	SortKeys     []string // parameters that _sort takes, "-date" for descending
 	Operations   []Operation
 	// Unchecked are the keys of invariants that R4 states for this type and its data types and that the
 	// validator does not check.
@@ -66,3 +70,36 @@ type Operation struct {
 	Type       bool   // offered as [type]/$name
 	Instance   bool   // offered as [type]/[id]/$name
 }
+
+// Type returns what is promised for a resource type, and whether it is served at all.
+func (p Promises) Type(name string) (Type, bool) {
+	i, found := slices.BinarySearchFunc(p.Types, name, func(t Type, name string) int { return cmp.Compare(t.Name, name) })
+	if !found {
+		return Type{}, false
+	}
+	return p.Types[i], true
+}
+
+// Version returns the version of the FHIR face with that number; the oldest one for "".
+func (p Promises) Version(number string) (APIVersion, bool) {
+	if number == "" {
+		return p.Versions[0], true
+	}
+	i := slices.IndexFunc(p.Versions, func(v APIVersion) bool { return v.Number == number })
+	if i < 0 {
+		return APIVersion{}, false
+	}
+	return p.Versions[i], true
+}
+
+// VersionNumbers lists the versions that HC-API-Version may ask for, oldest first.
+func (p Promises) VersionNumbers() []string {
+	numbers := make([]string, len(p.Versions))
+	for i, v := range p.Versions {
+		numbers[i] = v.Number
+	}
+	return numbers
+}
+
+// Offers says whether an interaction is promised for the type.
+func (t Type) Offers(i Interaction) bool { return slices.Contains(t.Interactions, i) }

@@ -1,0 +1,140 @@
+package conformance_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-health/portico/conformance"
+)
+
+var started = time.Date(2026, 1, 31, 9, 30, 0, 0, time.FixedZone("", 3600))
+
+// table makes the promises for some types, with one search parameter each.
+func table(types ...string) conformance.Promises {
+	return conformance.New(conformance.Config{
+		Release: "1.2.3", BaseURL: "https://example.org", Started: started, Types: types,
+		Search: func(string) ([]conformance.Param, []string) {
+			return []conformance.Param{{
+				Name: "identifier", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/clinical-identifier", Modifiers: []string{"missing", "not"},
+			}}, []string{"_lastUpdated", "-_lastUpdated"}
+		},
+		Unchecked: func(t string) []string {
+			if t == "Patient" {
+				return []string{"dom-6"}
+			}
+			return nil
+		},
+	})
+}
+
+func TestNew(t *testing.T) {
+	p := table("Slot", "AuditEvent", "Patient")
+	var names []string
+	for _, typ := range p.Types {
+		names = append(names, typ.Name)
+	}
+	if diff := cmp.Diff([]string{"AuditEvent", "Patient", "Slot"}, names); diff != "" {
+		t.Errorf("types are not sorted:\n%s", diff)
+	}
+	for _, typ := range p.Types {
+		writable := typ.Name != "AuditEvent"
+		for _, i := range []conformance.Interaction{conformance.Create, conformance.Update, conformance.Delete} {
+			if typ.Offers(i) != writable {
+				t.Errorf("%s offers %s: %v", typ.Name, i, typ.Offers(i))
+			}
+		}
+		for _, i := range []conformance.Interaction{conformance.Read, conformance.Vread, conformance.HistoryInstance, conformance.SearchType} {
+			if !typ.Offers(i) {
+				t.Errorf("%s does not offer %s", typ.Name, i)
+			}
+		}
+	}
+	if _, served := p.Type("Patient"); !served {
+		t.Error("Patient is not found")
+	}
+	if _, served := p.Type("Observation"); served {
+		t.Error("Observation is found, but was not asked for")
+	}
+	if p.BaseURL != "https://example.org/fhir" {
+		t.Errorf("base URL %s", p.BaseURL)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	p := table("Patient")
+	tests := map[string]struct {
+		number string
+		known  bool
+		strict bool
+	}{
+		"":    {"1", true, false},
+		"1":   {"1", true, false},
+		"2":   {"2", true, true},
+		"3":   {"", false, false},
+		"1.0": {"", false, false},
+	}
+	for asked, want := range tests {
+		v, known := p.Version(asked)
+		if known != want.known || v.Number != want.number || v.Strict != want.strict || v.MatchRequired != want.strict {
+			t.Errorf("version %q: %+v, %v", asked, v, known)
+		}
+	}
+	if diff := cmp.Diff([]string{"1", "2"}, p.VersionNumbers()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestServedTypes(t *testing.T) {
+	tests := []struct {
+		name    string
+		setting []string
+		want    []string
+		faults  []string // parts of the error
+	}{
+		{name: "default", want: conformance.DefaultTypes()},
+		{name: "list", setting: []string{"Slot", " Patient", "Slot"}, want: []string{"Patient", "Slot"}},
+		{name: "every fault", setting: []string{"patient", "Visit", "Parameters", "all", "Slot", ""}, faults: []string{
+			`"patient" is no resource type of R4; the name is written Patient`, `"Visit" is no resource type`, "Parameters cannot be served",
+			`"all" stands alone`, `"" is no resource type`,
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := conformance.ServedTypes(tt.setting)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if (err != nil) != (len(tt.faults) > 0) {
+				t.Fatalf("error %v", err)
+			}
+			for _, part := range tt.faults {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q is not in the error:\n%v", part, err)
+				}
+			}
+		})
+	}
+	t.Run("all", func(t *testing.T) {
+		got, err := conformance.ServedTypes([]string{"all"})
+		if err != nil || len(got) != 145 {
+			t.Errorf("%d types, error %v", len(got), err)
+		}
+	})
+	if n := len(conformance.DefaultTypes()); n != 19 {
+		t.Errorf("%d default types", n)
+	}
+}
+
+func TestDiscovery(t *testing.T) {
+	const want = `{"fhir_base_endpoint":"https://example.org/fhir","fhir_metadata_endpoint":"https://example.org/fhir/metadata",` +
+		`"search_audit_event_endpoint":"https://example.org/fhir/AuditEvent",` +
+		`"create_healthcare_service_endpoint":"https://example.org/fhir/HealthcareService","search_healthcare_service_endpoint":"https://example.org/fhir/HealthcareService",` +
+		`"create_patient_endpoint":"https://example.org/fhir/Patient","search_patient_endpoint":"https://example.org/fhir/Patient",` +
+		`"fhir_api_versions_supported":["1","2"]}`
+	if diff := cmp.Diff(want, string(conformance.Discovery(table("Patient", "HealthcareService", "AuditEvent")))); diff != "" {
+		t.Error(diff)
+	}
+}

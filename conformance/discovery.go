@@ -1,0 +1,44 @@
+package conformance
+
+import (
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// DiscoveryPath is where the discovery document stands below the URL of the server (RFC 8615).
+const DiscoveryPath = "/.well-known/discovery-document.json"
+
+// Discovery is the discovery document as JSON text: one flat object of absolute URLs without templates, so that a
+// client that knows a name needs no other knowledge. It lists what there is, nothing else.
+func Discovery(p Promises) []byte {
+	doc := fhir.NewObject()
+	doc.Set("fhir_base_endpoint", p.BaseURL)
+	doc.Set("fhir_metadata_endpoint", p.BaseURL+"/metadata")
+	for _, t := range p.Types {
+		if t.Offers(Create) {
+			doc.Set("create_"+snakeCase(t.Name)+"_endpoint", p.BaseURL+"/"+t.Name)
+		}
+		if t.Offers(SearchType) {
+			doc.Set("search_"+snakeCase(t.Name)+"_endpoint", p.BaseURL+"/"+t.Name)
+		}
+	}
+	versions := make(fhir.Array, len(p.Versions))
+	for i, v := range p.Versions {
+		versions[i] = v.Number
+	}
+	doc.Set("fhir_api_versions_supported", versions)
+	return fhir.AppendJSON(nil, doc)
+}
+
+// snakeCase writes HealthcareService as healthcare_service.
+func snakeCase(name string) string {
+	var b strings.Builder
+	for i, c := range name {
+		if i > 0 && 'A' <= c && c <= 'Z' {
+			b.WriteByte('_')
+		}
+		b.WriteRune(c)
+	}
+	return strings.ToLower(b.String())
+}

@@ -1,0 +1,116 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/portico-health/portico/fhir/r4"
+)
+
+// FHIRPath is where the FHIR face stands below the URL of the server.
+const FHIRPath = "/fhir"
+
+// ValidateDefinition is the canonical URL of R4's operation $validate.
+const ValidateDefinition = "http://hl7.org/fhir/OperationDefinition/Resource-validate"
+
+// Config is what the table of promises depends on.
+type Config struct {
+	Release string    // the program's version
+	BaseURL string    // by which clients reach the server, without FHIRPath and without a slash at its end
+	Started time.Time // the date of the documents
+	Types   []string  // the served resource types, as ServedTypes returns them
+
+	// Search returns what is promised of the search of a type: its parameters and what _sort takes.
+	Search func(resourceType string) (params []Param, sortKeys []string)
+
+	// Unchecked returns the keys of the invariants of a type that the validator does not check.
+	Unchecked func(resourceType string) []string
+}
+
+// New makes the table of promises: every type with all interactions, but only those that read for
+// the types of ReadOnlyTypes; $validate for every type; two versions of the face.
+func New(c Config) Promises {
+	p := Promises{
+		Software: "Portico", Release: c.Release, BaseURL: c.BaseURL + FHIRPath, Started: c.Started,
+		Versions: []APIVersion{{Number: "1"}, {Number: "2", Strict: true, MatchRequired: true}},
+	}
+	for _, name := range slices.Sorted(slices.Values(c.Types)) {
+		t := Type{
+			Name: name, Interactions: interactions(name), Unchecked: c.Unchecked(name),
+			Operations: []Operation{{Name: "validate", Definition: ValidateDefinition, Type: true, Instance: true}},
+		}
+		t.Params, t.SortKeys = c.Search(name)
+		p.Types = append(p.Types, t)
+	}
+	return p
+}
+
+func interactions(resourceType string) []Interaction {
+	if slices.Contains(ReadOnlyTypes(), resourceType) {
+		return []Interaction{Read, Vread, HistoryInstance, SearchType}
+	}
+	return []Interaction{Read, Vread, Update, Delete, HistoryInstance, Create, SearchType}
+}
+
+// ReadOnlyTypes are the types that the server alone writes. The caller owns the slice.
+func ReadOnlyTypes() []string { return []string{"AuditEvent"} }
+
+// DefaultTypes are the nineteen types of booking and care, sorted. The caller owns the slice.
+func DefaultTypes() []string {
+	return []string{
+		"Appointment", "AppointmentResponse", "AuditEvent", "DocumentReference", "Encounter", "HealthcareService", "Location",
+		"Observation", "Organization", "Patient", "Practitioner", "PractitionerRole", "Provenance", "RelatedPerson", "Schedule",
+		"ServiceRequest", "Slot", "Subscription", "Task",
+	}
+}
+
+// allTypes asks ServedTypes for everything.
+const allTypes = "all"
+
+// ServedTypes turns the setting of the served types into their names, sorted: the default ones for an empty list, every
+// type of R4 for "all" (but Parameters, which cannot be stored: https://hl7.org/fhir/R4/parameters.html), else
+// those that it names. Its error names every fault.
+func ServedTypes(setting []string) ([]string, error) {
+	switch {
+	case len(setting) == 0:
+		return DefaultTypes(), nil
+	case len(setting) == 1 && setting[0] == allTypes:
+		return slices.DeleteFunc(r4.ResourceTypes(), func(t string) bool { return t == "Parameters" }), nil
+	}
+	var names []string
+	var faults []error
+	for _, name := range setting {
+		name = strings.TrimSpace(name)
+		if err := servable(name); err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		names = append(names, name)
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// servable says what is wrong with a name as a served type.
+func servable(name string) error {
+	switch {
+	case name == "Parameters":
+		return errors.New("Parameters cannot be served: R4 does not let it be stored")
+	case name == allTypes:
+		return errors.New(`"all" stands alone, without other types`)
+	case r4.IsResource(name):
+		return nil
+	}
+	for _, t := range r4.ResourceTypes() {
+		if strings.EqualFold(t, name) {
+			return fmt.Errorf("%q is no resource type of R4; the name is written %s", name, t)
+		}
+	}
+	return fmt.Errorf("%q is no resource type of R4", name)
+}
