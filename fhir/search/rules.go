@@ -1,7 +1,14 @@
 package search
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/r4"
 )
 
 // Rules are the search parameters of the served types, compiled: they say how entries are extracted and what a search means.
@@ -63,35 +70,125 @@ type Request struct {
 	Ignored []fhir.Issue // a warning for everything that was ignored; always empty when Strict
 }
 
+// rulesVersion is raised by whoever changes what Extract makes of a resource otherwise than by the tables of r4.
+const rulesVersion = 1
+
+// typeRules are the parameters of one type.
+type typeRules struct {
+	params []*param // sorted by name
+	byName map[string]*param
+}
+
+// param is a compiled parameter.
+type param struct {
+	Param
+	kind kind
+	sink sink // nil where the version itself answers: ID and LastUpdated
+}
+
+// kind is the behaviour of a parameter's type: how its values are read in a resource, and in a search.
+type kind interface {
+	// index gives the sink for the values at a place, nil where values of that type are not searched.
+	index(place) sink
+	// modifiers are those that lower takes, beside missing.
+	modifiers() []string
+	// lower says by which tests the values of a criterion are found, one of which must hold.
+	lower(criterion) (Any, *fhir.Error)
+	// always says that no resource lacks a value.
+	always() bool
+}
+
 // NewRules compiles the parameters of the types that are served: those of R4's core that are of type token, string, reference
 // or date. References below baseURL ("https://example.org/fhir") are the same as relative ones. A type that R4 does not have is Invalid.
 func NewRules(types []string, baseURL string) (*Rules, error) {
-	return nil, fhir.Errorf(fhir.Internal, fhir.CodeException, "Search is being built.")
+	r := &Rules{base: strings.TrimRight(baseURL, "/"), types: make(map[string]*typeRules, len(types))}
+	served := slices.Sorted(slices.Values(types))
+	hash := sha256.New()
+	fmt.Fprintln(hash, rulesVersion, r.base)
+	for _, typ := range served {
+		if !r4.IsResource(typ) {
+			return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no resource type of R4.", fhir.Quote(typ))
+		}
+		t := &typeRules{byName: make(map[string]*param)}
+		for _, definition := range r4.SearchParams(typ) {
+			p, err := r.compile(typ, definition, served)
+			if err != nil {
+				return nil, fhir.Errorf(fhir.Internal, fhir.CodeException, "The search parameter %s of %s cannot be compiled.", definition.Code, typ).Because(err)
+			}
+			if p != nil {
+				t.params = append(t.params, p)
+				t.byName[p.Name] = p
+				fmt.Fprintln(hash, typ, p.Name, p.Type, definition.Expression)
+			}
+		}
+		r.types[typ] = t
+	}
+	r.fingerprint = hex.EncodeToString(hash.Sum(nil)[:8])
+	return r, nil
 }
 
-// Params lists what is promised for a type, sorted by name; nil for a type that is not served. The caller owns the slice.
-func (r *Rules) Params(typ string) []Param { return nil }
+// compile makes a parameter of its definition; nil for one that is not promised.
+func (r *Rules) compile(typ string, d r4.SearchParam, served []string) (*param, error) {
+	p := &param{Param: Param{Name: d.Code, Type: d.Type, Definition: d.URL, Targets: d.Targets, Modifiers: []string{"missing"}}}
+	if d.Expression == "" || d.Code == "phonetic" { // sounds like: that is no comparison of strings
+		return nil, nil
+	}
+	switch d.Type {
+	case "token":
+		p.kind = &token{name: d.Code}
+	case "string":
+		p.kind = &text{name: d.Code}
+	case "reference":
+		p.kind = &reference{name: d.Code, base: r.base, targets: d.Targets, served: served}
+	case "date":
+		p.kind, p.Sortable = &date{name: d.Code}, true
+	default:
+		return nil, nil
+	}
+	if d.Type == "reference" {
+		p.Modifiers = append(p.Modifiers, "type")
+	} else {
+		p.Modifiers = append(p.Modifiers, p.kind.modifiers()...)
+	}
+	var err error
+	p.sink, err = compile(typ, d.Expression, p.kind.index)
+	if err != nil {
+		return nil, err
+	}
+	if p.sink == nil {
+		return nil, fmt.Errorf("the expression %q selects nothing that a %s parameter is searched by", d.Expression, d.Type)
+	}
+	if d.Code == ID || d.Code == LastUpdated {
+		p.sink = nil
+	}
+	return p, nil
+}
 
-// SortKeys are the parameters that _sort takes, as they are (ascending) and behind a minus sign (descending).
-func (r *Rules) SortKeys(typ string) []string { return nil }
+// Params lists what is promised for a type, sorted by name; nil for a type that is not served. It is shared and must not
+// be changed.
+func (r *Rules) Params(typ string) []Param {
+	t := r.types[typ]
+	if t == nil {
+		return nil
+	}
+	params := make([]Param, len(t.params))
+	for i, p := range t.params {
+		params[i] = p.Param
+	}
+	return params
+}
+
+// SortKeys are the parameters that _sort takes for a type, sorted: as they are for ascending order, behind a minus
+// sign for descending.
+func (r *Rules) SortKeys(typ string) []string {
+	var keys []string
+	for _, p := range r.Params(typ) {
+		if p.Sortable {
+			keys = append(keys, p.Name)
+		}
+	}
+	return keys
+}
 
 // Fingerprint is a short text that changes when the rules would extract other entries.
 func (r *Rules) Fingerprint() string { return r.fingerprint }
-
-// Extract makes the index entries of a resource, without repetitions and in an order that depends on the resource alone.
-// A type that is not served has none.
-func (r *Rules) Extract(res fhir.Resource) Entries { return Entries{} }
-
-// Parse reads a search for resources of a type. Invalid, with every fault and the parameter's name as its place:
-// what cannot be understood; TooCostly: more than MaxClauses or MaxValues; NotFound: a type that is not served.
-func (r *Rules) Parse(typ string, pairs []Pair, opt Options) (Request, error) {
-	return Request{}, fhir.Errorf(fhir.Internal, fhir.CodeException, "Search is being built.")
-}
-
-// Criteria reads what selects the resource to write (If-None-Exist, conditional update and delete, Subscription criteria):
-// always strict, with at least one parameter that selects, none empty, and none that shapes a result. Errors as of Parse.
-func (r *Rules) Criteria(typ string, pairs []Pair, now fhir.Instant) (Query, error) {
-	return Query{}, fhir.Errorf(fhir.Internal, fhir.CodeException, "Search is being built.")
-}
-
-type typeRules struct{}

@@ -1,0 +1,136 @@
+package search
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// criterion is one parameter that selects, with all its values, one of which must be found.
+type criterion struct {
+	modifier string
+	values   []string // none is empty; the escapes of R4 are still in them
+	now      fhir.Instant
+}
+
+// each reads the values one by one, and collects their tests and faults.
+func (c criterion) each(read func(string) ([]Test, *fhir.Error)) (Any, *fhir.Error) {
+	var clause Any
+	var faults *fhir.Error
+	for _, v := range c.values {
+		tests, err := read(v)
+		if err != nil {
+			faults = join(faults, err)
+		}
+		clause = append(clause, tests...)
+	}
+	return clause, faults
+}
+
+// criterion reads a parameter that selects.
+func (p *reading) criterion(pair Pair) {
+	name, modifier, hasModifier := strings.Cut(pair.Name, ":")
+	param := p.rules.types[p.typ].byName[name]
+	if param == nil || strings.Contains(modifier, ".") {
+		p.unknown(pair.Name)
+		return
+	}
+	if modifiers := param.takes(); hasModifier && !slices.Contains(modifiers, modifier) {
+		p.fault(pair.Name, fhir.CodeInvalid, "The parameter %s has no modifier %s; it takes %s.", name, fhir.Quote(modifier), list(modifiers))
+		return
+	}
+	values, err := splitValues(pair.Value)
+	if err == nil && len(values) == 0 {
+		return
+	}
+	var clause Any
+	if err == nil {
+		clause, err = param.lower(criterion{modifier, values, p.opt.Now})
+	}
+	if err != nil {
+		p.faults = join(p.faults, err.At(pair.Name))
+		return
+	}
+	p.req.Query.All = append(p.req.Query.All, clause)
+	p.req.Applied = append(p.req.Applied, pair)
+}
+
+func (p *reading) unknown(name string) {
+	t := p.rules.types[p.typ]
+	known := make([]string, len(t.params))
+	for i, param := range t.params {
+		known[i] = param.Name
+	}
+	base, _, _ := strings.Cut(name, ":")
+	base, _, chained := strings.Cut(base, ".")
+	if param := t.byName[base]; param != nil && param.Type == "reference" && (chained || strings.Contains(name, ".")) {
+		p.unsupported(name, "Chained parameters are not supported: %s can be compared with a reference alone.", base)
+		return
+	}
+	p.unsupported(name, "%s has no search parameter %s. It has %s; results are shaped by %s.", p.typ, fhir.Quote(name), list(known), list(resultNames))
+}
+
+// takes are the modifiers of a parameter.
+func (p *param) takes() []string { return append([]string{"missing"}, p.kind.modifiers()...) }
+
+func (p *param) lower(c criterion) (Any, *fhir.Error) {
+	if c.modifier == "missing" {
+		return c.each(p.missing)
+	}
+	return p.kind.lower(c)
+}
+
+// missing reads a value of :missing (https://hl7.org/fhir/R4/search.html#modifiers).
+func (p *param) missing(v string) ([]Test, *fhir.Error) {
+	always := p.sink == nil || p.kind.always()
+	switch {
+	case v != "true" && v != "false":
+		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no value of the modifier :missing: write true or false.", fhir.Quote(v))
+	case !always:
+		return []Test{Missing{p.Name, v == "true"}}, nil
+	case v == "true":
+		return nil, nil
+	default:
+		return []Test{Not{}}, nil
+	}
+}
+
+// splitValues takes alternatives apart at the commas, leaves empty ones out, and keeps the escapes in the others. It
+// refuses a backslash that escapes nothing: "the parameter value xx\xx is illegal"
+// (https://hl7.org/fhir/R4/search.html#escaping).
+func splitValues(s string) ([]string, *fhir.Error) {
+	var values []string
+	start := 0
+	for i := 0; i <= len(s); i++ {
+		switch {
+		case i == len(s) || s[i] == ',':
+			if v := s[start:i]; strings.TrimSpace(v) != "" {
+				values = append(values, v)
+			}
+			start = i + 1
+		case s[i] == '\\':
+			i++
+			if i == len(s) || strings.IndexByte(`\,|$`, s[i]) < 0 {
+				return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue,
+					`In %s a backslash stands before what needs none: it is written before a comma, a vertical bar, a dollar sign or another backslash that belongs to the value.`, fhir.Quote(s))
+			}
+		}
+	}
+	return values, nil
+}
+
+// unescape takes the escapes of R4 away.
+func unescape(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	plain := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		plain = append(plain, s[i])
+	}
+	return string(plain)
+}

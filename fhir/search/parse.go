@@ -1,0 +1,116 @@
+package search
+
+import (
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// reading is a search on its way from pairs to a request.
+type reading struct {
+	rules   *Rules
+	typ     string
+	opt     Options
+	req     Request
+	results map[string]string // the parameters that shape the result, as they were first given
+	faults  *fhir.Error
+}
+
+// Parse reads a search for resources of a type. Invalid, with every fault and the parameter's name as its place:
+// what cannot be understood; TooCostly: more than MaxClauses or MaxValues; NotFound: a type that is not served.
+// "Empty parameters are not an error - they are just ignored" (https://hl7.org/fhir/R4/search.html#errors).
+func (r *Rules) Parse(typ string, pairs []Pair, opt Options) (Request, error) {
+	p, err := r.reading(typ, pairs, opt)
+	if err != nil {
+		return Request{}, err
+	}
+	for _, pair := range pairs {
+		name, _, _ := strings.Cut(pair.Name, ":")
+		switch {
+		case pair.Value == "":
+		case isResult(name):
+			p.result(pair)
+		default:
+			p.criterion(pair)
+		}
+	}
+	if p.faults != nil {
+		return Request{}, p.faults
+	}
+	return p.req, nil
+}
+
+// Criteria reads what selects the resource to write (If-None-Exist, conditional update and delete, Subscription criteria):
+// always strict, with at least one parameter that selects, none empty, and none that shapes a result. Errors as of Parse.
+func (r *Rules) Criteria(typ string, pairs []Pair, now fhir.Instant) (Query, error) {
+	p, err := r.reading(typ, pairs, Options{Strict: true, Now: now})
+	if err != nil {
+		return Query{}, err
+	}
+	if len(pairs) == 0 {
+		p.fault("", fhir.CodeRequired, "There is no search parameter: what selects the resource to write must not select every %s.", typ)
+	}
+	for _, pair := range pairs {
+		name, _, _ := strings.Cut(pair.Name, ":")
+		switch {
+		case strings.Trim(pair.Value, ", ") == "":
+			p.fault(pair.Name, fhir.CodeRequired, "The parameter has no value: what selects the resource to write must say what it selects by.")
+		case isResult(name):
+			p.fault(pair.Name, fhir.CodeInvalid, "%s shapes the result of a search; here only parameters that select a resource have a meaning.", name)
+		default:
+			p.criterion(pair)
+		}
+	}
+	if p.faults != nil {
+		return Query{}, p.faults
+	}
+	return p.req.Query, nil
+}
+
+func (r *Rules) reading(typ string, pairs []Pair, opt Options) (*reading, error) {
+	if r.types[typ] == nil {
+		return nil, fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "There is no search for %s: this server does not serve that type.", fhir.Quote(typ))
+	}
+	clauses, values := 0, 0
+	for _, p := range pairs {
+		if name, _, _ := strings.Cut(p.Name, ":"); !isResult(name) {
+			clauses++
+			values += 1 + strings.Count(p.Value, ",")
+		}
+	}
+	if clauses > MaxClauses || values > MaxValues {
+		return nil, fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly,
+			"The search has %d parameters with %d values; at most %d and %d are taken. Ask in several searches.", clauses, values, MaxClauses, MaxValues)
+	}
+	return &reading{
+		rules: r, typ: typ, opt: opt,
+		req:     Request{Query: Query{Type: typ}, Count: DefaultCount},
+		results: make(map[string]string),
+	}, nil
+}
+
+func (p *reading) fault(name string, code fhir.IssueCode, format string, args ...any) {
+	p.faults = join(p.faults, fhir.Errorf(fhir.Invalid, code, format, args...).At(name))
+}
+
+// unsupported refuses or passes over what this server does not know, as the search is read. "Servers SHOULD ignore unknown or
+// unsupported parameters", and "Prefer: handling=strict: Client requests that the server return an error".
+func (p *reading) unsupported(name, format string, args ...any) {
+	e := fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, format, args...).At(name)
+	if p.opt.Strict {
+		p.faults = join(p.faults, e)
+		return
+	}
+	warning := e.Issues[0]
+	warning.Severity, warning.Detail = fhir.Warning, "This was ignored. "+warning.Detail
+	p.req.Ignored = append(p.req.Ignored, warning)
+}
+
+// list writes names as in "a, b and c".
+func list(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}

@@ -1,0 +1,157 @@
+package search
+
+import (
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/r4"
+)
+
+// A reference is the text that points at another resource (https://hl7.org/fhir/R4/search.html#reference). Its Term is that text; below the
+// server's own base it is "Patient/1", for "a relative reference resolving to the same value as a specified absolute URL, or vice
+// versa, qualifies as a match". A reference to one version has a second Term without the version, and so has a canonical
+// URL. What only means something inside its own resource (#1), and a reference that is an identifier or a text alone, is
+// nameless.
+type reference struct {
+	name    string
+	base    string   // "https://example.org/fhir"
+	targets []string // nil: any
+	served  []string // what a bare id may belong to where any type may be pointed at
+}
+
+const historySegment = "/_history/"
+
+func (r *reference) index(at place) sink {
+	switch at.code() {
+	case "Reference":
+		return func(x *extraction, v any) {
+			o, _ := v.(*fhir.Object)
+			r.pointer(x, o.Text("reference"), historySegment)
+		}
+	case "canonical", "uri", "url", "oid", "uuid":
+		return func(x *extraction, v any) {
+			s, _ := v.(string)
+			r.pointer(x, s, "|")
+		}
+	case "Resource":
+		return func(x *extraction, v any) {
+			if o, ok := v.(*fhir.Object); ok {
+				r.nested(x, fhir.NewResource(o))
+			}
+		}
+	}
+	return nil
+}
+
+// pointer indexes a text that points at a resource, with the version, if any, behind a mark.
+func (r *reference) pointer(x *extraction, s, mark string) {
+	if s == "" || s[0] == '#' {
+		x.nameless(r.name)
+		return
+	}
+	s = relative(s, r.base)
+	x.term(r.name, s)
+	if i := strings.LastIndex(s, mark); i > 0 {
+		x.term(r.name, s[:i])
+	}
+}
+
+// nested indexes a resource that stands in the place of a reference.
+func (r *reference) nested(x *extraction, res fhir.Resource) {
+	if res.ID() == "" {
+		x.nameless(r.name)
+		return
+	}
+	x.term(r.name, res.Key().String())
+}
+
+// relative cuts the server's own base off.
+func relative(s, base string) string {
+	if rest, ok := strings.CutPrefix(s, base); ok && len(rest) > 1 && rest[0] == '/' {
+		return rest[1:]
+	}
+	return s
+}
+
+// referencedType is the type of what a Reference points at, as far as it says so itself: by its text, by the contained
+// resource that it names, or by its element type. "" when it does not.
+func (x *extraction) referencedType(v any) string {
+	o, _ := v.(*fhir.Object)
+	s := o.Text("reference")
+	if strings.HasPrefix(s, "#") {
+		return x.containedType(s[1:])
+	}
+	if typ := typeInURL(s); typ != "" {
+		return typ
+	}
+	return o.Text("type")
+}
+
+// containedType is the type of a contained resource, or of the resource itself for the empty id
+// (https://hl7.org/fhir/R4/references.html#contained).
+func (x *extraction) containedType(id string) string {
+	if id == "" {
+		return x.root.Text("resourceType")
+	}
+	for _, c := range x.root.Objects("contained") {
+		if c.Text("id") == id {
+			return c.Text("resourceType")
+		}
+	}
+	return ""
+}
+
+// typeInURL is the resource type in "Patient/1", "https://example.org/fhir/Patient/1" or either with a version behind
+// it, or "" where there is none.
+func typeInURL(s string) string {
+	s, _, _ = strings.Cut(s, historySegment)
+	end := strings.LastIndexByte(s, '/')
+	if end < 0 {
+		return ""
+	}
+	typ := s[strings.LastIndexByte(s[:end], '/')+1 : end]
+	if !r4.IsResource(typ) {
+		return ""
+	}
+	return typ
+}
+
+func (r *reference) always() bool { return false }
+
+// modifiers are the names of the types that the parameter may point at (:Patient).
+func (r *reference) modifiers() []string {
+	if r.targets != nil {
+		return r.targets
+	}
+	return r.served
+}
+
+func (r *reference) lower(c criterion) (Any, *fhir.Error) {
+	return c.each(func(v string) ([]Test, *fhir.Error) {
+		v = relative(unescape(v), r.base)
+		if c.modifier != "" {
+			return r.typed(c.modifier, v)
+		}
+		if !fhir.ValidID(v) {
+			return []Test{Equal{r.name, v}}, nil
+		}
+		var tests []Test
+		for _, typ := range r.modifiers() {
+			tests = append(tests, Equal{r.name, typ + "/" + v})
+		}
+		return tests, nil
+	})
+}
+
+// typed reads a value whose type is said by the modifier: subject:Patient=1, and also subject:Patient=Patient/1.
+func (r *reference) typed(typ, v string) ([]Test, *fhir.Error) {
+	switch {
+	case fhir.ValidID(v):
+		return []Test{Equal{r.name, typ + "/" + v}}, nil
+	case strings.HasPrefix(v, typ+"/"):
+		return []Test{Equal{r.name, v}}, nil
+	default:
+		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue,
+			"%s is no %s of this server: with the modifier :%s write its id alone.", fhir.Quote(v), typ, typ)
+	}
+}

@@ -1,0 +1,108 @@
+package search
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// resultNames are the parameters that shape the result (https://hl7.org/fhir/R4/search.html#return), and those of every
+// interaction, which the faces read (https://hl7.org/fhir/R4/http.html#parameters).
+var resultNames = []string{"_count", "_sort", "_total", "_summary", "_format", "_pretty"}
+
+func isResult(name string) bool { return slices.Contains(resultNames, name) }
+
+// result reads a parameter that shapes the result.
+func (p *reading) result(pair Pair) {
+	name, modifier, hasModifier := strings.Cut(pair.Name, ":")
+	if hasModifier {
+		p.fault(pair.Name, fhir.CodeInvalid, "%s takes no modifier, but it has %s.", name, fhir.Quote(modifier))
+		return
+	}
+	if before, again := p.results[name]; again {
+		if before != pair.Value && name != "_format" && name != "_pretty" {
+			p.fault(name, fhir.CodeInvalid, "%s is given as %s and as %s: one of them can be meant.", name, fhir.Quote(before), fhir.Quote(pair.Value))
+		}
+		return
+	}
+	p.results[name] = pair.Value
+	switch name {
+	case "_count":
+		p.count(pair.Value)
+	case "_sort":
+		p.sort(pair.Value)
+	case "_total":
+		p.total(pair.Value)
+	case "_summary":
+		p.summary(pair.Value)
+	}
+}
+
+func (p *reading) apply(name, value string) {
+	p.req.Applied = append(p.req.Applied, Pair{name, value})
+}
+
+// count reads _count. What is asked for beyond MaxCount is cut to it, and the self link tells.
+func (p *reading) count(v string) {
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil && strings.Trim(v, "0123456789") != "" {
+		p.fault("_count", fhir.CodeValue, "%s is not a number of rows: write a whole number from 0 to %d.", fhir.Quote(v), MaxCount)
+		return
+	}
+	n = min(n, MaxCount)
+	if p.results["_summary"] != "count" {
+		p.req.Count = int(n)
+	}
+	p.req.CountGiven = true
+	p.apply("_count", strconv.FormatUint(n, 10))
+}
+
+// total reads _total.
+func (p *reading) total(v string) {
+	switch t := Total(v); t {
+	case TotalNone, TotalEstimate, TotalAccurate:
+		p.req.Total = t
+		p.apply("_total", v)
+	default:
+		p.fault("_total", fhir.CodeValue, "%s is no value of _total: write none, estimate or accurate.", fhir.Quote(v))
+	}
+}
+
+// summary reads _summary, as far as it asks for the total alone or for all of each resource.
+func (p *reading) summary(v string) {
+	switch v {
+	case "count":
+		p.req.Count, p.req.CountGiven = 0, true
+		p.apply("_summary", v)
+	case "false":
+		p.apply("_summary", v)
+	default:
+		p.unsupported("_summary", "The only values of _summary that are supported are count and false, not %s.", fhir.Quote(v))
+	}
+}
+
+// sort reads _sort: names in the order of their weight, each behind a minus sign for descending order.
+func (p *reading) sort(v string) {
+	var kept []string
+	for key := range strings.SplitSeq(v, ",") {
+		name, descending := strings.CutPrefix(key, "-")
+		param := p.rules.types[p.typ].byName[name]
+		switch {
+		case key == "":
+		case param == nil:
+			p.unsupported("_sort", "%s has no search parameter %s to sort by. It sorts by %s.", p.typ, fhir.Quote(name), list(p.rules.SortKeys(p.typ)))
+		case !param.Sortable:
+			p.fault("_sort", fhir.CodeInvalid, "Sorting by %s is not supported. %s sorts by %s.", name, p.typ, list(p.rules.SortKeys(p.typ)))
+		case slices.ContainsFunc(p.req.Query.Sort, func(k SortKey) bool { return k.Param == name }):
+			p.fault("_sort", fhir.CodeInvalid, "%s comes twice in _sort.", name)
+		default:
+			p.req.Query.Sort = append(p.req.Query.Sort, SortKey{name, descending})
+			kept = append(kept, key)
+		}
+	}
+	if kept != nil {
+		p.apply("_sort", strings.Join(kept, ","))
+	}
+}

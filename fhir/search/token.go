@@ -1,0 +1,288 @@
+package search
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/r4"
+)
+
+// A token is a code or an identifier, often within the system that gives it its meaning
+// (https://hl7.org/fhir/R4/search.html#token). Its Terms are the texts of all the searches that find it, each in one spelling, with the escapes of
+// R4: "male", "http://example.org/sys|male", "http://example.org/sys|" and, where the value has no system, "|male".
+//
+// Case counts ("Match is case sensitive unless the underlying semantics for the context indicate that the token should be
+// interpreted case-insensitively"): a code system that does not care is not known here, and a condition that decides what is
+// written must not take one identifier for another. R4 itself excepts elements of type string, and leaves ContactPoint to
+// the server: there case does not count, and of a telephone number only the digits do.
+//
+// A code with a required binding has one Term, the bare code: its system follows from the code, and is
+// compared when the search is read. A condition such as Patient.deceased leaves a Term only where it is true.
+type token struct {
+	name string
+
+	// What values of the resource may be searched, as compiling the expression has found.
+	coded    bool        // with a system of their own
+	codes    []r4.Coding // of a required binding
+	open     bool        // a code whose binding R4 does not list: any system is taken for the right one
+	bare     bool        // id, uri: neither system nor case folding
+	folded   bool        // string
+	contact  bool        // ContactPoint
+	computed bool        // a condition
+}
+
+var specialValues = []r4.Coding{
+	{System: "http://hl7.org/fhir/special-values", Code: "true"},
+	{System: "http://hl7.org/fhir/special-values", Code: "false"},
+}
+
+func (t *token) index(at place) sink {
+	name := t.name
+	switch at.code() {
+	case "Coding":
+		t.coded = true
+		return func(x *extraction, v any) { t.coding(x, v) }
+	case "CodeableConcept":
+		t.coded = true
+		return t.concept
+	case "Identifier":
+		t.coded = true
+		return func(x *extraction, v any) {
+			o, _ := v.(*fhir.Object)
+			if !t.pair(x, o.Text("system"), o.Text("value")) {
+				x.nameless(name)
+			}
+		}
+	case "ContactPoint":
+		t.contact = true
+		return t.text(func(v any) string {
+			o, _ := v.(*fhir.Object)
+			return foldContact(o.Text("value"))
+		})
+	case "boolean":
+		t.computed = t.computed || at.isComputed()
+		t.codes = append(t.codes, specialValues...)
+		return func(x *extraction, v any) {
+			switch v {
+			case true:
+				x.term(name, "true")
+			case false:
+				x.term(name, "false")
+			}
+		}
+	case "code":
+		return t.code(at)
+	case "string", "markdown":
+		t.folded = true
+		return t.text(func(v any) string { s, _ := v.(string); return foldCase(s) })
+	case "id", "uri", "url", "canonical", "oid", "uuid":
+		t.bare = true
+		return t.text(func(v any) string { s, _ := v.(string); return s })
+	}
+	return nil
+}
+
+// text indexes values that have no system.
+func (t *token) text(of func(any) string) sink {
+	return func(x *extraction, v any) { x.term(t.name, escapeToken(of(v))) }
+}
+
+func (t *token) code(at place) sink {
+	codings, complete := r4.Codings(at.elem.Required)
+	switch {
+	case complete:
+		t.codes = append(t.codes, codings...)
+	case at.elem.Required != "":
+		t.open = true
+	default:
+		t.bare = true
+	}
+	return func(x *extraction, v any) {
+		code, _ := v.(string)
+		if !t.coded {
+			x.term(t.name, escapeToken(code))
+			return
+		}
+		// Beside codes with systems of their own this one needs its system, too.
+		i := slices.IndexFunc(codings, func(c r4.Coding) bool { return c.Code == code })
+		if i < 0 {
+			x.term(t.name, escapeToken(code))
+			return
+		}
+		t.pair(x, codings[i].System, code)
+	}
+}
+
+// coding indexes a Coding, and says whether it had anything to be found by.
+func (t *token) coding(x *extraction, v any) {
+	o, _ := v.(*fhir.Object)
+	if !t.pair(x, o.Text("system"), o.Text("code")) {
+		x.nameless(t.name)
+	}
+}
+
+func (t *token) concept(x *extraction, v any) {
+	o, _ := v.(*fhir.Object)
+	found := false
+	for _, c := range o.Objects("coding") {
+		if t.pair(x, c.Text("system"), c.Text("code")) {
+			found = true
+		}
+	}
+	if !found {
+		x.nameless(t.name)
+	}
+}
+
+// pair leaves the Terms of a code in a system, and says whether there are any.
+func (t *token) pair(x *extraction, system, code string) bool {
+	system, code = escapeToken(system), escapeToken(code)
+	switch {
+	case code != "" && system != "":
+		both := system + "|" + code
+		x.term(t.name, code)
+		x.term(t.name, both)
+		x.term(t.name, both[:len(system)+1])
+	case code != "":
+		x.term(t.name, code)
+		x.term(t.name, "|"+code)
+	case system != "":
+		x.term(t.name, system+"|")
+	}
+	return code != "" || system != ""
+}
+
+func (t *token) modifiers() []string { return []string{"not"} }
+
+func (t *token) lower(c criterion) (Any, *fhir.Error) {
+	clause, err := c.each(t.value)
+	if c.modifier == "not" {
+		return Any{Not{clause}}, err
+	}
+	return clause, err
+}
+
+// value says by which tests one value is found.
+func (t *token) value(v string) ([]Test, *fhir.Error) {
+	system, code, hasSystem := cutToken(v)
+	if hasSystem && !t.coded && !t.open && t.codes == nil {
+		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue,
+			`%s has a vertical bar, but the values of %s have no system: write the value alone (a bar that belongs to it is written \|).`, fhir.Quote(v), t.name)
+	}
+	var tests []Test
+	add := func(value string) {
+		test := Equal{t.name, escapeToken(value)}
+		if !slices.Contains(tests, Test(test)) {
+			tests = append(tests, test)
+		}
+	}
+	switch {
+	case t.computed:
+		return t.truth(system, code, hasSystem), nil
+	case t.coded && hasSystem:
+		return []Test{Equal{t.name, escapeToken(system) + "|" + escapeToken(code)}}, nil
+	case t.coded:
+		add(code)
+	case hasSystem:
+		return t.implied(system, code), nil
+	}
+	if t.codes != nil || t.open || t.bare {
+		add(code)
+	}
+	if t.folded {
+		add(foldCase(code))
+	}
+	if t.contact {
+		add(foldContact(code))
+	}
+	return tests, nil
+}
+
+// implied compares the system of a search with that which the binding gives to a code.
+func (t *token) implied(system, code string) []Test {
+	if t.open && system != "" && code != "" {
+		return []Test{Equal{t.name, escapeToken(code)}}
+	}
+	var tests []Test
+	for _, c := range t.codes {
+		if c.System == system && (c.Code == code || code == "") {
+			tests = append(tests, Equal{t.name, escapeToken(c.Code)})
+		}
+	}
+	return tests
+}
+
+// truth asks for the value of a condition, which leaves an entry only where it is true.
+func (t *token) truth(system, code string, hasSystem bool) []Test {
+	if hasSystem && system != specialValues[0].System {
+		return nil
+	}
+	yes := Equal{t.name, "true"}
+	var tests []Test
+	if code == "true" || hasSystem && code == "" {
+		tests = append(tests, yes)
+	}
+	if code == "false" || hasSystem && code == "" {
+		tests = append(tests, Not{Any{yes}})
+	}
+	return tests
+}
+
+func (t *token) always() bool { return t.computed }
+
+// cutToken takes system|code apart at the first bar that is not escaped, and takes the escapes away.
+func cutToken(v string) (system, code string, hasSystem bool) {
+	for i := 0; i < len(v); i++ {
+		switch v[i] {
+		case '\\':
+			i++
+		case '|':
+			return unescape(v[:i]), unescape(v[i+1:]), true
+		}
+	}
+	return "", unescape(v), false
+}
+
+var tokenEscapes = strings.NewReplacer(`\`, `\\`, `|`, `\|`)
+
+// escapeToken is how a system or code is written in a Term, where a bar is between the two.
+func escapeToken(s string) string {
+	if strings.IndexByte(s, '|') < 0 && strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	return tokenEscapes.Replace(s)
+}
+
+// foldCase makes case count for nothing.
+func foldCase(s string) string { return strings.ToLower(s) }
+
+// foldContact is how the value of a ContactPoint is compared: a telephone number by its digits, anything else without
+// case and with single spaces.
+func foldContact(s string) string {
+	if digits, ok := dialled(s); ok {
+		return digits
+	}
+	return strings.Join(strings.Fields(foldCase(s)), " ")
+}
+
+// dialled gives the digits of a telephone number, without the zero in parentheses that is not dialled behind a country
+// code ("+44 (0)1632 960123"), and says whether it is one.
+func dialled(s string) (string, bool) {
+	number := strings.TrimPrefix(strings.TrimSpace(s), "tel:")
+	if strings.HasPrefix(number, "+") {
+		number = strings.Replace(number, "(0)", "", 1)
+	}
+	digits := make([]byte, 0, len(number))
+	for i := range len(number) {
+		c := number[i]
+		switch {
+		case c >= '0' && c <= '9':
+			digits = append(digits, c)
+		case strings.IndexByte("+ ().-/", c) < 0:
+			return "", false
+		}
+	}
+	const shortest = 3 // "999"
+	return string(digits), len(digits) >= shortest
+}
