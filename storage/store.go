@@ -16,7 +16,7 @@ type Store interface {
 	// ReadVersion returns one version, current or superseded. NotFound.
 	ReadVersion(ctx context.Context, p fhir.Partition, key fhir.Key, number int64) (fhir.Version, error)
 
-	// History returns versions, deletions among them, newest first.
+	// History returns versions, deletions among them, newest first. NotFound when there never was one.
 	History(ctx context.Context, p fhir.Partition, q HistoryQuery) (HistoryPage, error)
 
 	// Search returns one page of the current versions that satisfy the query, in its order. A cursor of
@@ -28,7 +28,8 @@ type Store interface {
 	// Commit carries out all operations or none, and returns their results in the same order. When it has
 	// returned without error, the changes survive the death of process and machine. Versions, index entries and
 	// events become visible at the same moment. The error is that of the first operation that
-	// failed, an *OpError; its kinds are those of Condition. Two operations on one key are Invalid.
+	// failed, an *OpError; its kinds are those of Condition, and Invalid for two operations on one key. The operations
+	// are carried out one after the other: a NoMatch sees what those before it wrote.
 	// A ctx that ends before the operations are taken leaves nothing; afterwards it is too late, and
 	// the results are returned.
 	Commit(ctx context.Context, p fhir.Partition, ops []Op) ([]Result, error)
@@ -53,6 +54,24 @@ type Op struct {
 	Resource  fhir.Resource  // what to store; the zero Resource deletes. Its id and type are the Key's.
 	Entries   search.Entries // of Resource
 	Condition Condition
+
+	// Method is what the history tells: Created or Updated. Zero means Created under Condition.Absent or NoMatch, else
+	// Updated. A deletion is Deleted whatever it says.
+	Method fhir.Method
+}
+
+// Becomes is the method of the version that the operation makes.
+func (o Op) Becomes() fhir.Method {
+	switch {
+	case o.Resource.IsZero():
+		return fhir.Deleted
+	case o.Method != 0:
+		return o.Method
+	case o.Condition.Absent || o.Condition.NoMatch != nil:
+		return fhir.Created
+	default:
+		return fhir.Updated
+	}
 }
 
 // Condition is decided inside the write, so that of many concurrent writers at most one
@@ -75,7 +94,7 @@ type Condition struct {
 type Result struct {
 	Version fhir.Version // the new version; the existing one when Changed is false and there is one
 	Changed bool         // false: deleting what is not there, or NoMatch found one
-	Existed bool         // a current, not deleted resource was there before
+	Existed bool         // a current, not deleted resource was there before; the one found, where NoMatch found one
 }
 
 // OpError says which operation of a commit failed.

@@ -1,0 +1,187 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/storage"
+)
+
+// change is an operation with everything made that needs no writer.
+type change struct {
+	storage.Op
+	method fhir.Method
+	draft  fhir.Draft
+	scope  int64
+	index  index
+}
+
+// Commit is storage.Store's.
+func (s *Store) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op) ([]storage.Result, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	changes, err := s.prepare(ctx, p, ops)
+	if err != nil || len(changes) == 0 {
+		return nil, classify(ctx, err)
+	}
+	var results []storage.Result
+	err = s.writes.do(ctx, func(t *tx) (err error) {
+		results, err = s.apply(t, p, changes)
+		return err
+	})
+	if err != nil {
+		return nil, classify(ctx, err)
+	}
+	return results, nil
+}
+
+// prepare does outside of the writer whatever can be done there.
+func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op) ([]change, error) {
+	seen := make(map[fhir.Key]bool, len(ops))
+	changes := make([]change, len(ops))
+	for i, op := range ops {
+		if seen[op.Key] {
+			return nil, failOp(i, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "%s is changed twice in one transaction; each resource can be changed once.", op.Key))
+		}
+		seen[op.Key] = true
+		c := change{Op: op, method: op.Becomes()}
+		if c.method != fhir.Deleted {
+			known, err := s.names.make(ctx, scope{p, op.Key.Type}, params(op.Entries))
+			if err != nil {
+				return nil, err
+			}
+			c.draft, c.scope, c.index = fhir.NewDraft(op.Resource), known[""], newIndex(op.Entries, known, s.hash)
+		}
+		changes[i] = c
+	}
+	return changes, nil
+}
+
+// apply carries out the operations of one commit.
+func (s *Store) apply(t *tx, p fhir.Partition, changes []change) (results []storage.Result, err error) {
+	if len(changes) == 1 {
+		result, err := s.change(t, p, 0, &changes[0])
+		return []storage.Result{result}, err
+	}
+	err = t.undoable(func() error {
+		results = make([]storage.Result, len(changes))
+		for i := range changes {
+			if results[i], err = s.change(t, p, i, &changes[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return results, err
+}
+
+// change decides one operation and, only then, writes it.
+func (s *Store) change(t *tx, p fhir.Partition, i int, c *change) (storage.Result, error) {
+	before, err := current(t, p, c.Key)
+	if err != nil {
+		return storage.Result{}, err
+	}
+	found, refusal, err := s.decide(t, p, c, before)
+	switch {
+	case err != nil:
+		return storage.Result{}, err
+	case refusal != nil:
+		return storage.Result{}, failOp(i, refusal)
+	case found != nil:
+		return storage.Result{Version: *found, Existed: true}, nil
+	case c.method == fhir.Deleted && !before.exists():
+		return storage.Result{Version: before.version(c.Key)}, nil
+	}
+	v, err := s.write(t, p, c, before)
+	return storage.Result{Version: v, Changed: true, Existed: before.exists()}, err
+}
+
+// decide says whether the condition of an operation holds: either it refuses, or it has the one version that
+// makes the operation needless, or neither.
+func (s *Store) decide(t *tx, p fhir.Partition, c *change, before state) (found *fhir.Version, refusal *fhir.Error, err error) {
+	want := c.Condition
+	switch {
+	case want.Version != 0 && !before.exists():
+		return nil, fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but there is no such resource.", c.Key, want.Version), nil
+	case want.Version != 0 && want.Version != before.number:
+		return nil, fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but it is in version %d.", c.Key, want.Version, before.number), nil
+	case want.Absent && before.exists():
+		return nil, fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s exists already, in version %d.", c.Key, before.number), nil
+	case want.NoMatch == nil:
+		return nil, nil, nil
+	}
+	matches, err := s.matches(t.ctx, t.conn, p, *want.NoMatch, 2)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case len(matches) > 1:
+		return nil, fhir.Errorf(fhir.PreconditionFailed, fhir.CodeMultipleMatches, "Several resources of type %s match the condition; it must match one or none.", want.NoMatch.Type), nil
+	case len(matches) == 1:
+		return &matches[0], nil, nil
+	}
+	return nil, nil, nil
+}
+
+// state is the current version of a resource, as far as a decision needs it. The zero state: there never was one.
+type state struct {
+	number  int64
+	instant fhir.Instant
+	method  fhir.Method
+}
+
+func (s state) exists() bool { return s.number > 0 && s.method != fhir.Deleted }
+
+// version is the state of a resource that is deleted, or never was.
+func (s state) version(key fhir.Key) fhir.Version {
+	if s.number == 0 {
+		return fhir.Version{}
+	}
+	return fhir.Version{Key: key, Number: s.number, Instant: s.instant, Method: s.method}
+}
+
+func current(t *tx, p fhir.Partition, key fhir.Key) (s state, err error) {
+	args := []driver.Value{string(p), key.Type, key.ID}
+	err = t.query(t.ctx, "SELECT number, instant, method FROM version WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1", args, func(row []driver.Value) error {
+		s = state{number: integer(row[0]), instant: fhir.Instant(integer(row[1])), method: fhir.Method(integer(row[2]))}
+		return nil
+	})
+	return s, err
+}
+
+// write makes the next version, and moves what searches find from the one before to it.
+func (s *Store) write(t *tx, p fhir.Partition, c *change, before state) (fhir.Version, error) {
+	at, err := t.tick()
+	if err != nil {
+		return fhir.Version{}, err
+	}
+	if before.exists() {
+		if err := s.unindex(t, before.instant); err != nil {
+			return fhir.Version{}, err
+		}
+	}
+	v := fhir.Version{Key: c.Key, Number: before.number + 1, Instant: at, Method: c.method}
+	if c.method != fhir.Deleted {
+		v.Body = c.draft.Stamp(v.Number, at)
+		if err := c.index.insert(t, at, c.scope, c.Key.ID); err != nil {
+			return fhir.Version{}, err
+		}
+	}
+	return v, t.exec(t.ctx, "INSERT INTO version (instant, partition, type, id, number, method, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		int64(at), string(p), c.Key.Type, c.Key.ID, v.Number, int64(v.Method), v.Body)
+}
+
+// unindex takes a version out of what searches find.
+func (s *Store) unindex(t *tx, at fhir.Instant) error {
+	var x index
+	err := t.query(t.ctx, "SELECT entries FROM live WHERE instant = ?", []driver.Value{int64(at)}, func(row []driver.Value) error {
+		x = oldIndex(blob(row[0]), s.hash)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return x.remove(t, at)
+}

@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"database/sql/driver"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+)
+
+// index is what the index tables hold of one version. It is made before the writer takes the
+// version, and made again of live.entries when the version is superseded.
+type index struct {
+	terms   []termRow
+	texts   []textRow
+	spans   []spanRow
+	entries []byte
+}
+
+type termRow struct{ param, hash int64 }
+
+type textRow struct {
+	param  int64
+	folded string
+}
+
+type spanRow struct {
+	param     int64
+	low, high fhir.Instant
+	class     int
+}
+
+// hashValue is the hash of a term. Colliding values cost time and nothing else; of a cryptographic hash nobody
+// makes many.
+func hashValue(value string) int64 {
+	sum := sha256.Sum256([]byte(value))
+	return int64(binary.BigEndian.Uint64(sum[:8]))
+}
+
+// params are the parameters that entries speak of, and "", the type itself.
+func params(e search.Entries) []string {
+	names := []string{""}
+	for _, t := range e.Terms {
+		names = append(names, t.Param)
+	}
+	for _, t := range e.Texts {
+		names = append(names, t.Param)
+	}
+	for _, r := range e.Ranges {
+		names = append(names, r.Param)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// newIndex makes the rows of a version's entries.
+func newIndex(e search.Entries, n numbers, hash func(string) int64) index {
+	var x index
+	var f frames
+	for _, t := range e.Terms {
+		param := n[t.Param]
+		x.terms = append(x.terms, termRow{param, hash(t.Value)})
+		f.add(param, termFrame, t.Value)
+	}
+	for _, t := range e.Texts {
+		param := n[t.Param]
+		x.texts = append(x.texts, textRow{param, t.Folded})
+		f.add(param, foldedFrame, t.Folded)
+		f.add(param, exactFrame, t.Exact)
+	}
+	for _, r := range e.Ranges {
+		param := n[r.Param]
+		x.spans = append(x.spans, spanRow{param: param, low: r.Low, high: r.High})
+		f.add(param, spanFrame, "")
+	}
+	x.entries = f.bytes()
+	x.settle()
+	return x
+}
+
+// oldIndex tells of the rows that were made of live.entries; spans are found by their instant.
+func oldIndex(entries []byte, hash func(string) int64) index {
+	var x index
+	for f := range readFrames(entries) {
+		switch f.kind {
+		case termFrame:
+			x.terms = append(x.terms, termRow{f.param, hash(f.value)})
+		case foldedFrame:
+			x.texts = append(x.texts, textRow{f.param, f.value})
+		}
+	}
+	x.settle()
+	return x
+}
+
+// settle puts rows in the order of their tables, each once, and classifies spans.
+func (x *index) settle() {
+	slices.SortFunc(x.terms, func(a, b termRow) int {
+		return cmp.Or(cmp.Compare(a.param, b.param), cmp.Compare(a.hash, b.hash))
+	})
+	x.terms = slices.Compact(x.terms)
+	slices.SortFunc(x.texts, func(a, b textRow) int {
+		return cmp.Or(cmp.Compare(a.param, b.param), cmp.Compare(a.folded, b.folded))
+	})
+	x.texts = slices.Compact(x.texts)
+	slices.SortFunc(x.spans, func(a, b spanRow) int {
+		return cmp.Or(cmp.Compare(a.param, b.param), cmp.Compare(a.low, b.low), cmp.Compare(a.high, b.high))
+	})
+	x.spans = slices.Compact(x.spans)
+	for i, s := range x.spans {
+		x.spans[i].class = spanClass(s.low, s.high)
+		alone := (i == 0 || x.spans[i-1].param != s.param) && (i == len(x.spans)-1 || x.spans[i+1].param != s.param)
+		if !alone {
+			x.spans[i].class += crowd
+		}
+	}
+}
+
+// crowd is added to the class of a span that is not the only one of its parameter in the resource.
+const crowd = 100
+
+// spanClass is the magnitude of a span's length: class n > 0 is of 2^(n-1) to 2^n - 1 microseconds, 0 is of none.
+// Within a class the one end of a span tells nearly where the other is, so that a window on both ends is a
+// short stretch of an index that is ordered by one. Class 64 also takes what ends before it begins.
+func spanClass(low, high fhir.Instant) int {
+	return bits.Len64(uint64(high) - uint64(low))
+}
+
+var (
+	insertTerms = rows("INSERT INTO term (param, hash, instant) VALUES ", "(?, ?, ?)", "", 3)
+	insertTexts = rows("INSERT INTO text (param, folded, instant) VALUES ", "(?, ?, ?)", "", 3)
+	insertSpans = rows("INSERT INTO span (instant, param, low, high, class, id) VALUES ", "(?, ?, ?, ?, ?, ?)", "", 6)
+	deleteTerms = rows("DELETE FROM term WHERE (param, hash, instant) IN (VALUES ", "(?, ?, ?)", ")", 3)
+	deleteTexts = rows("DELETE FROM text WHERE (param, folded, instant) IN (VALUES ", "(?, ?, ?)", ")", 3)
+)
+
+// insert writes the rows of a version.
+func (x *index) insert(t *tx, at fhir.Instant, scope int64, id string) error {
+	if err := t.exec(t.ctx, "INSERT INTO live (instant, scope, id, entries) VALUES (?, ?, ?, ?)", int64(at), scope, id, x.entries); err != nil {
+		return err
+	}
+	var terms, texts, spans []driver.Value
+	for _, r := range x.terms {
+		terms = append(terms, r.param, r.hash, int64(at))
+	}
+	for _, r := range x.texts {
+		texts = append(texts, r.param, r.folded, int64(at))
+	}
+	for _, r := range x.spans {
+		spans = append(spans, int64(at), r.param, int64(r.low), int64(r.high), int64(r.class), id)
+	}
+	return cmp.Or(
+		t.each(insertTerms, terms),
+		t.each(insertTexts, texts),
+		t.each(insertSpans, spans))
+}
+
+// remove deletes the rows of a version that is no longer to be found.
+func (x *index) remove(t *tx, at fhir.Instant) error {
+	var terms, texts []driver.Value
+	for _, r := range x.terms {
+		terms = append(terms, r.param, r.hash, int64(at))
+	}
+	for _, r := range x.texts {
+		texts = append(texts, r.param, r.folded, int64(at))
+	}
+	return cmp.Or(
+		t.exec(t.ctx, "DELETE FROM live WHERE instant = ?", int64(at)),
+		t.each(deleteTerms, terms),
+		t.each(deleteTexts, texts),
+		t.exec(t.ctx, "DELETE FROM span WHERE instant = ?", int64(at)))
+}

@@ -1,0 +1,156 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+)
+
+// clause is a piece of SQL with the values of its question marks, in their order.
+type clause struct {
+	text string
+	args []driver.Value
+}
+
+func sql(text string, args ...driver.Value) clause { return clause{text, args} }
+
+// join puts clauses together.
+func join(clauses []clause, between string) clause {
+	var b strings.Builder
+	var args []driver.Value
+	for i, c := range clauses {
+		if i > 0 {
+			b.WriteString(between)
+		}
+		b.WriteString(c.text)
+		args = append(args, c.args...)
+	}
+	return clause{b.String(), args}
+}
+
+// The predicates that are known before any row is.
+var (
+	always = sql("TRUE")
+	never  = sql("FALSE")
+)
+
+// any is the predicate of a clause of a query: that one of its tests holds for the row l of live.
+func (n numbers) any(a search.Any) clause {
+	if len(a) == 0 {
+		return never
+	}
+	tests := make([]clause, len(a))
+	for i, t := range a {
+		tests[i] = n.test(t)
+	}
+	if len(tests) == 1 {
+		return tests[0]
+	}
+	all := join(tests, " OR ")
+	return clause{"(" + all.text + ")", all.args}
+}
+
+// test is the exact predicate of a test for the row l of live.
+func (n numbers) test(t search.Test) clause {
+	switch t := t.(type) {
+	case search.Equal:
+		if t.Param == search.ID {
+			return sql("l.id = ?", t.Value)
+		}
+		return n.holds(t.Param, func(param int64) []byte { return wholeFrame(param, termFrame, t.Value) })
+	case search.StartsWith:
+		return n.holds(t.Param, func(param int64) []byte { return openFrame(param, foldedFrame, t.Folded) })
+	case search.Exactly:
+		return n.holds(t.Param, func(param int64) []byte { return wholeFrame(param, exactFrame, t.Exact) })
+	case search.Contains:
+		return n.contains(t)
+	case search.Within:
+		return n.within(t)
+	case search.Missing:
+		return n.missing(t)
+	case search.Not:
+		inner := n.any(t.Any)
+		return clause{"NOT (" + inner.text + ")", inner.args}
+	default:
+		return never
+	}
+}
+
+// holds is the predicate that the entries have a frame.
+func (n numbers) holds(param string, needle func(int64) []byte) clause {
+	number, ok := n[param]
+	if !ok {
+		return never
+	}
+	return sql("instr(l.entries, ?) > 0", needle(number))
+}
+
+// contains reads all texts of the parameter once, and then only looks up.
+func (n numbers) contains(t search.Contains) clause {
+	if t.Folded == "" {
+		return n.test(search.StartsWith{Param: t.Param})
+	}
+	number, ok := n[t.Param]
+	if !ok {
+		return never
+	}
+	return sql("+l.instant IN (SELECT instant FROM text WHERE param = ? AND instr(CAST(folded AS BLOB), ?) > 0)", number, []byte(t.Folded))
+}
+
+func (n numbers) within(t search.Within) clause {
+	if t.Param == search.LastUpdated {
+		from, to := instants(t)
+		return sql("+l.instant BETWEEN ? AND ?", int64(from), int64(to))
+	}
+	number, ok := n[t.Param]
+	if !ok {
+		return never
+	}
+	return sql("EXISTS (SELECT 1 FROM span w WHERE w.instant = l.instant AND w.param = ? AND w.low BETWEEN ? AND ? AND w.high BETWEEN ? AND ?)",
+		number, int64(t.LowFrom), int64(t.LowTo), int64(t.HighFrom), int64(t.HighTo))
+}
+
+func (n numbers) missing(t search.Missing) clause {
+	if t.Param == search.LastUpdated {
+		return constant(!t.Absent)
+	}
+	number, ok := n[t.Param]
+	if !ok {
+		return constant(t.Absent)
+	}
+	if t.Absent {
+		return sql("instr(l.entries, ?) = 0", anyFrame(number))
+	}
+	return sql("instr(l.entries, ?) > 0", anyFrame(number))
+}
+
+func constant(holds bool) clause {
+	if holds {
+		return always
+	}
+	return never
+}
+
+// instants are the bounds that a window on [instant, instant+1µs) puts on the instant.
+func instants(w search.Within) (from, to fhir.Instant) {
+	from, to = w.LowFrom, w.LowTo
+	if w.HighFrom != fhir.Beginning {
+		from = max(from, w.HighFrom-1)
+	}
+	if w.HighTo == fhir.Beginning {
+		return fhir.End, fhir.Beginning
+	}
+	return from, min(to, w.HighTo-1)
+}
+
+// successor is the smallest text behind all that begin with prefix, in byte order; "" when there is none.
+func successor(prefix string) string {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] < 0xff {
+			return prefix[:i] + string([]byte{prefix[i] + 1})
+		}
+	}
+	return ""
+}

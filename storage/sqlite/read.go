@@ -1,0 +1,109 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/storage"
+)
+
+// Read is storage.Store's.
+func (s *Store) Read(ctx context.Context, p fhir.Partition, key fhir.Key) (fhir.Version, error) {
+	return s.one(ctx, key, "SELECT number, instant, method, body FROM version WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1",
+		string(p), key.Type, key.ID)
+}
+
+// ReadVersion is storage.Store's.
+func (s *Store) ReadVersion(ctx context.Context, p fhir.Partition, key fhir.Key, number int64) (fhir.Version, error) {
+	return s.one(ctx, key, "SELECT number, instant, method, body FROM version WHERE partition = ? AND type = ? AND id = ? AND number = ?",
+		string(p), key.Type, key.ID, number)
+}
+
+func (s *Store) one(ctx context.Context, key fhir.Key, text string, args ...driver.Value) (v fhir.Version, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		return c.query(ctx, text, args, func(row []driver.Value) error {
+			v = version(key, row)
+			return nil
+		})
+	})
+	if err == nil && v.Number == 0 {
+		err = notFound(key)
+	}
+	return v, err
+}
+
+// version is a row of number, instant, method and body.
+func version(key fhir.Key, row []driver.Value) fhir.Version {
+	return fhir.Version{
+		Key: key, Number: integer(row[0]), Instant: fhir.Instant(integer(row[1])), Method: fhir.Method(integer(row[2])), Body: blob(row[3]),
+	}
+}
+
+// History is storage.Store's.
+func (s *Store) History(ctx context.Context, p fhir.Partition, q storage.HistoryQuery) (page storage.HistoryPage, err error) {
+	err = s.snapshot(ctx, func(c *conn) error {
+		newest, _, err := c.number(ctx, "SELECT number FROM version WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1",
+			string(p), q.Key.Type, q.Key.ID)
+		if err != nil {
+			return err
+		}
+		if newest == 0 {
+			return notFound(q.Key)
+		}
+		before := q.Before
+		if before == 0 {
+			before = newest + 1
+		}
+		total, _, err := c.number(ctx, "SELECT count(*) FROM version WHERE partition = ? AND type = ? AND id = ? AND instant >= ?",
+			string(p), q.Key.Type, q.Key.ID, int64(q.Since))
+		if err != nil {
+			return err
+		}
+		page.Total = int(total)
+		return c.query(ctx, `SELECT number, instant, method, body FROM version
+			WHERE partition = ? AND type = ? AND id = ? AND number < ? AND instant >= ? ORDER BY number DESC LIMIT ?`,
+			[]driver.Value{string(p), q.Key.Type, q.Key.ID, before, int64(q.Since), int64(q.Limit) + 1}, func(row []driver.Value) error {
+				if len(page.Versions) == q.Limit {
+					page.More = true
+					return nil
+				}
+				page.Versions = append(page.Versions, version(q.Key, row))
+				return nil
+			})
+	})
+	return page, err
+}
+
+// Events is storage.Store's. A version is its own event, and its instant the event's number.
+func (s *Store) Events(ctx context.Context, after int64, limit int) (events []storage.Event, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		return c.query(ctx, "SELECT instant, partition, type, id, number, method FROM version WHERE instant > ? ORDER BY instant LIMIT ?",
+			[]driver.Value{after, int64(max(limit, 0))}, func(row []driver.Value) error {
+				at := integer(row[0])
+				events = append(events, storage.Event{
+					Sequence: at, Partition: fhir.Partition(text(row[1])), Key: fhir.Key{Type: text(row[2]), ID: text(row[3])},
+					Number: integer(row[4]), Instant: fhir.Instant(at), Method: fhir.Method(integer(row[5])),
+				})
+				return nil
+			})
+	})
+	return events, err
+}
+
+// integer, text and blob read a column; SQL's NULL is the zero value.
+
+func integer(v driver.Value) int64 {
+	n, _ := v.(int64)
+	return n
+}
+
+func text(v driver.Value) string {
+	s, _ := v.(string)
+	return s
+}
+
+func blob(v driver.Value) []byte {
+	b, _ := v.([]byte)
+	return b
+}

@@ -1,0 +1,142 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/storage"
+)
+
+// Config says where the store is.
+type Config struct {
+	Path string           // of the file; it and its folder are made, readable for the owner alone, where they are not there
+	Now  func() time.Time // nil: time.Now
+
+	hash func(string) int64 // of term values; nil: hashValue
+}
+
+// Store is a storage.Store in one SQLite file.
+type Store struct {
+	now    func() time.Time
+	names  *names
+	reads  *pool
+	writes *writer
+	hash   func(string) int64
+
+	closing sync.RWMutex // held for reading while a call begins
+	closed  bool
+	calls   sync.WaitGroup
+}
+
+var _ storage.Store = (*Store)(nil)
+
+// Open opens the store, makes it where there is none, and brings its layout up to date. The context bounds the
+// opening alone. Unavailable when the file cannot be had; Internal when it is no store of this program.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	path, err := filepath.Abs(c.Path)
+	if err == nil {
+		err = makeFile(path)
+	}
+	if err != nil {
+		return nil, unavailable().Because(err)
+	}
+	main, err := dial(writerDSN(path))
+	if err != nil {
+		return nil, classify(ctx, err)
+	}
+	if err := migrate(ctx, main); err != nil {
+		return nil, classify(ctx, errors.Join(fmt.Errorf("%s: %w", path, err), main.close()))
+	}
+	s := &Store{now: c.Now, hash: c.hash}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.hash == nil {
+		s.hash = hashValue
+	}
+	s.reads = newPool(max(4, 2*runtime.GOMAXPROCS(0)), func() (*conn, error) { return dial(readerDSN(path)) })
+	s.writes = startWriter(main, s.now)
+	s.names = newNames(s.reads, s.writes)
+	return s, nil
+}
+
+// enter begins a call, unless the store is closed. The caller calls leave when it succeeded.
+func (s *Store) enter(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ended(ctx.Err())
+	}
+	s.closing.RLock()
+	defer s.closing.RUnlock()
+	if s.closed {
+		return unavailable().Because(errClosed)
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+var errClosed = errors.New("sqlite: the store is closed")
+
+func (s *Store) leave() { s.calls.Done() }
+
+// Ready takes the write lock and a reader, and writes nothing.
+func (s *Store) Ready(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	if err := s.writes.do(ctx, func(*tx) error { return nil }); err != nil {
+		return classify(ctx, err)
+	}
+	return classify(ctx, s.reads.with(ctx, func(c *conn) error {
+		_, _, err := c.number(ctx, "SELECT max(instant) FROM version")
+		return err
+	}))
+}
+
+// Records is the store's other half, in the same file.
+func (s *Store) Records() storage.Records { return records{s} }
+
+// Close waits for the calls that are under way and closes every connection.
+func (s *Store) Close() error {
+	s.closing.Lock()
+	if s.closed {
+		s.closing.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.closing.Unlock()
+	s.calls.Wait()
+	return classify(context.Background(), errors.Join(s.reads.close(), s.writes.close()))
+}
+
+// read runs fn on a reader. What one fn reads in several statements is one state of the store when it begins with
+// snapshot.
+func (s *Store) read(ctx context.Context, fn func(*conn) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return classify(ctx, s.reads.with(ctx, fn))
+}
+
+// snapshot runs fn on a reader, in one state of the store.
+func (s *Store) snapshot(ctx context.Context, fn func(*conn) error) error {
+	return s.read(ctx, func(c *conn) error {
+		if err := c.exec(ctx, "BEGIN"); err != nil {
+			return err
+		}
+		err := fn(c)
+		return errors.Join(err, c.exec(context.WithoutCancel(ctx), "COMMIT"))
+	})
+}
+
+// notFound is the error for a key without any version, or without that one.
+func notFound(key fhir.Key) *fhir.Error {
+	return fhir.Errorf(fhir.NotFound, fhir.CodeNotFound, "There is no %s.", key)
+}

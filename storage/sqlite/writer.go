@@ -1,0 +1,195 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+const (
+	maxWaiting = 1024 // writes that may wait; the next is Unavailable
+	maxGroup   = 128  // writes that become one transaction
+)
+
+// writer is the one goroutine that writes. It makes one transaction, and so one fsync, of all writes that wait.
+type writer struct {
+	conn  *conn
+	now   func() time.Time
+	queue chan *job
+	done  chan struct{}
+}
+
+// job is a write that waits.
+type job struct {
+	run      func(*tx) error // it refuses before its first change, or makes its changes undoable
+	finished chan error
+	state    atomic.Int32
+}
+
+// The states of a job. Either the writer takes it, or the caller withdraws it.
+const (
+	waiting int32 = iota
+	taken
+	withdrawn
+)
+
+// tx is the transaction of a group.
+type tx struct {
+	*conn
+	ctx  context.Context // never ends: a group that began is finished
+	now  fhir.Instant
+	last fhir.Instant // the newest instant in the store; 0 before the first is asked for
+}
+
+func startWriter(c *conn, now func() time.Time) *writer {
+	w := &writer{conn: c, now: now, queue: make(chan *job, maxWaiting), done: make(chan struct{})}
+	go w.loop()
+	return w
+}
+
+// do hands a write to the writer and waits until it is durable or refused. When ctx ends before the writer takes it,
+// it is withdrawn.
+func (w *writer) do(ctx context.Context, run func(*tx) error) error {
+	j := &job{run: run, finished: make(chan error, 1)}
+	select {
+	case w.queue <- j:
+	default:
+		return unavailable().Because(fmt.Errorf("sqlite: %d writes wait already", maxWaiting))
+	}
+	select {
+	case err := <-j.finished:
+		return err
+	case <-ctx.Done():
+		if j.state.CompareAndSwap(waiting, withdrawn) {
+			return ctx.Err()
+		}
+		return <-j.finished
+	}
+}
+
+// close finishes what waits and closes the connection. Nobody may call do any more.
+func (w *writer) close() error {
+	close(w.queue)
+	<-w.done
+	return w.conn.close()
+}
+
+func (w *writer) loop() {
+	defer close(w.done)
+	group := make([]*job, 0, maxGroup)
+	for first := range w.queue {
+		group = w.gather(append(group[:0], first))
+		w.commit(group)
+	}
+}
+
+// gather adds to a group what else waits.
+func (w *writer) gather(group []*job) []*job {
+	for len(group) < maxGroup {
+		select {
+		case j, ok := <-w.queue:
+			if !ok {
+				return group
+			}
+			group = append(group, j)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit runs the jobs of a group in one transaction. A job that refuses leaves nothing and the others go on; when
+// SQLite itself fails, nothing of the whole group is left.
+func (w *writer) commit(group []*job) {
+	t := &tx{conn: w.conn, ctx: context.Background(), now: fhir.InstantOf(w.now())}
+	refused := make([]error, len(group))
+	err := t.write(t.ctx, func() error {
+		for i, j := range group {
+			if !j.state.CompareAndSwap(waiting, taken) {
+				continue
+			}
+			if refused[i] = j.run(t); refused[i] != nil && !isRefusal(refused[i]) {
+				return refused[i]
+			}
+		}
+		return nil
+	})
+	for i, j := range group {
+		if refused[i] == nil {
+			refused[i] = err
+		}
+		j.finished <- refused[i]
+	}
+}
+
+// undoable runs changes so that they leave nothing when they refuse.
+func (t *tx) undoable(changes func() error) error {
+	if err := t.exec(t.ctx, "SAVEPOINT changes"); err != nil {
+		return err
+	}
+	err := changes()
+	if isRefusal(err) {
+		if failed := t.exec(t.ctx, "ROLLBACK TO changes"); failed != nil {
+			return failed
+		}
+	}
+	if failed := t.exec(t.ctx, "RELEASE changes"); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// isRefusal says whether an error is a decision of ours rather than a failure of SQLite.
+func isRefusal(err error) bool {
+	var decided *fhir.Error
+	return errors.As(err, &decided)
+}
+
+// tick returns the instant of the next version: now, but later than every one before, whatever
+// the clock does and whoever else writes to the file.
+func (t *tx) tick() (fhir.Instant, error) {
+	if t.last == 0 {
+		last, _, err := t.number(t.ctx, "SELECT max(instant) FROM version")
+		if err != nil {
+			return 0, err
+		}
+		t.last = fhir.Instant(last)
+	}
+	t.last = max(t.now, t.last+1)
+	return t.last, nil
+}
+
+// many is a statement for one row or several at a time.
+type many struct {
+	one, more string // of one row, and of batch rows
+	columns   int    // values of a row
+}
+
+// batch is how many rows a statement takes at a time; the cost of binding grows with the square of it.
+const batch = 16
+
+func rows(head, row, tail string, columns int) many {
+	return many{one: head + row + tail, more: head + strings.Repeat(row+", ", batch-1) + row + tail, columns: columns}
+}
+
+// each runs a statement for all rows, whose values stand one behind the other.
+func (t *tx) each(m many, values []driver.Value) error {
+	for step := batch * m.columns; len(values) >= step; values = values[step:] {
+		if err := t.exec(t.ctx, m.more, values[:step]...); err != nil {
+			return err
+		}
+	}
+	for step := m.columns; len(values) > 0; values = values[step:] {
+		if err := t.exec(t.ctx, m.one, values[:step]...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
