@@ -1,0 +1,45 @@
+// Package validate says whether a resource is valid FHIR R4, and brings its instants to UTC.
+//
+// It owns what R4 itself demands of one resource: its structure (https://hl7.org/fhir/R4/json.html), the form of
+// primitive values (datatypes.html), required bindings whose codes R4 lists, the invariants, the types that references
+// may point at, the content of the narrative. It knows no business rules, no profiles, no terminology server, no store:
+// whether a reference's target exists is not asked. It reads JSON through package fhir and never writes it.
+//
+// # One walk
+//
+// Check goes down a resource once, with the definition (fhir/r4) beside the value. Each JSON object is held against the JSON
+// Schema of its structure, which decides on unknown elements, required elements, JSON types and arrays. The walk tells, from the value
+// and the definition, why the schema refused something; and it checks what a schema cannot say or says dearly: one type
+// of a choice, codes, calendar days, ranges of integers, null in arrays and its counterpart, references, invariants,
+// XHTML. An instant or dateTime with a time is written back in UTC on the way, but for those below a Signature. Contained
+// resources, entries of Bundles and Parameters are checked by their own types.
+//
+// # A schema for each structure
+//
+// There is no schema of a whole Patient, but one of Patient, one of Patient.contact, one of HumanName: each draft 7, compiled when first
+// needed, and shared by all that use the structure. What the schema gets to see is the shape of an object (shape.go), not its
+// values. Against one schema for each resource type, which repeats all data types since any extension may hold any of them, this
+// takes little memory and no noticeable time to compile; what is found carries the place without parsing it from messages; and a
+// hostile body cannot make the schema library work: it would compute 1e6000 as a fraction, and describe each of a million
+// faulty items in a kilobyte.
+//
+// # Decisions
+//
+//   - A choice in a path has no type, as in FHIRPath: Patient.deceased. An unknown element stands in the path by its own name.
+//   - A hundred faults are told; then the walk ends.
+//   - A CodeableConcept with a required binding needs one coding of the value set (terminologies.html#required); today only types that
+//     are not served by default have any.
+//   - A relative reference that is not Type/id is a fault of form (400); a type that R4 does not have, or that the element
+//     does not allow, is not (422). In an entry of a Bundle the reference may be conditional, Patient?identifier=….
+//   - app-4: the expression says no-show, which is no code; noshow is meant.
+//   - per-1 and Task's inv-1 compare what is certain: 2026-05 and 2026-05-03 are in order both ways, and what has no zone may be
+//     fourteen hours away from UTC.
+//   - obs-7 compares codings by system, version, code and display, as the equality of its expression does.
+//   - Images of a narrative may be http(s), relative, or data URLs of raster pictures; SVG can hold scripts. Of named entities there are the
+//     five of XML.
+//
+// # Figures
+//
+// Measured on 2026-11-21 (2 cores of an Intel Xeon shared with other work, Go 1.26, GOMAXPROCS=1), with the 2 KB Patient of
+// testdata: see the benchmarks.
+package validate
