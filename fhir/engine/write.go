@@ -39,7 +39,7 @@ func (e *Engine) Create(ctx context.Context, p fhir.Principal, r fhir.Resource) 
 	if err != nil {
 		return fhir.Version{}, err
 	}
-	op.Condition.Absent = true
+	op.Condition.Absent, op.Method = true, fhir.Created
 	result, err := e.commit(ctx, p, op)
 	return result.Version, err
 }
@@ -58,6 +58,7 @@ func (e *Engine) Update(ctx context.Context, p fhir.Principal, key fhir.Key, r f
 	if err != nil {
 		return Outcome{}, err
 	}
+	op.Method = fhir.Updated
 	return e.change(ctx, p, op, pre)
 }
 
