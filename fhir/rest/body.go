@@ -1,0 +1,80 @@
+package rest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// maxBody is how large the body of a request may be, in bytes, unpacked.
+const maxBody = 5 << 20
+
+// resource reads the resource in the body. Its errors are UnsupportedMedia, TooLarge, and Invalid with what is
+// wrong with the text.
+func (x *exchange) resource() (fhir.Resource, error) {
+	text, err := x.body(isJSON, "a resource as application/fhir+json, FHIR version 4.0, in UTF-8")
+	if err != nil {
+		return fhir.Resource{}, err
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return fhir.Resource{}, fhir.Errorf(fhir.Invalid, fhir.CodeRequired, "The request has no body, where a resource is needed.")
+	}
+	return fhir.ParseResource(text)
+}
+
+// body reads the body, unpacked, when its media type is accepted.
+func (x *exchange) body(accepts func(mediaType string) bool, accepted string) ([]byte, error) {
+	if mediaType := x.request.Header.Get("Content-Type"); !accepts(mediaType) {
+		return nil, fhir.Errorf(fhir.UnsupportedMedia, fhir.CodeNotSupported, "The body cannot be read as %s. What is read here is %s.", fhir.Quote(mediaType), accepted).At(ofHTTP("Content-Type"))
+	}
+	if x.request.ContentLength > maxBody {
+		return nil, bodyTooLarge()
+	}
+	packed := http.MaxBytesReader(x.w, x.request.Body, maxBody)
+	switch strings.ToLower(x.request.Header.Get("Content-Encoding")) {
+	case "", "identity":
+		return readBody(packed, x.request.ContentLength)
+	case "gzip", "x-gzip":
+		unpacked, err := gzip.NewReader(packed)
+		if err != nil {
+			return nil, badBody(err)
+		}
+		return readBody(unpacked, 0)
+	default:
+		x.header().Set("Accept-Encoding", "gzip") // RFC 9110 12.5.3
+		return nil, fhir.Errorf(fhir.UnsupportedMedia, fhir.CodeNotSupported, "The body is packed as %s; gzip is unpacked here, or nothing.", fhir.Quote(x.request.Header.Get("Content-Encoding"))).At(ofHTTP("Content-Encoding"))
+	}
+}
+
+// readBody reads at most maxBody bytes. The length that the client states is believed only as far as it costs little.
+func readBody(r io.Reader, length int64) ([]byte, error) {
+	const believed = 64 << 10
+	var b bytes.Buffer
+	b.Grow(int(min(max(length, 0), believed)) + bytes.MinRead)
+	n, err := b.ReadFrom(io.LimitReader(r, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, badBody(err)
+	case n > maxBody:
+		return nil, bodyTooLarge()
+	default:
+		return b.Bytes(), nil
+	}
+}
+
+func badBody(cause error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(cause, &tooLarge) {
+		return bodyTooLarge()
+	}
+	return fhir.Errorf(fhir.Invalid, fhir.CodeStructure, "The body could not be read to its end: it broke off, or it is not packed as its headers say.").Because(cause)
+}
+
+func bodyTooLarge() error {
+	return fhir.Errorf(fhir.TooLarge, fhir.CodeTooLong, "The body is larger than %d MiB, unpacked.", maxBody>>20)
+}

@@ -1,0 +1,113 @@
+package rest
+
+import (
+	"strconv"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// bundle writes a Bundle as JSON text (https://hl7.org/fhir/R4/bundle.html). The resources in it go from the store to the client
+// as they are, without being decoded.
+type bundle struct {
+	text    []byte
+	entries int
+}
+
+// link is a Bundle.link.
+type link struct{ relation, url string }
+
+// newBundle begins a bundle that will hold the given versions. A negative total is left out.
+func newBundle(bundleType string, total int, links []link, versions []fhir.Version) *bundle {
+	const envelope = 512 // bytes beside the resource, generously
+	size := envelope
+	for _, v := range versions {
+		size += len(v.Body) + envelope
+	}
+	b := &bundle{text: make([]byte, 0, size)}
+	b.text = append(b.text, `{"resourceType":"Bundle","type":"`...)
+	b.text = append(b.text, bundleType...)
+	b.text = append(b.text, '"')
+	if total >= 0 {
+		b.text = append(b.text, `,"total":`...)
+		b.text = strconv.AppendInt(b.text, int64(total), 10)
+	}
+	for i, l := range links {
+		if i == 0 {
+			b.text = append(b.text, `,"link":[`...)
+		} else {
+			b.text = append(b.text, ',')
+		}
+		b.text = append(b.text, '{')
+		b.text = appendMember(b.text, "relation", l.relation)
+		b.text = append(b.text, ',')
+		b.text = appendMember(b.text, "url", l.url)
+		b.text = append(b.text, '}')
+	}
+	if len(links) > 0 {
+		b.text = append(b.text, ']')
+	}
+	return b
+}
+
+// match adds a resource that a search found.
+func (b *bundle) match(fullURL string, v fhir.Version) {
+	b.entry()
+	b.text = appendMember(b.text, "fullUrl", fullURL)
+	b.text = append(b.text, `,"resource":`...)
+	b.text = append(b.text, v.Body...)
+	b.text = append(b.text, `,"search":{"mode":"match"}}`...)
+}
+
+// outcome adds what is to be said of the search itself.
+func (b *bundle) outcome(operationOutcome []byte) {
+	b.entry()
+	b.text = append(b.text, `"resource":`...)
+	b.text = append(b.text, operationOutcome...)
+	b.text = append(b.text, `,"search":{"mode":"outcome"}}`...)
+}
+
+// version adds a version of a history: how it was made, by which URL, and with which status that was answered.
+func (b *bundle) version(fullURL string, v fhir.Version, url, status string) {
+	b.entry()
+	b.text = appendMember(b.text, "fullUrl", fullURL)
+	if !v.IsDeleted() {
+		b.text = append(b.text, `,"resource":`...)
+		b.text = append(b.text, v.Body...)
+	}
+	b.text = append(b.text, `,"request":{`...)
+	b.text = appendMember(b.text, "method", v.Method.String())
+	b.text = append(b.text, ',')
+	b.text = appendMember(b.text, "url", url)
+	b.text = append(b.text, `},"response":{`...)
+	b.text = appendMember(b.text, "status", status)
+	b.text = append(b.text, ',')
+	b.text = appendMember(b.text, "etag", v.ETag())
+	b.text = append(b.text, ',')
+	b.text = appendMember(b.text, "lastModified", v.Instant.String())
+	b.text = append(b.text, "}}"...)
+}
+
+// entry begins an entry.
+func (b *bundle) entry() {
+	if b.entries == 0 {
+		b.text = append(b.text, `,"entry":[`...)
+	} else {
+		b.text = append(b.text, ',')
+	}
+	b.text = append(b.text, '{')
+	b.entries++
+}
+
+// end returns the text.
+func (b *bundle) end() []byte {
+	if b.entries > 0 {
+		b.text = append(b.text, ']')
+	}
+	return append(b.text, '}')
+}
+
+func appendMember(dst []byte, name, value string) []byte {
+	dst = fhir.AppendJSON(dst, name)
+	dst = append(dst, ':')
+	return fhir.AppendJSON(dst, value)
+}

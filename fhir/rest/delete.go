@@ -1,0 +1,32 @@
+package rest
+
+import "net/http"
+
+// delete: https://hl7.org/fhir/R4/http.html#delete.
+func (s *server) delete(x *exchange) error {
+	pre, err := s.precondition(x)
+	if err != nil {
+		return err
+	}
+	o, err := s.Engine.Delete(x.request.Context(), x.who, x.key, pre)
+	if err != nil {
+		return err
+	}
+	if o.Version.Number > 0 {
+		x.stamp(o.Version)
+	}
+	if x.prefer.returns == "minimal" {
+		x.applied("return", x.prefer.returns)
+		x.writeEmpty(http.StatusNoContent)
+		return nil
+	}
+	said := x.key.String() + " was deleted."
+	if !o.Changed {
+		said = "There is no " + x.key.String() + ", or it was deleted before; nothing was to be done."
+	}
+	if x.prefer.returns == "OperationOutcome" {
+		x.applied("return", x.prefer.returns)
+	}
+	x.write(http.StatusOK, informed(said))
+	return nil
+}

@@ -1,0 +1,18 @@
+// Package rest is the FHIR face: the RESTful API of R4 (https://hl7.org/fhir/R4/http.html) over the engine.
+//
+// It owns HTTP: routes, headers, content negotiation, limits of a request, preconditions, and the form of answers
+// and errors. It owns no rule of FHIR and reaches data by the engine alone. Which types, interactions and operations there
+// are is read from the table of promises (package conformance): what is not promised is not routed.
+//
+// Where R4 leaves a choice:
+//
+//   - A path with a slash at its end, or with an empty segment, is not found. A client that builds [type]/[id] with an
+//     empty id must not be answered with a search, nor later delete by one.
+//   - Segments are decoded after they were told apart: %2F is part of an id (and makes it invalid), %24validate is $validate.
+//   - A URL longer than 8 KiB is 414 (RFC 9110 15.5.15); no [fhir.Kind] stands for that, as it concerns HTTP alone.
+//   - The media type of an answer is the one that was asked for, of application/fhir+json, application/json and text/json;
+//     application/fhir+json where that is left open and for _format.
+//   - A fault of a header or parameter is placed in OperationOutcome.issue.location as "http." and its name
+//     (https://hl7.org/fhir/R4/operationoutcome-definitions.html#OperationOutcome.issue.location), a fault of
+//     a resource in issue.expression.
+package rest

@@ -1,0 +1,197 @@
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir"
+)
+
+// Names of headers, in the form in which Go keys them.
+const (
+	headerAPIVersion = "Hc-Api-Version"
+	headerSite       = "SU-SiteId"
+	headerRequestID  = "X-Request-Id"
+)
+
+// maxURL is how long path and query of a request may be, in bytes.
+const maxURL = 8 << 10
+
+// vary lists the headers of a request on which answers depend.
+const vary = "Authorization, SU-SiteId, HC-API-Version, Accept, Accept-Encoding"
+
+// exchange is one request and its answer.
+type exchange struct {
+	w       http.ResponseWriter
+	request *http.Request
+	id      identity
+
+	version conformance.APIVersion
+	form    format
+	prefer  preferences
+	who     fhir.Principal
+
+	key fhir.Key // what the path names: the type, and the id where there is one
+	vid string   // the version that the path names
+}
+
+// private frames a handler of data: only who is authenticated comes to it.
+func (s *server) private(h handler) http.Handler {
+	return s.frame(func(x *exchange) (err error) {
+		if x.who, err = s.Authenticate(x.request); err != nil {
+			return err
+		}
+		if x.form, err = negotiate(x.request); err != nil {
+			return err
+		}
+		x.prefer = parsePrefer(x.request.Header.Values("Prefer"))
+		return h(x)
+	})
+}
+
+// public frames a handler of what everybody may see, also from a page of another origin (https://fetch.spec.whatwg.org/).
+func (s *server) public(h handler) http.Handler {
+	return s.frame(func(x *exchange) (err error) {
+		x.header().Set("Access-Control-Allow-Origin", "*")
+		x.header().Set("Access-Control-Expose-Headers", "ETag, HC-API-Version, X-Request-Id")
+		if x.request.Method == http.MethodOptions {
+			x.header().Set("Access-Control-Allow-Methods", "GET, HEAD")
+			x.header().Set("Access-Control-Allow-Headers", "Accept, HC-API-Version, If-None-Match, X-Request-Id")
+			x.header().Set("Access-Control-Max-Age", "86400")
+			x.writeEmpty(http.StatusNoContent)
+			return nil
+		}
+		if x.form, err = negotiate(x.request); err != nil {
+			return err
+		}
+		return h(x)
+	})
+}
+
+// frame does for every exchange of the face what comes before and after its handler.
+func (s *server) frame(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{w: w, request: r, id: identify(w, r, s.Now)}
+		defer s.recovered(x)
+		header := w.Header()
+		header.Set("Vary", vary)
+		header.Set("Cache-Control", "no-store")
+		header.Set("X-Content-Type-Options", "nosniff")
+		err := s.chooseVersion(x)
+		if len(r.RequestURI) > maxURL {
+			err = uriTooLong()
+		}
+		if err == nil {
+			err = h(x)
+		}
+		if err != nil {
+			s.fail(x, err)
+		}
+	})
+}
+
+// chooseVersion reads HC-API-Version. The answer carries the version by which it was made, also when it is an error.
+func (s *server) chooseVersion(x *exchange) error {
+	asked := strings.TrimSpace(strings.Join(x.request.Header.Values(headerAPIVersion), ", "))
+	v, known := s.Promises.Version(asked)
+	if !known {
+		v, _ = s.Promises.Version("")
+	}
+	x.version = v
+	header := x.header()
+	header.Set(headerAPIVersion, v.Number)
+	if !v.Deprecated.IsZero() {
+		header.Set("Deprecation", "@"+strconv.FormatInt(v.Deprecated.Unix(), 10))
+	}
+	if !v.Sunset.IsZero() {
+		header.Set("Sunset", httpDate(v.Sunset))
+	}
+	if !known {
+		return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "HC-API-Version asks for %s, but there are the versions %s. Without the header it is %s.",
+			fhir.Quote(asked), strings.Join(s.Promises.VersionNumbers(), " and "), v.Number).At(ofHTTP("HC-API-Version"))
+	}
+	return nil
+}
+
+// recovered turns a panic, which is a defect, into an answer and a line of log.
+func (s *server) recovered(x *exchange) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler { //nolint:errorlint // the value that net/http asks to panic with, never wrapped
+		panic(cause)
+	}
+	s.logFailure(x, "panic", slog.Any("error", cause), slog.String("stack", string(debug.Stack())))
+	s.fail(x, fhir.Errorf(fhir.Internal, fhir.CodeException, internalDetail))
+}
+
+func (x *exchange) header() http.Header { return x.w.Header() }
+
+// strict says whether unknown parameters are refused: as the client prefers, else as the version of the API has it.
+func (x *exchange) strict() bool {
+	switch x.prefer.handling {
+	case "strict":
+		return true
+	case "lenient":
+		return false
+	default:
+		return x.version.Strict
+	}
+}
+
+// parameters are those of the URL; what is malformed in it is left out.
+func (x *exchange) parameters() url.Values {
+	if x.request.URL.RawQuery == "" {
+		return nil
+	}
+	return x.request.URL.Query()
+}
+
+// write answers with a resource as JSON text. A HEAD gets the headers alone.
+func (x *exchange) write(status int, body []byte) {
+	header := x.header()
+	header.Set("Content-Type", x.form.contentType())
+	if x.request.Method == http.MethodHead {
+		x.w.WriteHeader(status)
+		return
+	}
+	if x.form.pretty {
+		body = indent(body)
+	}
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	x.w.WriteHeader(status)
+	_, _ = x.w.Write(body) // a client that went away is told nothing
+}
+
+// writeEmpty answers without a body.
+func (x *exchange) writeEmpty(status int) {
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		x.header().Set("Content-Length", "0")
+	}
+	x.w.WriteHeader(status)
+}
+
+// indent makes JSON text readable; numbers and text stay as they are.
+func indent(text []byte) []byte {
+	var b bytes.Buffer
+	b.Grow(2 * len(text))
+	if json.Indent(&b, text, "", "  ") != nil {
+		return text
+	}
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+// stamp puts the version of a resource into the headers (https://hl7.org/fhir/R4/http.html#versioning).
+func (x *exchange) stamp(v fhir.Version) {
+	x.header().Set("ETag", v.ETag())
+	x.header().Set("Last-Modified", httpDate(v.Instant.Time()))
+}

@@ -1,0 +1,157 @@
+package rest
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// Content negotiation: https://hl7.org/fhir/R4/http.html#mime-type.
+
+const (
+	typeFHIR = "application/fhir+json"
+	typeForm = "application/x-www-form-urlencoded"
+)
+
+// jsonTypes are the media types that mean FHIR's JSON, the preferred one first.
+var jsonTypes = [...]string{typeFHIR, "application/json", "text/json"}
+
+// format is how an answer is to be written.
+type format struct {
+	mediaType string // one of jsonTypes; "" before it was negotiated
+	pretty    bool
+}
+
+func (f format) contentType() string {
+	if f.mediaType == "" {
+		return typeFHIR + "; charset=utf-8"
+	}
+	return f.mediaType + "; charset=utf-8"
+}
+
+// negotiate chooses the form of the answer. _format goes before Accept. Its error is NotAcceptable.
+func negotiate(r *http.Request) (format, error) {
+	var params url.Values
+	if strings.Contains(r.URL.RawQuery, "_format") || strings.Contains(r.URL.RawQuery, "_pretty") {
+		params = r.URL.Query()
+	}
+	return negotiateFor(r, params)
+}
+
+// negotiateFor is negotiate with the parameters in hand: those of a form count as those of the URL.
+func negotiateFor(r *http.Request, params url.Values) (format, error) {
+	f := format{pretty: params.Get("_pretty") == "true"}
+	if asked := params.Get("_format"); asked != "" {
+		if !isJSONFormat(asked) {
+			return f, notAcceptable(asked).At(ofHTTP("_format"))
+		}
+		f.mediaType = typeFHIR
+		return f, nil
+	}
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if f.mediaType = acceptable(accept); f.mediaType == "" {
+		return f, notAcceptable(accept).At(ofHTTP("Accept"))
+	}
+	return f, nil
+}
+
+func notAcceptable(asked string) *fhir.Error {
+	return fhir.Errorf(fhir.NotAcceptable, fhir.CodeNotSupported, "The answer cannot be given as %s. This server writes JSON of FHIR 4.0: ask for application/fhir+json in the header Accept, or for _format=json.", fhir.Quote(asked))
+}
+
+// isJSONFormat says whether a value of _format means JSON. A plus sign that was not encoded has become a space.
+func isJSONFormat(value string) bool {
+	name, params, _ := strings.Cut(value, ";")
+	name = strings.ReplaceAll(strings.TrimSpace(name), " ", "+")
+	if strings.EqualFold(name, "json") {
+		name = typeFHIR
+	}
+	if params != "" {
+		name += ";" + params
+	}
+	return isJSON(name)
+}
+
+// isJSON says whether a media type is FHIR's JSON in the version and character set that are served.
+func isJSON(mediaType string) bool {
+	name, readable := parseMediaType(mediaType)
+	return readable && slices.Contains(jsonTypes[:], name)
+}
+
+// parseMediaType returns the name of a media type, and whether what it describes can be read.
+func parseMediaType(mediaType string) (name string, isReadable bool) {
+	name, params, err := mime.ParseMediaType(mediaType)
+	return name, err == nil && readable(params)
+}
+
+// readable says whether the parameters of a media type are those of R4 in UTF-8. Others mean nothing here.
+func readable(params map[string]string) bool {
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return false
+	}
+	version, ok := params["fhirversion"]
+	return !ok || version == "4.0" || version == "4.0.1"
+}
+
+// acceptable chooses from jsonTypes what an Accept header likes best (RFC 9110 12.5.1), or "".
+func acceptable(accept string) string {
+	switch accept {
+	case "", "*/*", typeFHIR: // nearly always
+		return typeFHIR
+	}
+	var ranges []mediaRange
+	for part := range strings.SplitSeq(accept, ",") {
+		if r, ok := parseRange(part); ok {
+			ranges = append(ranges, r)
+		}
+	}
+	best, most := "", 0.0
+	for _, t := range jsonTypes {
+		if q := quality(ranges, t); q > most {
+			best, most = t, q
+		}
+	}
+	return best
+}
+
+// mediaRange is one element of Accept.
+type mediaRange struct {
+	name string // "text/json", "text/*", "*/*"
+	q    float64
+}
+
+func parseRange(text string) (mediaRange, bool) {
+	name, params, err := mime.ParseMediaType(text)
+	if err != nil || !readable(params) {
+		return mediaRange{}, false
+	}
+	r := mediaRange{name: name, q: 1}
+	if q, ok := params["q"]; ok {
+		if r.q, err = strconv.ParseFloat(q, 64); err != nil {
+			return mediaRange{}, false
+		}
+	}
+	return r, true
+}
+
+// quality is the weight that the most specific range gives a media type.
+func quality(ranges []mediaRange, mediaType string) float64 {
+	main, _, _ := strings.Cut(mediaType, "/")
+	for _, name := range [...]string{mediaType, main + "/*", "*/*"} {
+		best, found := 0.0, false
+		for _, r := range ranges {
+			if r.name == name {
+				best, found = max(best, r.q), true
+			}
+		}
+		if found {
+			return best
+		}
+	}
+	return 0
+}

@@ -1,0 +1,77 @@
+package rest
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/portico-health/portico/fhir/engine"
+)
+
+// search of a type, by GET or by a form: https://hl7.org/fhir/R4/http.html#search.
+func (s *server) search(x *exchange) error {
+	query, err := x.query()
+	if err != nil {
+		return err
+	}
+	page, err := s.Engine.Search(x.request.Context(), x.who, engine.SearchRequest{
+		Type: x.key.Type, Query: query, Strict: x.strict(), Face: x.version.Number,
+	})
+	if err != nil {
+		return ofRequest(err)
+	}
+	x.applied("handling", x.prefer.handling)
+	x.write(http.StatusOK, s.searchset(x, page, query))
+	return nil
+}
+
+// searchset is the Bundle of a page (https://hl7.org/fhir/R4/search.html#return). The links are those of a search by GET,
+// also behind a form: a cursor carries the whole search.
+func (s *server) searchset(x *exchange, page engine.SearchPage, query string) []byte {
+	address := s.Promises.BaseURL + "/" + x.key.Type
+	self := address
+	if page.Self != "" {
+		self += "?" + page.Self
+	}
+	links := []link{{"self", self}}
+	if page.Next != "" {
+		params, _ := url.ParseQuery(query) // the engine has read it without fault
+		links = append(links, link{"next", address + "?" + nextQuery(page.Next, params)})
+	}
+	total := -1
+	if page.Counted {
+		total = page.Total
+	}
+	b := newBundle("searchset", total, links, page.Versions)
+	for _, v := range page.Versions {
+		b.match(s.Promises.BaseURL+"/"+v.Key.String(), v)
+	}
+	if len(page.Warnings) > 0 {
+		b.outcome(outcome(parameterIssues(page.Warnings)))
+	}
+	return b.end()
+}
+
+// query returns the parameters of a search, percent-encoded: those of the URL, and behind them those of a form.
+func (x *exchange) query() (string, error) {
+	query := x.request.URL.RawQuery
+	if x.request.Method != http.MethodPost || x.request.ContentLength == 0 {
+		return query, nil
+	}
+	form, err := x.body(isForm, "the parameters of a search as "+typeForm+", in UTF-8")
+	if err != nil {
+		return "", err
+	}
+	query = strings.Trim(query+"&"+strings.TrimSpace(string(form)), "&")
+	params, _ := url.ParseQuery(query) // what is wrong with it is for the engine to say
+	if x.form, err = negotiateFor(x.request, params); err != nil {
+		return "", err
+	}
+	return query, nil
+}
+
+// isForm says whether a media type is that of a form.
+func isForm(mediaType string) bool {
+	name, readable := parseMediaType(mediaType)
+	return readable && name == typeForm
+}
