@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/r4"
 )
 
 // criterion is one parameter that selects, with all its values, one of which must be found.
@@ -56,19 +57,23 @@ func (p *reading) criterion(pair Pair) {
 	p.req.Applied = append(p.req.Applied, pair)
 }
 
+// unknown says why a name is not understood, and lists those that are.
 func (p *reading) unknown(name string) {
 	t := p.rules.types[p.typ]
+	base, _, _ := strings.Cut(name, ":")
+	head, _, chained := strings.Cut(base, ".")
+	why := p.typ + " has no search parameter " + fhir.Quote(name) + "."
+	switch {
+	case t.byName[head] != nil && (chained || base != name):
+		why = "Chained parameters are not supported: " + fhir.Quote(name) + "."
+	case slices.ContainsFunc(r4.SearchParams(p.typ), func(d r4.SearchParam) bool { return d.Code == base }):
+		why = "The search parameter " + base + " of " + p.typ + " is not supported by this server."
+	}
 	known := make([]string, len(t.params))
 	for i, param := range t.params {
 		known[i] = param.Name
 	}
-	base, _, _ := strings.Cut(name, ":")
-	base, _, chained := strings.Cut(base, ".")
-	if param := t.byName[base]; param != nil && param.Type == "reference" && (chained || strings.Contains(name, ".")) {
-		p.unsupported(name, "Chained parameters are not supported: %s can be compared with a reference alone.", base)
-		return
-	}
-	p.unsupported(name, "%s has no search parameter %s. It has %s; results are shaped by %s.", p.typ, fhir.Quote(name), list(known), list(resultNames))
+	p.unsupported(name, "%s There are %s; results are shaped by %s.", why, list(known), list(resultNames))
 }
 
 // takes are the modifiers of a parameter.

@@ -19,7 +19,8 @@ const (
 )
 
 // Term is an entry that is compared whole, byte by byte: tokens, references, URIs. The forms in
-// which a value can be asked for ("system|code", "code", "system|") are entries of their own.
+// which a value can be asked for ("system|code", "code", "system|") are entries of their own. The empty Value
+// stands for a value that cannot be asked for, such as a reference that is a text alone: only Missing sees it.
 type Term struct {
 	Param string // "identifier"
 	Value string
@@ -28,8 +29,8 @@ type Term struct {
 // Text is an entry of a string parameter.
 type Text struct {
 	Param  string
-	Folded string // without case and accents, spaces made one: what is compared by default
-	Exact  string // as written, for :exact
+	Folded string // without case, accents and punctuation, spaces made one: what is compared by default; a part of it, for a family name of several words
+	Exact  string // all of it as written, for :exact
 }
 
 // Range is an entry of a date parameter: the interval of time that the value means.

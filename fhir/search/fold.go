@@ -78,8 +78,8 @@ func foldRune(r rune) string {
 		return base
 	}
 	switch {
-	case unicode.Is(unicode.Mn, r) && unicode.Is(unicode.Inherited, r):
-		return "" // an accent that belongs to no one script; vowel signs of Indic scripts stay
+	case unicode.Is(unicode.Mn, r) && unicode.Is(unicode.Inherited, r), unicode.Is(unicode.Cf, r):
+		return "" // an accent that belongs to no one script (vowel signs of Indic scripts stay), or an invisible character
 	case unicode.In(r, unicode.Pi, unicode.Pf) || strings.ContainsRune("ʹʼ´", r):
 		return "" // quotation marks, and what is written in place of an apostrophe
 	case unicode.IsSpace(r) || unicode.IsControl(r) || unicode.IsPunct(r):

@@ -34,8 +34,8 @@ func (r *Rules) Parse(typ string, pairs []Pair, opt Options) (Request, error) {
 			p.criterion(pair)
 		}
 	}
-	if p.faults != nil {
-		return Request{}, p.faults
+	if err := p.refusal(); err != nil {
+		return Request{}, err
 	}
 	return p.req, nil
 }
@@ -61,8 +61,8 @@ func (r *Rules) Criteria(typ string, pairs []Pair, now fhir.Instant) (Query, err
 			p.criterion(pair)
 		}
 	}
-	if p.faults != nil {
-		return Query{}, p.faults
+	if err := p.refusal(); err != nil {
+		return Query{}, err
 	}
 	return p.req.Query, nil
 }
@@ -87,6 +87,22 @@ func (r *Rules) reading(typ string, pairs []Pair, opt Options) (*reading, error)
 		req:     Request{Query: Query{Type: typ}, Count: DefaultCount},
 		results: make(map[string]string),
 	}, nil
+}
+
+// refusal is the error that the search is answered with, or nil.
+func (p *reading) refusal() error {
+	if p.faults != nil {
+		return p.faults
+	}
+	tests := 0
+	for _, clause := range p.req.Query.All {
+		tests += len(clause)
+	}
+	if tests > MaxTests {
+		return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly,
+			"The search comes to %d comparisons; at most %d are made. Ask for fewer values, and write ids with their type (Patient/1).", tests, MaxTests)
+	}
+	return nil
 }
 
 func (p *reading) fault(name string, code fhir.IssueCode, format string, args ...any) {

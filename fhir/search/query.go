@@ -45,7 +45,7 @@ type Missing struct {
 }
 
 // Not holds when none of its tests does, also for a resource without any entry of the parameter
-// (R4: only :not and :missing match absence).
+// (R4: only :not and :missing match absence). An empty Not always holds.
 type Not struct{ Any }
 
 func (Equal) test()      {}

@@ -3,6 +3,7 @@ package search
 import (
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/portico-health/portico/fhir"
 )
@@ -38,18 +39,27 @@ func SplitQuery(raw string) ([]Pair, error) {
 func decodePair(name, value string) (Pair, *fhir.Error) {
 	n, err := url.QueryUnescape(name)
 	if err != nil {
-		return Pair{}, badEncoding("The name of a parameter", name).At(name)
+		return Pair{}, badEncoding("The name of a parameter", name).At(readable(name))
 	}
 	v, err := url.QueryUnescape(value)
 	if err != nil {
-		return Pair{}, badEncoding("The value of "+fhir.Quote(n), value).At(n)
+		return Pair{}, badEncoding("The value of "+fhir.Quote(readable(n)), value).At(readable(n))
+	}
+	if !isText(n) || !isText(v) {
+		return Pair{}, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "The parameter is not text in UTF-8.").At(readable(n))
 	}
 	return Pair{n, v}, nil
 }
 
+// isText says whether a store can compare s: UTF-8 without the character 0, which no FHIR string has.
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+// readable makes text of anything, for an error.
+func readable(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
 func badEncoding(what, text string) *fhir.Error {
 	return fhir.Errorf(fhir.Invalid, fhir.CodeValue,
-		"%s is not percent-encoded: %s has a %% that two hexadecimal digits do not follow; a percent sign itself is written %%25.", what, fhir.Quote(text))
+		"%s is not percent-encoded: %s has a %% that two hexadecimal digits do not follow; a percent sign itself is written %%25.", what, fhir.Quote(readable(text)))
 }
 
 // join adds the issues of an error to those before; the first may be nil.

@@ -53,6 +53,7 @@ const (
 	MaxCount     = 1000 // what a greater _count is cut to
 	MaxClauses   = 64   // parameters that select
 	MaxValues    = 256  // values of all of them
+	MaxTests     = 1024 // tests that they come to: an id without its type asks for every type that it may be of
 )
 
 // Request is a search as it was understood.
@@ -102,7 +103,7 @@ type kind interface {
 // or date. References below baseURL ("https://example.org/fhir") are the same as relative ones. A type that R4 does not have is Invalid.
 func NewRules(types []string, baseURL string) (*Rules, error) {
 	r := &Rules{base: strings.TrimRight(baseURL, "/"), types: make(map[string]*typeRules, len(types))}
-	served := slices.Sorted(slices.Values(types))
+	served := slices.Compact(slices.Sorted(slices.Values(types)))
 	hash := sha256.New()
 	fmt.Fprintln(hash, rulesVersion, r.base)
 	for _, typ := range served {

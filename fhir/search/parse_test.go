@@ -1,0 +1,196 @@
+package search_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+)
+
+func lenient(t *testing.T, typ, query string) search.Request {
+	t.Helper()
+	pairs, err := search.SplitQuery(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := mustRules(t).Parse(typ, pairs, search.Options{Now: now})
+	if err != nil {
+		t.Fatalf("%s?%s: %v", typ, query, err)
+	}
+	return req
+}
+
+func TestParse(t *testing.T) {
+	descending := []search.SortKey{{Param: "birthdate", Descending: true}, {Param: "_lastUpdated"}}
+	gender := search.Any{search.Equal{Param: "gender", Value: "male"}, search.Equal{Param: "gender", Value: "female"}}
+	for _, tt := range []struct {
+		query string
+		want  search.Request
+	}{
+		{"", search.Request{Count: 50}},
+		{"gender=&_count=&name=,", search.Request{Count: 50}}, // "Empty parameters are not an error - they are just ignored"
+		{"gender=male,female", search.Request{Count: 50, Query: search.Query{All: []search.Any{gender}}, Applied: []search.Pair{{"gender", "male,female"}}}},
+		{"_count=7", search.Request{Count: 7, CountGiven: true, Applied: []search.Pair{{"_count", "7"}}}},
+		{"_count=007&_count=007", search.Request{Count: 7, CountGiven: true, Applied: []search.Pair{{"_count", "7"}}}},
+		{"_count=1001", search.Request{Count: 1000, CountGiven: true, Applied: []search.Pair{{"_count", "1000"}}}},
+		{"_count=99999999999999999999", search.Request{Count: 1000, CountGiven: true, Applied: []search.Pair{{"_count", "1000"}}}},
+		{"_count=0", search.Request{CountGiven: true, Applied: []search.Pair{{"_count", "0"}}}},
+		{"_summary=count&_count=7", search.Request{CountGiven: true, Applied: []search.Pair{{"_summary", "count"}, {"_count", "7"}}}},
+		{"_count=7&_summary=count", search.Request{CountGiven: true, Applied: []search.Pair{{"_count", "7"}, {"_summary", "count"}}}},
+		{"_summary=false", search.Request{Count: 50, Applied: []search.Pair{{"_summary", "false"}}}},
+		{"_total=accurate", search.Request{Count: 50, Total: search.TotalAccurate, Applied: []search.Pair{{"_total", "accurate"}}}},
+		{"_sort=-birthdate,_lastUpdated", search.Request{Count: 50, Query: search.Query{Sort: descending}, Applied: []search.Pair{{"_sort", "-birthdate,_lastUpdated"}}}},
+		{"_format=json&_pretty=true&_format=xml", search.Request{Count: 50}},
+	} {
+		tt.want.Query.Type = "Patient"
+		got, err := parse(mustRules(t), "Patient", tt.query)
+		if err != nil {
+			t.Errorf("?%s: %v", tt.query, err)
+			continue
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("?%s: %s", tt.query, diff)
+		}
+	}
+}
+
+// TestParseUnknown: ignored and said, or refused with the names that are known.
+func TestParseUnknown(t *testing.T) {
+	for _, tt := range []struct{ query, place, detail string }{
+		{"foo=1", "foo", `Patient has no search parameter "foo". There are _id, _lastUpdated, _security, _tag, active,`},
+		{"Gender=male", "Gender", "no search parameter"}, // "search parameter names are case sensitive"
+		{"_profile=x", "_profile", "The search parameter _profile of Patient is not supported by this server."},
+		{"phonetic=x", "phonetic", "not supported by this server"},
+		{"foo:exact=1", "foo:exact", "no search parameter"},
+		{"_include=Patient:organization", "_include", "no search parameter"},
+		{"_has:Observation:patient:code=1", "_has:Observation:patient:code", "no search parameter"},
+		{"organization.name=x", "organization.name", "Chained parameters"},
+		{"_elements=id", "_elements", "no search parameter"},
+		{"_summary=true", "_summary", "count and false"},
+		{"_sort=foo", "_sort", `no search parameter "foo" to sort by. It sorts by _lastUpdated, birthdate and death-date.`},
+		{"_sort=+birthdate", "_sort", `no search parameter " birthdate"`},
+		{"=x", "", `no search parameter ""`},
+	} {
+		_, err := parse(mustRules(t), "Patient", tt.query)
+		var e *fhir.Error
+		if !errors.As(err, &e) || e.Kind != fhir.Invalid || !strings.Contains(e.Issues[0].Detail, tt.detail) || e.Issues[0].Path != tt.place || e.Issues[0].Severity != fhir.Severe {
+			t.Errorf("strict ?%s: %v", tt.query, err)
+		}
+		req := lenient(t, "Patient", tt.query)
+		if len(req.Ignored) != 1 || !strings.Contains(req.Ignored[0].Detail, tt.detail) || req.Ignored[0].Path != tt.place || req.Ignored[0].Severity != fhir.Warning {
+			t.Errorf("lenient ?%s: %+v", tt.query, req.Ignored)
+		}
+		if len(req.Applied) != 0 || len(req.Query.All) != 0 || len(req.Query.Sort) != 0 {
+			t.Errorf("lenient ?%s applies %+v", tt.query, req)
+		}
+	}
+	req := lenient(t, "Patient", "_sort=foo,-birthdate&bar=1&gender=male")
+	if diff := cmp.Diff([]search.Pair{{"_sort", "-birthdate"}, {"gender", "male"}}, req.Applied); diff != "" || len(req.Ignored) != 2 {
+		t.Errorf("%s %+v", diff, req.Ignored)
+	}
+}
+
+func TestParseRefusals(t *testing.T) {
+	checkRefusals(t, []refusal{
+		{"Patient", "_count=-1", "write a whole number from 0 to 1000"},
+		{"Patient", "_count=ten", "write a whole number"},
+		{"Patient", "_count=1.5", "write a whole number"},
+		{"Patient", "_total=exact", "write none, estimate or accurate"},
+		{"Patient", "_sort=gender", "Sorting by gender is not supported. Patient sorts by _lastUpdated, birthdate and death-date."},
+		{"Patient", "_sort=birthdate,-birthdate", "comes twice"},
+		{"Patient", "_sort:exact=birthdate", "takes no modifier"},
+	})
+	for query, reason := range map[string]string{
+		"_count=1&_count=2":                  "one of them can be meant",
+		"_sort=birthdate&_sort=-birthdate":   "one of them can be meant",
+		"_total=none&gender=male&_total=fix": "one of them can be meant",
+	} {
+		if _, err := parse(mustRules(t), "Patient", query); err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("?%s: %v", query, err)
+		}
+	}
+}
+
+// TestParseCollects: every fault is told, not the first.
+func TestParseCollects(t *testing.T) {
+	_, err := parse(mustRules(t), "Patient", "birthdate=x,2020,y&gender:text=a&_count=z&foo=1")
+	var places []string
+	for _, issue := range fhir.AsError(err).Issues {
+		places = append(places, issue.Path)
+	}
+	if diff := cmp.Diff([]string{"birthdate", "birthdate", "gender:text", "_count", "foo"}, places); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseLimits(t *testing.T) {
+	many := func(n int, part, separator string) string {
+		return strings.TrimSuffix(strings.Repeat(part+separator, n), separator)
+	}
+	for _, tt := range []struct {
+		query   string
+		refused bool
+	}{
+		{many(search.MaxClauses, "gender=male", "&"), false},
+		{many(search.MaxClauses+1, "gender=male", "&"), true},
+		{"gender=" + many(search.MaxValues, "male", ","), false},
+		{"gender=" + many(search.MaxValues+1, "male", ","), true},
+		{"general-practitioner=" + many(search.MaxValues, "Practitioner/1", ","), false},
+		{"general-practitioner=" + many(search.MaxValues, "1", ","), false}, // three types each
+	} {
+		_, err := parse(mustRules(t), "Patient", tt.query)
+		if errors.Is(err, fhir.TooCostly) != tt.refused || (err != nil) != tt.refused {
+			t.Errorf("?%.60s…: %v", tt.query, err)
+		}
+	}
+	query := "focus=" + many(search.MaxValues, "1", ",")
+	if _, err := parse(mustRules(t), "Task", query); !errors.Is(err, fhir.TooCostly) {
+		t.Errorf("ids of any type: %v", err)
+	}
+}
+
+func TestParseOfTypeThatIsNotServed(t *testing.T) {
+	for _, typ := range []string{"Account", "Foo", ""} {
+		if _, err := parse(mustRules(t), typ, ""); !errors.Is(err, fhir.NotFound) {
+			t.Errorf("%q: %v", typ, err)
+		}
+	}
+}
+
+func TestCriteria(t *testing.T) {
+	rules := mustRules(t)
+	for query, reason := range map[string]string{
+		"identifier=x":                "",
+		"identifier=x&birthdate=2020": "",
+		"":                            "must not select every Patient",
+		"identifier=":                 "has no value",
+		"identifier=,":                "has no value",
+		"identifier=x&name=":          "has no value",
+		"identifier=x&foo=1":          "no search parameter",
+		"identifier=x&_count=1":       "shapes the result",
+		"_format=json":                "shapes the result",
+		"identifier=x&_sort=name":     "shapes the result",
+	} {
+		pairs, err := search.SplitQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := rules.Criteria("Patient", pairs, now)
+		if reason == "" {
+			if err != nil || len(q.All) != len(pairs) || q.Type != "Patient" {
+				t.Errorf("%s: %+v, %v", query, q, err)
+			}
+			continue
+		}
+		if !errors.Is(err, fhir.Invalid) || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%s: %v, want %s", query, err, reason)
+		}
+	}
+	if _, err := rules.Criteria("Account", nil, now); !errors.Is(err, fhir.NotFound) {
+		t.Errorf("a type that is not served: %v", err)
+	}
+}

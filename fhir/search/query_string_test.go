@@ -1,0 +1,76 @@
+package search_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+)
+
+func TestSplitQuery(t *testing.T) {
+	for raw, want := range map[string][]search.Pair{
+		"":                                 nil,
+		"&&":                               nil,
+		"b=1&a=2&b=3":                      {{"b", "1"}, {"a", "2"}, {"b", "3"}},
+		"name=John+Smith":                  {{"name", "John Smith"}},
+		"name=a%2Bb%26c%3Dd":               {{"name", "a+b&c=d"}},
+		"a=1;b=2":                          {{"a", "1;b=2"}},
+		"a=b=c":                            {{"a", "b=c"}},
+		"a":                                {{"a", ""}},
+		"name%3Aexact=x":                   {{"name:exact", "x"}},
+		"date=2013-01-14T10%3A00%3A00Z":    {{"date", "2013-01-14T10:00:00Z"}},
+		"identifier=http://a.example|1%20": {{"identifier", "http://a.example|1 "}},
+	} {
+		got, err := search.SplitQuery(raw)
+		if err != nil {
+			t.Errorf("%s: %v", raw, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", raw, diff)
+		}
+	}
+}
+
+func TestSplitQueryRefusals(t *testing.T) {
+	_, err := search.SplitQuery("a=%zz&b=1&%=2&c=100%&name=%ff&d=%00&\xff=%f")
+	var e *fhir.Error
+	if !errors.As(err, &e) || e.Kind != fhir.Invalid {
+		t.Fatal(err)
+	}
+	var places []string
+	for _, issue := range e.Issues {
+		places = append(places, issue.Path)
+	}
+	if diff := cmp.Diff([]string{"a", "%", "c", "name", "d", "\uFFFD"}, places); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestJoinQueryIsReadable(t *testing.T) {
+	pairs := []search.Pair{{"identifier", "https://example.org/mrn|1 2"}, {"name:exact", "Ö&+"}, {"_sort", "-date,x"}}
+	const want = "identifier=https://example.org/mrn%7C1%202&name:exact=%C3%96%26%2B&_sort=-date,x"
+	if got := search.JoinQuery(pairs); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestJoinQueryIsInverse(t *testing.T) {
+	text := rapid.StringMatching(`[^\x00]*`)
+	pair := rapid.Custom(func(t *rapid.T) search.Pair {
+		return search.Pair{Name: text.Draw(t, "name"), Value: text.Draw(t, "value")}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		pairs := rapid.SliceOf(pair).Draw(t, "pairs")
+		got, err := search.SplitQuery(search.JoinQuery(pairs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(append([]search.Pair(nil), pairs...), got); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}

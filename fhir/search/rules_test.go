@@ -1,0 +1,186 @@
+package search_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/r4"
+	"github.com/portico-health/portico/fhir/search"
+)
+
+// TestRulesOfAllTypes: every parameter of R4 that is of a promised type and has an expression is promised, but for phonetic.
+func TestRulesOfAllTypes(t *testing.T) {
+	rules, err := newRules(r4.ResourceTypes()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	promised := 0
+	for _, typ := range r4.ResourceTypes() {
+		var want, got []string
+		for _, d := range r4.SearchParams(typ) {
+			if d.Expression != "" && d.Code != "phonetic" && slices.Contains([]string{"token", "string", "reference", "date"}, d.Type) {
+				want = append(want, d.Code)
+			}
+		}
+		for _, p := range rules.Params(typ) {
+			got = append(got, p.Name)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", typ, diff)
+		}
+		if keys := rules.SortKeys(typ); len(keys) > 8 || !slices.Contains(keys, search.LastUpdated) {
+			t.Errorf("%s sorts by %v", typ, keys)
+		}
+		promised += len(got)
+	}
+	if promised < 2000 {
+		t.Errorf("only %d parameters", promised)
+	}
+}
+
+func TestParams(t *testing.T) {
+	rules := mustRules(t)
+	want := []search.Param{
+		{Name: "_id", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-id", Modifiers: []string{"missing", "not"}},
+		{Name: "_lastUpdated", Type: "date", Definition: "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated", Modifiers: []string{"missing"}, Sortable: true},
+		{Name: "_security", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-security", Modifiers: []string{"missing", "not"}},
+		{Name: "_tag", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-tag", Modifiers: []string{"missing", "not"}},
+		{Name: "appointment-type", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-appointment-type", Modifiers: []string{"missing", "not"}},
+		{Name: "identifier", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-identifier", Modifiers: []string{"missing", "not"}},
+		{Name: "schedule", Type: "reference", Definition: "http://hl7.org/fhir/SearchParameter/Slot-schedule", Modifiers: []string{"missing", "type"}, Targets: []string{"Schedule"}},
+		{Name: "service-category", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-service-category", Modifiers: []string{"missing", "not"}},
+		{Name: "service-type", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-service-type", Modifiers: []string{"missing", "not"}},
+		{Name: "specialty", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-specialty", Modifiers: []string{"missing", "not"}},
+		{Name: "start", Type: "date", Definition: "http://hl7.org/fhir/SearchParameter/Slot-start", Modifiers: []string{"missing"}, Sortable: true},
+		{Name: "status", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-status", Modifiers: []string{"missing", "not"}},
+	}
+	if diff := cmp.Diff(want, rules.Params("Slot")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"_lastUpdated", "start"}, rules.SortKeys("Slot")); diff != "" {
+		t.Error(diff)
+	}
+	name := rules.Params("Patient")[slices.IndexFunc(rules.Params("Patient"), func(p search.Param) bool { return p.Name == "name" })]
+	if diff := cmp.Diff([]string{"missing", "exact", "contains"}, name.Modifiers); diff != "" {
+		t.Error(diff)
+	}
+	if rules.Params("Account") != nil || rules.SortKeys("Account") != nil {
+		t.Error("a type that is not served has parameters")
+	}
+}
+
+// TestPromisedModifiersAreTaken: what is advertised is understood, and finds or refuses nothing by surprise.
+func TestPromisedModifiersAreTaken(t *testing.T) {
+	rules := mustRules(t)
+	values := map[string]string{"token": "x", "string": "x", "reference": "x", "date": "2020"}
+	for _, typ := range served {
+		for _, p := range rules.Params(typ) {
+			for _, modifier := range p.Modifiers {
+				query := p.Name + ":" + modifier + "=" + values[p.Type]
+				switch {
+				case modifier == "missing":
+					query = p.Name + ":missing=true"
+				case modifier == "type" && p.Targets == nil:
+					query = p.Name + ":Patient=x"
+				case modifier == "type":
+					query = p.Name + ":" + p.Targets[0] + "=x"
+				}
+				if _, err := parse(rules, typ, query); err != nil {
+					t.Errorf("%s?%s: %v", typ, query, err)
+				}
+			}
+		}
+	}
+}
+
+func TestNewRulesRefusals(t *testing.T) {
+	for _, typ := range []string{"Foo", "DomainResource", "HumanName", ""} {
+		if _, err := newRules("Patient", typ); !errors.Is(err, fhir.Invalid) {
+			t.Errorf("%q: %v", typ, err)
+		}
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	print := func(base string, types ...string) string {
+		rules, err := search.NewRules(types, base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rules.Fingerprint()
+	}
+	one := print(base, "Patient", "Slot")
+	if len(one) != 16 || one != print(base+"/", "Slot", "Patient", "Slot") {
+		t.Errorf("the same rules have the fingerprints %s and %s", one, print(base+"/", "Slot", "Patient", "Slot"))
+	}
+	if one == print("https://example.org", "Patient", "Slot") || one == print(base, "Patient") {
+		t.Error("other rules have the same fingerprint")
+	}
+}
+
+// TestExtract pins the entries of one resource: their forms, their order, and that none comes twice.
+func TestExtract(t *testing.T) {
+	const patient = `{"resourceType":"Patient","id":"p1","meta":{"lastUpdated":"2026-01-01T00:00:00Z","profile":["https://example.org/p"],"tag":[{"system":"https://example.org/t","code":"x"}]},
+		"identifier":[{"system":"https://example.org/mrn","value":"1"},{"system":"https://example.org/mrn","value":"1"}],"active":true,
+		"name":[{"family":"O'Hara","given":["Ann"]},{"given":["Ann",null]}],"gender":"female","birthDate":"1957-05","deceasedBoolean":false,
+		"generalPractitioner":[{"reference":"` + base + `/Practitioner/7"}],"link":[{"other":{"display":"her twin"},"type":"seealso"}]}`
+	got := mustRules(t).Extract(mustResource(t, patient))
+	want := search.Entries{
+		Terms: []search.Term{
+			{Param: "_tag", Value: "x"}, {Param: "_tag", Value: "https://example.org/t|x"}, {Param: "_tag", Value: "https://example.org/t|"},
+			{Param: "active", Value: "true"}, {Param: "gender", Value: "female"}, {Param: "general-practitioner", Value: "Practitioner/7"},
+			{Param: "identifier", Value: "1"}, {Param: "identifier", Value: "https://example.org/mrn|1"}, {Param: "identifier", Value: "https://example.org/mrn|"},
+			{Param: "link", Value: ""},
+		},
+		Texts: []search.Text{
+			{Param: "family", Folded: "ohara", Exact: "O'Hara"}, {Param: "given", Folded: "ann", Exact: "Ann"},
+			{Param: "name", Folded: "ohara", Exact: "O'Hara"}, {Param: "name", Folded: "ann", Exact: "Ann"},
+		},
+		Ranges: []search.Range{{Param: "birthdate", Interval: fhir.Interval{
+			Low:  fhir.InstantOf(time.Date(1957, 5, 1, 0, 0, 0, 0, time.UTC)),
+			High: fhir.InstantOf(time.Date(1957, 6, 1, 0, 0, 0, 0, time.UTC)),
+		}}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	empty := mustRules(t).Extract(mustResource(t, `{"resourceType":"Account","identifier":[{"value":"1"}]}`))
+	if diff := cmp.Diff(search.Entries{}, empty); diff != "" {
+		t.Errorf("a type that is not served: %s", diff)
+	}
+}
+
+// TestExtractOfNonsense: what is no valid R4 has no entries, and harms nobody.
+func TestExtractOfNonsense(t *testing.T) {
+	rules := mustRules(t)
+	for _, text := range []string{
+		`{"resourceType":"Patient","name":"x","identifier":{"value":1},"birthDate":5,"active":"yes","telecom":[[],{"value":[]}],"gender":["male",null],"generalPractitioner":["x"]}`,
+		`{"resourceType":"Patient","name":[{"given":"x","family":["y"]}],"birthDate":"31/12/2020","meta":[{"tag":true}],"deceasedBoolean":"x","link":[null]}`,
+		`{"resourceType":"Observation","effectivePeriod":"x","effectiveTiming":{"repeat":[],"event":"x"},"subject":[[{"reference":"#"}]],"contained":["x",{"id":5}]}`,
+		`{"resourceType":"Bundle","entry":[{"resource":"x"},7]}`,
+	} {
+		for _, r := range rules.Extract(mustResource(t, text)).Ranges {
+			if r.Low > r.High {
+				t.Errorf("%s: %+v", text, r)
+			}
+		}
+	}
+}
+
+// TestExtractOfMany: many values of one parameter are still distinct, in time that grows with their number.
+func TestExtractOfMany(t *testing.T) {
+	var tags fhir.Array
+	for i := range 50_000 {
+		tags = append(tags, fhir.NewObject(fhir.Member{Name: "code", Value: string(rune('a' + i%20))}))
+	}
+	r := fhir.NewResource(fhir.NewObject(fhir.Member{Name: "resourceType", Value: "Slot"},
+		fhir.Member{Name: "meta", Value: fhir.NewObject(fhir.Member{Name: "tag", Value: tags})}))
+	if got := len(mustRules(t).Extract(r).Terms); got != 40 { // with and without the bar
+		t.Errorf("%d terms", got)
+	}
+}
