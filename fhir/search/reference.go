@@ -17,6 +17,7 @@ type reference struct {
 	base    string   // "https://example.org/fhir"
 	targets []string // nil: any
 	served  []string // what a bare id may belong to where any type may be pointed at
+	url     bool     // there are canonical URLs among the values: a text without a slash may be one
 }
 
 const historySegment = "/_history/"
@@ -29,6 +30,7 @@ func (r *reference) index(at place) sink {
 			r.pointer(x, o.Text("reference"), historySegment)
 		}
 	case "canonical", "uri", "url", "oid", "uuid":
+		r.url = true
 		return func(x *extraction, v any) {
 			s, _ := v.(string)
 			r.pointer(x, s, "|")
@@ -138,6 +140,9 @@ func (r *reference) lower(c criterion) (Any, *fhir.Error) {
 		var tests []Test
 		for _, typ := range r.modifiers() {
 			tests = append(tests, Equal{r.name, typ + "/" + v})
+		}
+		if r.url {
+			tests = append(tests, Equal{r.name, v})
 		}
 		return tests, nil
 	})

@@ -1,0 +1,91 @@
+package search_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+)
+
+// FuzzParse: whatever the query string is, it is understood or refused with a public error; what was applied
+// means the same when it comes back as the self link.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"name=a,b&gender:not=male&_count=5&_sort=-date", `identifier=a\,b|c\|d`, "date=ge2013&date=lt2014-01-01T00:00:00+01:00", "patient=1,Patient/2&actor:Location=3",
+		"_id:missing=true&_lastUpdated=ap2020", "a.b=c&:=&%41=%42&_summary=count&_total=none", "status=|,||,\\|", "=&&=",
+	} {
+		f.Add(seed)
+	}
+	rules := mustRules(f)
+	f.Fuzz(func(t *testing.T, query string) {
+		pairs, err := search.SplitQuery(query)
+		if err != nil {
+			checkPublic(t, err)
+			return
+		}
+		for _, strict := range []bool{true, false} {
+			opt := search.Options{Strict: strict, Now: now}
+			req, err := rules.Parse("Appointment", pairs, opt)
+			if err != nil {
+				checkPublic(t, err)
+				continue
+			}
+			if strict && req.Ignored != nil || req.Count < 0 || req.Count > search.MaxCount {
+				t.Errorf("%q: %+v", query, req)
+			}
+			self, err := search.SplitQuery(search.JoinQuery(req.Applied))
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := rules.Parse("Appointment", self, search.Options{Strict: true, Now: now})
+			if err != nil {
+				t.Fatalf("%q: the self link %q: %v", query, search.JoinQuery(req.Applied), err)
+			}
+			req.Ignored = nil
+			if diff := cmp.Diff(req, again); diff != "" {
+				t.Errorf("%q: %s", query, diff)
+			}
+		}
+	})
+}
+
+// FuzzDate: a date in a search is refused, or becomes at most two tests, of which those of eq hold for the date itself.
+func FuzzDate(f *testing.F) {
+	for _, seed := range []string{"2020", "ge2020-02-29", "ap9999-12-31T23:59:60.999999999Z", "sa0001-01-01", "2020-01-01T10:00+14:00", "2020-01-01T10:00 01:00", "xx2020", "eb"} {
+		f.Add(seed)
+	}
+	rules := mustRules(f)
+	f.Fuzz(func(t *testing.T, value string) {
+		req, err := rules.Parse("Patient", []search.Pair{{Name: "birthdate", Value: value}}, search.Options{Strict: true, Now: now})
+		if err != nil {
+			checkPublic(t, err)
+			return
+		}
+		for _, clause := range req.Query.All {
+			for _, test := range clause {
+				if _, ok := test.(search.Within); !ok {
+					t.Fatalf("%q: %+v", value, test)
+				}
+			}
+		}
+		d, err := fhir.ParseDateTime(value)
+		if err != nil {
+			return // with a prefix, several values, or a repaired plus sign
+		}
+		own := search.Entries{Ranges: []search.Range{{Param: "birthdate", Interval: d.Interval()}}}
+		if !search.Match(req.Query, search.Indexed{Entries: own}) {
+			t.Errorf("%q does not find itself: %+v", value, req.Query)
+		}
+	})
+}
+
+func checkPublic(t *testing.T, err error) {
+	t.Helper()
+	var e *fhir.Error
+	if !errors.As(err, &e) || (e.Kind != fhir.Invalid && e.Kind != fhir.TooCostly) || len(e.Issues) == 0 {
+		t.Errorf("%v", err)
+	}
+}
