@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/engine"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/fhir/validate"
+	"github.com/portico-health/portico/storage/sqlite"
+)
+
+// The one site that there is, and its one partition, until sites can be made.
+const (
+	demoSite      = "demo"
+	demoPartition = fhir.Partition("demo/test")
+)
+
+// Limits of every connection. The body's limit is the FHIR face's.
+const (
+	headerTimeout  = 10 * time.Second
+	requestTimeout = 60 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeader      = 32 << 10 // bytes
+)
+
+// App is the running server: open it, let it run, close it.
+type App struct {
+	Config Config
+	Out    io.Writer // the ready line
+	Log    *slog.Logger
+	Now    func() time.Time
+
+	store    *sqlite.Store
+	engine   *engine.Engine
+	server   *http.Server
+	listener net.Listener
+	stopping atomic.Bool
+}
+
+// Run opens the server and serves until ctx ends.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.Open(ctx); err != nil {
+		return errors.Join(exit{code: exitUsage, cause: err}, a.Close())
+	}
+	return a.Serve(ctx)
+}
+
+// Serve serves until ctx ends, and closes the server in good order: not ready any more, no new connections,
+// the requests under way answered within the grace, the store closed.
+func (a *App) Serve(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- a.server.Serve(a.listener) }()
+	a.announce()
+	select {
+	case err := <-served:
+		return errors.Join(err, a.Close())
+	case <-ctx.Done():
+		a.Log.Info("stopping")
+		return a.Close()
+	}
+}
+
+// Open makes the store, the engine and the faces, and the listener last: whoever can connect is
+// served.
+func (a *App) Open(ctx context.Context) error {
+	types, err := conformance.ServedTypes(a.Config.Resources)
+	if err != nil {
+		return err
+	}
+	rules, err := search.NewRules(types, a.Config.BaseURL+conformance.FHIRPath)
+	if err != nil {
+		return err
+	}
+	if a.store, err = sqlite.Open(ctx, sqlite.Config{Path: sqliteFile(a.Config.Store), Now: a.Now}); err != nil {
+		return err
+	}
+	a.engine, err = engine.New(ctx, engine.Config{
+		Store: a.store, Rules: rules, Validator: validate.New(), Types: types, ReadOnly: conformance.ReadOnlyTypes(),
+		Now: a.Now, NewID: fhir.NewID,
+	})
+	if err != nil {
+		return err
+	}
+	if a.Config.Dev {
+		if err := a.fillDemo(ctx); err != nil {
+			return fmt.Errorf("filling the demo site: %w", err)
+		}
+	}
+	promises := conformance.New(conformance.Config{
+		Release: release(), BaseURL: a.Config.BaseURL, Started: a.Now(), Types: types, Search: searchPromises(rules), Unchecked: validate.Unchecked,
+	})
+	handler, err := a.handler(promises)
+	if err != nil {
+		return err
+	}
+	a.server = &http.Server{
+		Handler: handler, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout, IdleTimeout: idleTimeout,
+	}
+	a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.Config.Listen)
+	return err
+}
+
+// searchPromises takes what is promised of search from the rules that carry it out.
+func searchPromises(rules *search.Rules) func(string) ([]conformance.Param, []string) {
+	return func(resourceType string) ([]conformance.Param, []string) {
+		var params []conformance.Param
+		for _, p := range rules.Params(resourceType) {
+			params = append(params, conformance.Param{Name: p.Name, Type: p.Type, Definition: p.Definition, Modifiers: p.Modifiers})
+		}
+		return params, rules.SortKeys(resourceType)
+	}
+}
+
+// Close ends what Open made, as far as it came.
+func (a *App) Close() error {
+	a.stopping.Store(true)
+	var faults []error
+	if a.server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), a.Config.Grace)
+		defer cancel()
+		if err := a.server.Shutdown(ctx); err != nil {
+			faults = append(faults, fmt.Errorf("requests were cut off: %w", err), a.server.Close())
+		}
+	}
+	if a.store != nil {
+		faults = append(faults, a.store.Close())
+	}
+	return errors.Join(faults...)
+}
+
+// announce says on standard output that the server is there, and what it must not be used for.
+func (a *App) announce() {
+	base := a.Config.BaseURL
+	fmt.Fprintf(a.Out, "portico ready  %s/fhir  %s/fhir/metadata  %s%s\n", base, base, base, conformance.DiscoveryPath)
+	if !a.Config.Dev {
+		a.Log.Warn("no access control: everybody on this machine reads and writes the site " + demoSite)
+	}
+}
+
+// Address is where the server listens.
+func (a *App) Address() string { return a.listener.Addr().String() }
+
+// newLog makes the log: text for a person at a terminal, JSON for a machine.
+func newLog(w io.Writer, c Config) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	options := &slog.HandlerOptions{Level: level}
+	f, isFile := w.(*os.File)
+	if c.LogFormat == "text" || (c.LogFormat == "auto" && isFile && isTerminal(f)) {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}

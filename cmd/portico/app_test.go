@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// lockedBuffer is a buffer that a server writes and a test reads.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// running is an App that serves.
+type running struct {
+	*App
+	url  string
+	log  *lockedBuffer
+	out  *lockedBuffer
+	done chan error
+	stop context.CancelFunc
+}
+
+// start runs the program's server on a free port of the loopback interface, on a store in dir.
+func start(tb testing.TB, dir string, change func(*Config)) *running {
+	tb.Helper()
+	log, out := &lockedBuffer{}, &lockedBuffer{}
+	config := Config{
+		Listen: "127.0.0.1:0", Store: "sqlite:" + filepath.Join(dir, "portico.db"), BaseURL: "http://portico.example.org",
+		LogLevel: "info", LogFormat: "json", Grace: 5 * time.Second,
+	}
+	if change != nil {
+		change(&config)
+	}
+	app := &App{Config: config, Out: out, Log: slog.New(slog.NewJSONHandler(log, nil)), Now: time.Now}
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := app.Open(ctx); err != nil {
+		cancel()
+		tb.Fatal(err)
+	}
+	r := &running{App: app, url: "http://" + app.Address(), log: log, out: out, done: make(chan error, 1), stop: cancel}
+	go func() { r.done <- app.Serve(ctx) }()
+	tb.Cleanup(func() { r.end(tb) })
+	return r
+}
+
+// end stops the server and waits for it; a second time it does nothing.
+func (r *running) end(tb testing.TB) {
+	tb.Helper()
+	r.stop()
+	if err, open := <-r.done; open {
+		if err != nil {
+			tb.Errorf("the server ended with %v", err)
+		}
+		close(r.done)
+	}
+}
+
+// get asks the server, and returns status and body.
+func (r *running) get(tb testing.TB, path string) (int, string) {
+	tb.Helper()
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, r.url+path, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+// send writes a resource.
+func (r *running) send(tb testing.TB, method, path, body string) int {
+	tb.Helper()
+	request, err := http.NewRequestWithContext(context.Background(), method, r.url+path, strings.NewReader(body))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/fhir+json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body)
+	return response.StatusCode
+}
+
+// TestDevServesDemoData is the newcomer's first call.
+func TestDevServesDemoData(t *testing.T) {
+	r := start(t, t.TempDir(), func(c *Config) { c.Dev = true })
+	status, body := r.get(t, "/fhir/Appointment?_count=5")
+	var bundle struct {
+		ResourceType string
+		Total        int
+		Entry        []struct{ Resource struct{ ResourceType string } }
+	}
+	if err := json.Unmarshal([]byte(body), &bundle); err != nil || status != http.StatusOK {
+		t.Fatalf("status %d, %v: %s", status, err, body)
+	}
+	if bundle.ResourceType != "Bundle" || bundle.Total != 800 || len(bundle.Entry) != 5 || bundle.Entry[0].Resource.ResourceType != "Appointment" {
+		t.Errorf("the first call answers %s", body)
+	}
+	for path, want := range map[string]string{
+		"/fhir/Patient?_count=0": `"total":500`, "/fhir/Slot?_count=0&_total=accurate": `"total":2000`,
+	} {
+		if _, body := r.get(t, path); !strings.Contains(body, want) {
+			t.Errorf("%s answers %s, want %s", path, body, want)
+		}
+	}
+	if !strings.Contains(r.out.String(), "portico ready  http://portico.example.org/fhir") {
+		t.Errorf("the ready line is %q", r.out.String())
+	}
+}
+
+// TestDemoIsFilledOnce: what was deleted stays deleted over a restart, and what was written stays.
+func TestDemoIsFilledOnce(t *testing.T) {
+	dir := t.TempDir()
+	dev := func(c *Config) { c.Dev = true }
+	first := start(t, dir, dev)
+	if status := first.send(t, http.MethodPut, "/fhir/Patient/mine", `{"resourceType":"Patient","id":"mine"}`); status != http.StatusCreated {
+		t.Fatalf("PUT answered %d", status)
+	}
+	first.end(t)
+	second := start(t, dir, dev)
+	if _, body := second.get(t, "/fhir/Patient?_count=0"); !strings.Contains(body, `"total":501`) {
+		t.Errorf("after a restart: %s", body)
+	}
+}
+
+func TestHealthAndMetrics(t *testing.T) {
+	r := start(t, t.TempDir(), nil)
+	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n"} {
+		if status, body := r.get(t, path); status != http.StatusOK || body != want {
+			t.Errorf("%s: %d %q", path, status, body)
+		}
+	}
+	r.get(t, "/fhir/Patient/nobody")
+	_, body := r.get(t, "/metrics")
+	for _, want := range []string{"portico_http_request_duration_seconds_count{", `status="404"`, "portico_http_requests_in_flight", "go_goroutines"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	if strings.Contains(body, "nobody") {
+		t.Error("the metrics show an id")
+	}
+	if !strings.Contains(r.log.String(), "no access control") {
+		t.Error("an open server does not warn")
+	}
+}
+
+// TestLogHasNoPersonalData searches for names and numbers and looks for them in every line of log.
+func TestLogHasNoPersonalData(t *testing.T) {
+	r := start(t, t.TempDir(), nil)
+	r.send(t, http.MethodPut, "/fhir/Patient/canary-id", `{"resourceType":"Patient","id":"canary-id","name":[{"family":"Canaryname"}],"gender":"canarycode"}`)
+	r.get(t, "/fhir/Patient?family=Canaryname&identifier=https://fhir.nhs.uk/Id/nhs-number%7C9990000018")
+	r.get(t, "/fhir/Patient/canary-id/_history?_since=canarydate")
+	r.get(t, "/nowhere/Canaryname")
+	r.end(t)
+	log := r.log.String()
+	if strings.Count(log, `"msg":"request"`) != 4 {
+		t.Errorf("four requests, one line each, but the log is %s", log)
+	}
+	for _, canary := range []string{"anary", "9990000018"} {
+		if strings.Contains(log, canary) {
+			t.Errorf("the log shows %q: %s", canary, log)
+		}
+	}
+}
+
+// TestStop: a server that stops is not ready any more, finishes what is under way and keeps what it acknowledged.
+func TestStop(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, dir, nil)
+	if status := r.send(t, http.MethodPut, "/fhir/Patient/a", `{"resourceType":"Patient","id":"a"}`); status != http.StatusCreated {
+		t.Fatalf("PUT answered %d", status)
+	}
+	r.end(t)
+	if r.stopping.Load() != true {
+		t.Error("the server does not know that it is stopping")
+	}
+	again := start(t, dir, nil)
+	if status, _ := again.get(t, "/fhir/Patient/a"); status != http.StatusOK {
+		t.Errorf("after a restart the patient answers %d", status)
+	}
+}
+
+// BenchmarkReady measures from nothing to serving on an empty store; 1 s is promised.
+func BenchmarkReady(b *testing.B) {
+	for b.Loop() {
+		r := start(b, b.TempDir(), nil)
+		if status, _ := r.get(b, "/readyz"); status != http.StatusOK {
+			b.Fatal(status)
+		}
+		r.end(b)
+	}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// settings are the flags of serve after a command line.
+func settings(t *testing.T, args ...string) *pflag.FlagSet {
+	t.Helper()
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	defineSettings(flags)
+	if err := flags.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return flags
+}
+
+func none() []string { return nil }
+
+func TestDefaults(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c, err := loadConfig(settings(t), none)
+	if err != nil || c.Listen != "127.0.0.1:8080" || c.Store != defaultStore || c.BaseURL != "http://127.0.0.1:8080" || c.Dev {
+		t.Errorf("%+v, %v", c, err)
+	}
+	c, err = loadConfig(settings(t, "--dev"), none)
+	if err != nil || c.Store != devStore {
+		t.Errorf("--dev has a store of its own: %+v, %v", c, err)
+	}
+}
+
+// TestPrecedence: a flag goes before the environment, that before the file, that before the default.
+func TestPrecedence(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile(defaultFile, []byte("listen: 127.0.0.1:1111\nlog-level: warn\nlog-format: json\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := func() []string {
+		return []string{"PORTICO_LISTEN=127.0.0.1:2222", "PORTICO_LOG_LEVEL=error", "PORTICO_RESOURCES=Patient,Slot", "PORTICO_TEST_EXAMPLES=ignored"}
+	}
+	c, err := loadConfig(settings(t, "--listen", "127.0.0.1:3333"), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join([]string{c.Listen, c.LogLevel, c.LogFormat, strings.Join(c.Resources, "+")}, " ")
+	if want := "127.0.0.1:3333 error json Patient+Slot"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	t.Chdir(t.TempDir())
+	env := func() []string { return []string{"PORTICO_COLOUR=red"} }
+	_, err := loadConfig(settings(t, "--listen", "0.0.0.0:80", "--store", "postgres://u:secret@h/db", "--base-url", "here", "--log-level", "loud", "--log-format", "xml", "--grace", "-1s", "--resources", "Pateint"), env)
+	if err == nil {
+		t.Fatal("no fault was found")
+	}
+	for _, word := range []string{"colour", "listen:", "store:", "base-url:", "log-level:", "log-format:", "grace:", "resources:", "Pateint"} {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("the error does not tell of %s: %v", word, err)
+		}
+	}
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("the error shows a password: %v", err)
+	}
+}
+
+func TestNamedFileMustExist(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if _, err := loadConfig(settings(t, "--config", "missing.yaml"), none); err == nil || !strings.Contains(err.Error(), "missing.yaml") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := loadConfig(settings(t), func() []string { return []string{"PORTICO_CONFIG=gone.yaml"} }); err == nil || !strings.Contains(err.Error(), "gone.yaml") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestReadmeListsEverySetting holds the README's table against the settings that there are.
+func TestReadmeListsEverySetting(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## Configuration")
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := 0
+	for line := range strings.Lines(table) {
+		if strings.HasPrefix(line, "| `") {
+			rows++
+		}
+	}
+	flags := settings(t)
+	for _, name := range knownSettings(flags) {
+		env := envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		row := "| `" + name + "` | `" + env + "` |"
+		if !strings.Contains(table, row) {
+			t.Errorf("the README lacks the row %s", row)
+		}
+		if d := flags.Lookup(name).DefValue; d != "" && d != "[]" && !strings.Contains(table, row+" `"+d+"` |") {
+			t.Errorf("the README does not say that the default of %s is %s", name, d)
+		}
+	}
+	if rows != len(knownSettings(flags)) {
+		t.Errorf("the README has %d rows for %d settings", rows, len(knownSettings(flags)))
+	}
+}
+
+// TestReadmeGivesReasonsForDependencies holds the README's table against go.mod.
+func TestReadmeGivesReasonsForDependencies(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mod)) {
+		fields := strings.Fields(line)
+		if strings.Contains(line, "// indirect") || !strings.HasPrefix(line, "\t") || len(fields) < 2 {
+			continue
+		}
+		module := fields[0]
+		if parent, part, ok := strings.Cut(module, "/koanf/"); ok && part != "v2" {
+			module, _ = part, parent // the parts of koanf share a row
+		}
+		if !bytes.Contains(readme, []byte("`"+module+"`")) {
+			t.Errorf("the README gives no reason for %s", fields[0])
+		}
+	}
+}
+
+func TestConfigPrintMasksAndRoundTrips(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var out, errs bytes.Buffer
+	if code := run(context.Background(), []string{"config", "print", "--log-level", "debug"}, streams{strings.NewReader(""), &out, &errs}); code != exitOK {
+		t.Fatalf("exit %d: %s", code, &errs)
+	}
+	if err := os.WriteFile(defaultFile, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := loadConfig(settings(t), none)
+	if err != nil || c.LogLevel != "debug" {
+		t.Errorf("what config print wrote is no configuration file: %+v, %v\n%s", c, err, out.String())
+	}
+	if got := redact("mongodb://user:secret@db.example.org/portico"); strings.Contains(got, "secret") {
+		t.Errorf("redacted: %s", got)
+	}
+}
+
+func TestUsageExitsWithTwo(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, args := range [][]string{
+		{"sing"}, {"serve", "--colour"}, {"serve", "--listen", "example.org:80"}, {"demo", "--at", "soon"}, {"demo", "--patients", "0"}, {"load"}, {"load", "--output", "xml", "x"},
+	} {
+		var out, errs bytes.Buffer
+		if code := run(context.Background(), args, streams{strings.NewReader(""), &out, &errs}); code != exitUsage || errs.Len() == 0 {
+			t.Errorf("%v: exit %d, %s", args, code, &errs)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir/rest"
+)
+
+// handler puts the faces and the program's own paths together. The request log and the metrics see everything.
+func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
+	metrics := newMetrics()
+	router := mux.NewRouter()
+	router.Use(recordRoute)
+	router.HandleFunc("/healthz", healthy).Methods(http.MethodGet, http.MethodHead)
+	router.HandleFunc("/readyz", a.ready).Methods(http.MethodGet, http.MethodHead)
+	router.Handle("/metrics", metrics.handler()).Methods(http.MethodGet, http.MethodHead)
+	face := &rest.Face{Engine: a.engine, Promises: promises, Authenticate: rest.OpenSite(demoSite, demoPartition), Log: a.Log, Now: a.Now}
+	router.Handle(conformance.DiscoveryPath, face.Discovery())
+	if err := face.Routes(router); err != nil {
+		return nil, err
+	}
+	return a.observe(metrics, router), nil
+}
+
+// healthy answers that the process lives: https://kubernetes.io/docs/concepts/workloads/pods/probes/ calls it liveness.
+func healthy(w http.ResponseWriter, _ *http.Request) {
+	writeText(w, http.StatusOK, "ok\n")
+}
+
+// ready answers whether requests can be served: not while the store is out of reach, and not any more once the
+// server is stopping.
+func (a *App) ready(w http.ResponseWriter, r *http.Request) {
+	if a.stopping.Load() {
+		writeText(w, http.StatusServiceUnavailable, "stopping\n")
+		return
+	}
+	if err := a.engine.Ready(r.Context()); err != nil {
+		a.Log.ErrorContext(r.Context(), "not ready", "error", err)
+		writeText(w, http.StatusServiceUnavailable, "the store cannot be reached\n")
+		return
+	}
+	writeText(w, http.StatusOK, "ready\n")
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text)) // a client that went away is told nothing
+}
+
+// observe writes one line of log for each request, and counts it. It names the route, not the path or the query: these may hold
+// personal data.
+func (a *App) observe(m *metrics, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := a.Now()
+		seen := &observation{ResponseWriter: w, route: "none", status: http.StatusOK}
+		m.inFlight.Inc()
+		defer m.inFlight.Dec()
+		next.ServeHTTP(seen, r.WithContext(withObservation(r.Context(), seen)))
+		took := a.Now().Sub(start)
+		m.observe(r.Method, seen.route, seen.status, took)
+		a.Log.LogAttrs(r.Context(), slog.LevelInfo, "request",
+			slog.String("method", r.Method), slog.String("route", seen.route), slog.Int("status", seen.status),
+			slog.Int64("bytes", seen.bytes), slog.Duration("took", took.Round(time.Microsecond)),
+			slog.String("request", w.Header().Get("X-Request-Id")))
+	})
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+// version is set by the linker when a release is built.
+var version = ""
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// Exit codes of every command.
+const (
+	exitOK      = 0
+	exitRefused = 1 // the command ran, and something was refused
+	exitUsage   = 2 // wrong usage, wrong configuration, or the other side is out of reach
+)
+
+// exit is an error that asks for an exit code. With a nil cause nothing is left to be said.
+type exit struct {
+	code  int
+	cause error
+}
+
+func (e exit) Error() string {
+	if e.cause == nil {
+		return fmt.Sprintf("exit %d", e.code)
+	}
+	return e.cause.Error()
+}
+
+func (e exit) Unwrap() error { return e.cause }
+
+// run carries out a command line and returns the exit code.
+func run(ctx context.Context, args []string, std streams) int {
+	root := newRoot(std)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var e exit
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &e) && e.cause == nil:
+		return e.code
+	case errors.As(err, &e):
+		fmt.Fprintln(std.err, "portico:", err)
+		return e.code
+	default:
+		fmt.Fprintln(std.err, "portico:", err)
+		return exitUsage
+	}
+}
+
+// release is the version to show: the linker's, else what the build knows of its module.
+func release() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "development"
+}
