@@ -48,9 +48,6 @@ func (s *server) private(h handler) http.Handler {
 		if x.who, err = s.Authenticate(x.request); err != nil {
 			return err
 		}
-		if x.form, err = negotiate(x.request); err != nil {
-			return err
-		}
 		x.prefer = parsePrefer(x.request.Header.Values("Prefer"))
 		return h(x)
 	})

@@ -184,6 +184,13 @@ func (s *server) dispatch(p place) handler {
 		if err := checkID(x.key, p, method); err != nil {
 			return err
 		}
+		if p == onSearch { // the form may say how the answer is to be written
+			return h(x)
+		}
+		var err error
+		if x.form, err = negotiate(x.request); err != nil {
+			return err
+		}
 		return h(x)
 	}
 }

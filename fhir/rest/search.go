@@ -52,22 +52,23 @@ func (s *server) searchset(x *exchange, page engine.SearchPage, query string) []
 	return b.end()
 }
 
-// query returns the parameters of a search, percent-encoded: those of the URL, and behind them those of a form.
-func (x *exchange) query() (string, error) {
-	query := x.request.URL.RawQuery
-	if x.request.Method != http.MethodPost || x.request.ContentLength == 0 {
+// query returns the parameters of a search, percent-encoded: those of the URL, and behind them those of a form, which may
+// say too how the answer is to be written.
+func (x *exchange) query() (query string, err error) {
+	query = x.request.URL.RawQuery
+	if x.request.Method != http.MethodPost {
 		return query, nil
 	}
-	form, err := x.body(isForm, "the parameters of a search as "+typeForm+", in UTF-8")
-	if err != nil {
-		return "", err
+	if x.request.ContentLength != 0 {
+		form, err := x.body(isForm, "the parameters of a search as "+typeForm+", in UTF-8")
+		if err != nil {
+			return "", err
+		}
+		query = strings.Trim(query+"&"+strings.TrimSpace(string(form)), "&")
 	}
-	query = strings.Trim(query+"&"+strings.TrimSpace(string(form)), "&")
 	params, _ := url.ParseQuery(query) // what is wrong with it is for the engine to say
-	if x.form, err = negotiateFor(x.request, params); err != nil {
-		return "", err
-	}
-	return query, nil
+	x.form, err = negotiateFor(x.request, params)
+	return query, err
 }
 
 // isForm says whether a media type is that of a form.

@@ -1,0 +1,51 @@
+package conformance_test
+
+import (
+	"testing"
+
+	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/fhir/validate"
+)
+
+// The CapabilityStatement of the real table is valid R4, for the default types and for all, but for the narrative that dom-6 recommends.
+func TestCapabilityIsValid(t *testing.T) {
+	for _, setting := range [][]string{nil, {"all"}} {
+		types, err := conformance.ServedTypes(setting)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules, err := search.NewRules(types, "https://example.org/fhir")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := conformance.New(conformance.Config{
+			Release: "1.2.3", BaseURL: "https://example.org", Started: started, Types: types, Unchecked: validate.Unchecked,
+			Search: func(t string) (params []conformance.Param, sortKeys []string) {
+				for _, p := range rules.Params(t) {
+					params = append(params, conformance.Param{Name: p.Name, Type: p.Type, Definition: p.Definition, Modifiers: p.Modifiers})
+				}
+				return params, rules.SortKeys(t)
+			},
+		})
+		for _, number := range p.VersionNumbers() {
+			r, err := fhir.ParseResource(capability(t, p, number))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, issue := range validate.New().Report(r) {
+				if issue.Severity != fhir.Warning {
+					t.Errorf("%s: %s", issue.Path, issue.Detail)
+				}
+			}
+			for _, rest := range r.Root().Objects("rest") {
+				for _, resource := range rest.Objects("resource") {
+					if setting == nil && len(resource.Array("searchParam")) < 4 {
+						t.Errorf("%s has only %d search parameters", resource.Text("type"), len(resource.Array("searchParam")))
+					}
+				}
+			}
+		}
+	}
+}
