@@ -2,6 +2,17 @@
 // a query string into a Query, extracts the index entries of a resource, and decides in memory whether a
 // resource matches, which is the oracle that every storage driver is held against.
 //
-// One file per parameter type holds parse, extract and lowering together. It does no I/O and knows no database;
+// One file per parameter type holds parse, extract and lowering together: token.go, string.go, reference.go, date.go. Rules
+// compiles the parameters of R4's core for the served types; fhirpath.go turns their expressions into closures that
+// know the FHIR type of everything that they select. It does no I/O and knows no database;
 // HTTP, paging tokens and bundles belong to the faces and the engine.
+//
+// Where R4 leaves a choice: tokens are compared with case, but for strings and contact points (token.go says why); family names are also
+// found by each of their words; punctuation does not count in strings; a reference by id alone means any type that the parameter may point at, or, where
+// that is any, every served type; a date without a zone is UTC. A value that R4 calls illegal (a backslash that escapes nothing,
+// a system where values have none) is refused, one that cannot match anything is not.
+//
+// Measured on 2026-11-21 (one of two shared cores, Go 1.26.8): Extract takes 6.7 µs of CPU and 36 allocations for the 46 entries of a Patient of 2 KB; the
+// floor, visiting each value of its tree once and allocating as many entries, takes 1.8 µs (BenchmarkExtractPatient2KB,
+// BenchmarkFloorPatient2KB). NewRules for all 146 types takes 3 ms. TestExamples finds each of the 5306 official examples by each of its entries: 287 050 searches in 2 s.
 package search

@@ -38,54 +38,59 @@ var specialValues = []r4.Coding{
 }
 
 func (t *token) index(at place) sink {
-	name := t.name
 	switch at.code() {
 	case "Coding":
-		t.coded = true
-		return func(x *extraction, v any) { t.coding(x, v) }
+		return t.within("code")
+	case "Identifier":
+		return t.within("value")
 	case "CodeableConcept":
 		t.coded = true
 		return t.concept
-	case "Identifier":
-		t.coded = true
-		return func(x *extraction, v any) {
-			o, _ := v.(*fhir.Object)
-			if !t.pair(x, o.Text("system"), o.Text("value")) {
-				x.nameless(name)
-			}
-		}
 	case "ContactPoint":
 		t.contact = true
-		return t.text(func(v any) string {
+		return t.plain(func(v any) string {
 			o, _ := v.(*fhir.Object)
 			return foldContact(o.Text("value"))
 		})
 	case "boolean":
 		t.computed = t.computed || at.isComputed()
 		t.codes = append(t.codes, specialValues...)
-		return func(x *extraction, v any) {
-			switch v {
-			case true:
-				x.term(name, "true")
-			case false:
-				x.term(name, "false")
-			}
-		}
+		return t.boolean
 	case "code":
 		return t.code(at)
 	case "string", "markdown":
 		t.folded = true
-		return t.text(func(v any) string { s, _ := v.(string); return foldCase(s) })
+		return t.plain(func(v any) string { s, _ := v.(string); return foldCase(s) })
 	case "id", "uri", "url", "canonical", "oid", "uuid":
 		t.bare = true
-		return t.text(func(v any) string { s, _ := v.(string); return s })
+		return t.plain(func(v any) string { s, _ := v.(string); return s })
 	}
 	return nil
 }
 
-// text indexes values that have no system.
-func (t *token) text(of func(any) string) sink {
-	return func(x *extraction, v any) { x.term(t.name, escapeToken(of(v))) }
+// plain indexes values that have no system.
+func (t *token) plain(text func(any) string) sink {
+	return func(x *extraction, v any) { x.term(t.name, escapeToken(text(v))) }
+}
+
+func (t *token) boolean(x *extraction, v any) {
+	switch v {
+	case true:
+		x.term(t.name, "true")
+	case false:
+		x.term(t.name, "false")
+	}
+}
+
+// within indexes an object that has a system, and a code or value in it.
+func (t *token) within(code string) sink {
+	t.coded = true
+	return func(x *extraction, v any) {
+		o, _ := v.(*fhir.Object)
+		if !t.pair(x, o.Text("system"), o.Text(code)) {
+			x.nameless(t.name)
+		}
+	}
 }
 
 func (t *token) code(at place) sink {
@@ -111,14 +116,6 @@ func (t *token) code(at place) sink {
 			return
 		}
 		t.pair(x, codings[i].System, code)
-	}
-}
-
-// coding indexes a Coding, and says whether it had anything to be found by.
-func (t *token) coding(x *extraction, v any) {
-	o, _ := v.(*fhir.Object)
-	if !t.pair(x, o.Text("system"), o.Text("code")) {
-		x.nameless(t.name)
 	}
 }
 
@@ -166,37 +163,38 @@ func (t *token) lower(c criterion) (Any, *fhir.Error) {
 // value says by which tests one value is found.
 func (t *token) value(v string) ([]Test, *fhir.Error) {
 	system, code, hasSystem := cutToken(v)
-	if hasSystem && !t.coded && !t.open && t.codes == nil {
-		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue,
-			`%s has a vertical bar, but the values of %s have no system: write the value alone (a bar that belongs to it is written \|).`, fhir.Quote(v), t.name)
-	}
-	var tests []Test
-	add := func(value string) {
-		test := Equal{t.name, escapeToken(value)}
-		if !slices.Contains(tests, Test(test)) {
-			tests = append(tests, test)
-		}
-	}
 	switch {
 	case t.computed:
 		return t.truth(system, code, hasSystem), nil
-	case t.coded && hasSystem:
-		return []Test{Equal{t.name, escapeToken(system) + "|" + escapeToken(code)}}, nil
+	case !hasSystem:
+		return t.inAnySystem(code), nil
 	case t.coded:
-		add(code)
-	case hasSystem:
+		return []Test{Equal{t.name, escapeToken(system) + "|" + escapeToken(code)}}, nil
+	case t.open || t.codes != nil:
 		return t.implied(system, code), nil
+	default:
+		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue,
+			`%s has a vertical bar, but the values of %s have no system: write the value alone (a bar that belongs to it is written \|).`, fhir.Quote(v), t.name)
 	}
-	if t.codes != nil || t.open || t.bare {
-		add(code)
+}
+
+// inAnySystem compares the code alone, in each way in which the parameter's values are compared.
+func (t *token) inAnySystem(code string) []Test {
+	var spellings []string
+	if t.coded || t.open || t.bare || t.codes != nil {
+		spellings = append(spellings, code)
 	}
 	if t.folded {
-		add(foldCase(code))
+		spellings = append(spellings, foldCase(code))
 	}
 	if t.contact {
-		add(foldContact(code))
+		spellings = append(spellings, foldContact(code))
 	}
-	return tests, nil
+	var tests []Test
+	for _, s := range slices.Compact(spellings) {
+		tests = append(tests, Equal{t.name, escapeToken(s)})
+	}
+	return tests
 }
 
 // implied compares the system of a search with that which the binding gives to a code.
