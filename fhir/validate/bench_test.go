@@ -50,3 +50,18 @@ func BenchmarkDecodePatient2KB(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkFirstPatient2KB is what the first patient of a new program costs: all schemas and rules that it needs are worked out.
+func BenchmarkFirstPatient2KB(b *testing.B) {
+	text := compactPatient(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := fhir.ParseResource(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := validate.New().Check(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -161,7 +161,7 @@ func wrongLink(element, name, value string) string {
 // wrongStyle looks for what lets a style sheet run or import something, also behind a comment or an escape. A url() is a picture.
 func wrongStyle(style string) string {
 	style = strings.ToLower(style)
-	for _, bad := range []string{"expression(", "@import", "behavior", "-moz-binding", "javascript:", "/*", `\`} {
+	for _, bad := range []string{"expression(", "@import", "behavior", "-moz-binding", "/*", `\`} {
 		if strings.Contains(style, bad) {
 			return "A style in a narrative may not have " + bad + " in it"
 		}
