@@ -3,7 +3,6 @@ package main
 import (
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -68,7 +67,7 @@ func (a *App) observe(m *metrics, next http.Handler) http.Handler {
 		m.observe(r.Method, seen.route, seen.status, took)
 		a.Log.LogAttrs(r.Context(), slog.LevelInfo, "request",
 			slog.String("method", r.Method), slog.String("route", seen.route), slog.Int("status", seen.status),
-			slog.Int64("bytes", seen.bytes), slog.Duration("took", took.Round(time.Microsecond)),
+			slog.Int64("bytes", seen.bytes), slog.Float64("ms", float64(took.Microseconds())/1000),
 			slog.String("request", w.Header().Get("X-Request-Id")))
 	})
 }
