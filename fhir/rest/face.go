@@ -181,7 +181,7 @@ func (s *server) dispatch(p place) handler {
 		if !ok {
 			return x.methodNotAllowed(t, offered)
 		}
-		if err := checkID(x.key, p, method); err != nil {
+		if err := s.checkID(x.key, p, method); err != nil {
 			return err
 		}
 		if p == onSearch { // the form may say how the answer is to be written
@@ -205,9 +205,12 @@ func decodeSegment(s string) string {
 }
 
 // checkID refuses what cannot be an id: there is no such resource. An update would make it, and is told by the engine.
-func checkID(key fhir.Key, p place, method string) error {
-	if p == onType || p == onSearch || p == onTypeOperation || method == http.MethodPut || fhir.ValidID(key.ID) {
+func (s *server) checkID(key fhir.Key, p place, method string) error {
+	switch {
+	case p == onType || p == onSearch || p == onTypeOperation || method == http.MethodPut || fhir.ValidID(key.ID):
 		return nil
+	case strings.HasPrefix(key.ID, "_"): // [type]/_history and what else R4 may name so
+		return s.notOffered(target{resourceType: key.Type})
 	}
 	return fhir.Errorf(fhir.NotFound, fhir.CodeNotFound, "There is no %s/%s: an id is 1 to 64 of the characters A-Z a-z 0-9 - and .", key.Type, fhir.Quote(key.ID))
 }

@@ -1,0 +1,181 @@
+package rest_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gorilla/mux"
+	models "github.com/samply/golang-fhir-models/fhir-models/fhir"
+
+	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir/rest"
+)
+
+// request is how an interaction is asked for, and what is answered where there are no data.
+type request struct {
+	method, path, body string
+	status             int
+}
+
+// requests are all interactions with a type, promised or not.
+func requests(t string) map[string]request {
+	body := fmt.Sprintf(`{"resourceType":%q,"id":"x"}`, t)
+	return map[string]request{
+		"read":             {"GET", "/" + t + "/x", "", 404},
+		"vread":            {"GET", "/" + t + "/x/_history/1", "", 404},
+		"update":           {"PUT", "/" + t + "/x", "{", 400},
+		"patch":            {"PATCH", "/" + t + "/x", body, 0},
+		"delete":           {"DELETE", "/" + t + "/x", "", 200},
+		"history-instance": {"GET", "/" + t + "/x/_history", "", 404},
+		"history-type":     {"GET", "/" + t + "/_history", "", 0},
+		"create":           {"POST", "/" + t, "{", 400},
+		"search-type":      {"GET", "/" + t, "", 200},
+		"$validate":        {"POST", "/" + t + "/$validate", "{", 400},
+		"$everything":      {"POST", "/" + t + "/x/$everything", "", 0},
+	}
+}
+
+// What the CapabilityStatement promises is answered, and what it does not promise is 404 or 405: the statement is read
+// from the server as a client reads it.
+func TestEveryPromiseIsKept(t *testing.T) {
+	h := open(t)
+	_, text := h.send(t, scenario{path: "/metadata"})
+	statement, err := models.UnmarshalCapabilityStatement(text)
+	must(t, err)
+	if n := len(statement.Rest[0].Resource); n != len(conformance.DefaultTypes()) {
+		t.Fatalf("%d types", n)
+	}
+	for _, r := range statement.Rest[0].Resource {
+		var promised []string
+		for _, i := range r.Interaction {
+			promised = append(promised, i.Code.Code())
+		}
+		for _, o := range r.Operation {
+			promised = append(promised, "$"+o.Name)
+		}
+		all := requests(r.Type.Code())
+		for _, p := range promised {
+			if _, known := all[p]; !known {
+				t.Errorf("%s promises %s, of which this test knows nothing", r.Type, p)
+			}
+		}
+		for name, ask := range all {
+			answer, body := h.send(t, scenario{method: ask.method, path: ask.path, body: ask.body})
+			refused := answer.StatusCode == http.StatusMethodNotAllowed || strings.Contains(string(body), `"code":"not-supported"`)
+			if slices.Contains(promised, name) {
+				if refused || answer.StatusCode != ask.status {
+					t.Errorf("%s %s is promised, but: %d %s", ask.method, ask.path, answer.StatusCode, body)
+				}
+			} else if !refused || (answer.StatusCode != http.StatusNotFound && answer.StatusCode != http.StatusMethodNotAllowed) {
+				t.Errorf("%s %s is not promised, but: %d %s", ask.method, ask.path, answer.StatusCode, body)
+			}
+		}
+		strict := map[string]string{"Prefer": "handling=strict"}
+		for _, p := range r.SearchParam {
+			value := map[string]string{"token": "x", "string": "x", "reference": "Patient/x", "date": "2026"}[p.Type.Code()]
+			answer, body := h.send(t, scenario{path: "/" + r.Type.Code() + "?" + p.Name + "=" + value, header: strict})
+			if answer.StatusCode != http.StatusOK {
+				t.Errorf("%s?%s is promised, but: %s", r.Type, p.Name, body)
+			}
+		}
+		promise, _ := h.face.Promises.Type(r.Type.Code())
+		for _, key := range promise.SortKeys {
+			answer, body := h.send(t, scenario{path: "/" + r.Type.Code() + "?_sort=" + key, header: strict})
+			if answer.StatusCode != http.StatusOK {
+				t.Errorf("%s?_sort=%s is promised, but: %s", r.Type, key, body)
+			}
+		}
+		if len(r.SearchParam) == 0 {
+			t.Errorf("%s has no search parameter", r.Type)
+		}
+	}
+}
+
+func TestPathsThatMeanNothing(t *testing.T) {
+	h := open(t)
+	h.put(t, "a", "Ash")
+	for _, path := range []string{
+		"", "/", "/Patient/", "/Patient/a/", "/Patient//a", "//Patient/a", "/Patient/a/x", "/Patient/a/_history/", "/Patient/a/_history/1/x", "/patient/a", "/Claim/a",
+		"/Patient/a%2F_history", "/Patient%2Fa", "/Patient/..", "/Patient/../Patient/a", "/Patient/%2e%2e/Patient/a", "/Patient/a%00", "/Patient/a%20", "/Patient/a;x", "/_history", "/Patient/_history",
+		"/metadata/", "/Patient/a/$validate/x", "/$meta",
+	} {
+		h.play(t, []scenario{{name: path, path: path, status: 404, wantHeader: map[string]string{"Content-Type": "application/fhir+json; charset=utf-8", "HC-API-Version": "1", "Location": ""}, paths: map[string]string{"resourceType": "OperationOutcome"}}})
+	}
+	h.play(t, []scenario{
+		{name: "the type encoded", path: "/%50atient/a", status: 200},
+		{name: "the id encoded", path: "/Patient/%61", status: 200},
+		{name: "a batch", method: "POST", path: "", body: `{"resourceType":"Bundle","type":"batch"}`, status: 404, paths: map[string]string{"issue[0].code": "not-supported"}},
+		{name: "a method of its own", method: "BREW", path: "/Patient/a", status: 405, wantHeader: map[string]string{"Allow": "DELETE, GET, HEAD, PUT"}},
+		{name: "a method that another header names", method: "POST", path: "/Patient/a", header: map[string]string{"X-HTTP-Method-Override": "DELETE"}, status: 405},
+	})
+}
+
+// A promise without a handler is found when the program starts.
+func TestRoutesRefusesPromisesWithoutHandler(t *testing.T) {
+	face := open(t).face
+	tests := map[string]func(*conformance.Promises){
+		"patch is promised for Slot": func(p *conformance.Promises) {
+			p.Types[0] = conformance.Type{Name: "Slot", Interactions: []conformance.Interaction{"patch"}}
+		},
+		"$find is promised for Slot": func(p *conformance.Promises) {
+			p.Types[0] = conformance.Type{Name: "Slot", Operations: []conformance.Operation{{Name: "find", Type: true}}}
+		},
+		"$meta is promised for the base": func(p *conformance.Promises) { p.System = []conformance.Operation{{Name: "meta"}} },
+		"CapabilityStatement of Visit":   func(p *conformance.Promises) { p.Types[0] = conformance.Type{Name: "Visit"} },
+	}
+	for want, spoil := range tests {
+		spoiled := *face
+		spoiled.Promises.Types = slices.Clone(face.Promises.Types)
+		spoil(&spoiled.Promises)
+		if err := spoiled.Routes(mux.NewRouter()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+}
+
+// Of updates of one version that come at once, one wins.
+func TestConcurrentUpdates(t *testing.T) {
+	h := open(t)
+	h.put(t, "a", "Ash")
+	const writers = 16
+	statuses := make(chan int, writers)
+	var group sync.WaitGroup
+	for range writers {
+		group.Go(func() {
+			answer, _ := h.send(t, scenario{method: "PUT", path: "/Patient/a", body: patient("a", "Birch"), header: map[string]string{"If-Match": `W/"1"`}})
+			statuses <- answer.StatusCode
+		})
+	}
+	group.Wait()
+	close(statuses)
+	count := map[int]int{}
+	for s := range statuses {
+		count[s]++
+	}
+	if count[http.StatusOK] != 1 || count[http.StatusPreconditionFailed] != writers-1 {
+		t.Errorf("%v", count)
+	}
+}
+
+// A panic is answered and logged; the connection and the server live on.
+func TestPanic(t *testing.T) {
+	h := open(t, func(f *rest.Face) { f.Engine = nil })
+	h.play(t, []scenario{
+		{
+			name: "a panic", path: "/Patient/a", header: map[string]string{"X-Request-Id": "find-me-1", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, status: 500,
+			wantHeader: map[string]string{"X-Request-Id": "find-me-1", "HC-API-Version": "1", "Cache-Control": "no-store"},
+			want:       `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"exception","details":{"text":"The server failed to answer. The header X-Request-Id names this failure in its log."}}]}`,
+		},
+		{name: "HEAD", method: "HEAD", path: "/Patient/a", status: 500, empty: true},
+		{name: "afterwards", path: "/metadata", status: 200},
+	})
+	for _, part := range []string{"find-me-1", "0af7651916cd43dd8448eb211c80319c", "nil pointer", "read.go", `"level":"ERROR"`} {
+		if !strings.Contains(h.log.String(), part) {
+			t.Errorf("%q is not in the log: %s", part, h.log)
+		}
+	}
+}
