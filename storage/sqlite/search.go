@@ -97,13 +97,13 @@ func (x *searching) total(want storage.PageRequest, after *position, page *stora
 		return nil
 	}
 	if want.Limit > 0 && after == nil && page.Next == nil {
-		page.Total, page.Counted = len(page.Versions), true
+		page.Total = len(page.Versions)
 	} else if page.Total, err = x.count(want.CountUpTo); err != nil {
 		return err
 	}
-	if want.CountUpTo > 0 {
-		page.Counted = page.Total <= want.CountUpTo
-		page.Total = min(page.Total, want.CountUpTo)
+	page.Counted = want.CountUpTo < 0 || page.Total <= want.CountUpTo
+	if !page.Counted {
+		page.Total = want.CountUpTo
 	}
 	return nil
 }
