@@ -25,7 +25,8 @@
 //
 // # Decisions
 //
-//   - A choice in a path has no type, as in FHIRPath: Patient.deceased. An unknown element stands in the path by its own name.
+//   - A choice in a path has no type, as in FHIRPath: Patient.deceased. An unknown element stands in the path by its own name. div is an
+//     operator of FHIRPath; the element stands in backticks, Patient.text.`div`.
 //   - A hundred faults are told; then the walk ends.
 //   - A CodeableConcept with a required binding needs one coding of the value set (terminologies.html#required); today only types that
 //     are not served by default have any.
@@ -40,6 +41,14 @@
 //
 // # Figures
 //
-// Measured on 2026-11-21 (2 cores of an Intel Xeon shared with other work, Go 1.26, GOMAXPROCS=1), with the 2 KB Patient of
-// testdata: see the benchmarks.
+// 2026-11-21, Go 1.26, two cores of an Intel Xeon; CPU (user and system) of GOMAXPROCS=1, best of two, while the machine was busy with
+// other work. The patient is that of testdata, 1922 bytes, 27 objects.
+//
+//	decode and check        64 µs   446 allocations   BenchmarkDecodeAndCheckPatient2KB; the budget is 150 µs
+//	  of it decode          11 µs   156               BenchmarkDecodePatient2KB
+//	  of it the schemas     32 µs   246               BenchmarkSchemasPatient2KB
+//	the first patient      1.1 ms                     BenchmarkFirstPatient2KB: 14 schemas are compiled
+//	all served types         6 ms, 2.5 MB of heap     115 schemas; all types of R4: 733 schemas, 18 MB
+//
+// On a machine at rest the first line took 50 µs by the clock.
 package validate

@@ -63,7 +63,7 @@ func TestOfficialExamples(t *testing.T) {
 			ofServed++
 		}
 		r := parse(t, string(text))
-		_, issues := checkResource(t, r)
+		issues, _ := checkResource(t, r)
 		for _, issue := range issues {
 			if !known(file, issue) {
 				t.Errorf("%s: %s", file, issue)

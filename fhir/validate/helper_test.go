@@ -29,13 +29,13 @@ func parse(t *testing.T, text string) fhir.Resource {
 	return r
 }
 
-// check returns the kind of the refusal, nil for none, and its issues as "code path: detail".
-func check(t *testing.T, text string) (kind error, issues []string) {
+// check returns the issues of a refusal as "code path: detail", and its kind; nil for none.
+func check(t *testing.T, text string) (issues []string, kind error) {
 	t.Helper()
 	return checkResource(t, parse(t, text))
 }
 
-func checkResource(t *testing.T, r fhir.Resource) (kind error, issues []string) {
+func checkResource(t *testing.T, r fhir.Resource) (issues []string, kind error) {
 	t.Helper()
 	err := shared.Check(r)
 	if err == nil {
@@ -51,7 +51,7 @@ func checkResource(t *testing.T, r fhir.Resource) (kind error, issues []string) 
 		}
 		issues = append(issues, string(i.Code)+" "+i.Path+": "+i.Detail)
 	}
-	return e.Kind, issues
+	return issues, e.Kind
 }
 
 // refusal is a resource and the issues that it is refused with, all of them.
@@ -65,7 +65,7 @@ func testRefusals(t *testing.T, kind fhir.Kind, refusals []refusal) {
 	t.Helper()
 	for _, tt := range refusals {
 		t.Run(tt.name, func(t *testing.T) {
-			got, issues := check(t, tt.resource)
+			issues, got := check(t, tt.resource)
 			if !errors.Is(got, kind) {
 				t.Errorf("kind %v, want %v", got, kind)
 			}
@@ -81,7 +81,7 @@ func testAccepted(t *testing.T, resources map[string]string) {
 	t.Helper()
 	for name, resource := range resources {
 		t.Run(name, func(t *testing.T) {
-			if _, issues := check(t, resource); issues != nil {
+			if issues, _ := check(t, resource); issues != nil {
 				t.Errorf("refused: %q", issues)
 			}
 		})

@@ -40,7 +40,7 @@ func TestNarrativeAccepted(t *testing.T) {
 		`<h:div xmlns:h="http://www.w3.org/1999/xhtml"><h:p>A</h:p></h:div>`,
 		inDiv(strings.Repeat("<div>", 5000) + "A" + strings.Repeat("</div>", 5000)),
 	} {
-		if _, issues := check(t, withNarrative(div)); issues != nil {
+		if issues, _ := check(t, withNarrative(div)); issues != nil {
 			t.Errorf("%.200s: %q", div, issues)
 		}
 	}
@@ -83,7 +83,7 @@ func TestNarrativeRefused(t *testing.T) {
 		inDiv(" \n<p> </p>"):                                "The narrative says nothing: its div needs some text or an image (txt-2).",
 		"A":                                                 "There is text outside of the div (txt-1).",
 	} {
-		kind, issues := check(t, withNarrative(div))
+		issues, kind := check(t, withNarrative(div))
 		if !errors.Is(kind, fhir.Unprocessable) {
 			t.Errorf("%s: kind %v", div, kind)
 			continue

@@ -123,7 +123,7 @@ func TestPrimitiveForms(t *testing.T) {
 		{"time", `"24:00:00"`, "is no time: the hour is 00 to 23, the minute 00 to 59, the second 00 to 59, or 60 for a leap second"},
 	} {
 		t.Run(tt.typeCode+" "+tt.value, func(t *testing.T) {
-			kind, issues := check(t, extension(tt.typeCode, tt.value))
+			issues, kind := check(t, extension(tt.typeCode, tt.value))
 			if tt.wrong == "" {
 				if issues != nil {
 					t.Errorf("refused: %q", issues)
@@ -144,13 +144,13 @@ func TestPrimitiveForms(t *testing.T) {
 
 func TestLongestString(t *testing.T) {
 	long := strings.Repeat("ü", 1<<20)
-	if _, issues := check(t, extension("string", `"`+long+`"`)); issues != nil {
+	if issues, _ := check(t, extension("string", `"`+long+`"`)); issues != nil {
 		t.Errorf("1 048 576 characters are refused: %.200q", issues)
 	}
-	if kind, _ := check(t, extension("string", `"`+long+`ü"`)); !errors.Is(kind, fhir.Invalid) {
+	if _, kind := check(t, extension("string", `"`+long+`ü"`)); !errors.Is(kind, fhir.Invalid) {
 		t.Error("1 048 577 characters are accepted")
 	}
-	if _, issues := check(t, extension("base64Binary", `"`+strings.Repeat("AAAA", 1<<19)+`"`)); issues != nil {
+	if issues, _ := check(t, extension("base64Binary", `"`+strings.Repeat("AAAA", 1<<19)+`"`)); issues != nil {
 		t.Errorf("2 MB of base64, which has no limit, are refused: %.200q", issues)
 	}
 }

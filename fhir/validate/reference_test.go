@@ -59,7 +59,7 @@ func TestReferencesRefused(t *testing.T) {
 		{`{"reference":"/Organization/1"}`, fhir.Invalid, `value Patient.managingOrganization.reference: "/Organization/1"` + malformed},
 		{`{"reference":"Organization?identifier=1"}`, fhir.Invalid, `value Patient.managingOrganization.reference: "Organization?identifier=1"` + malformed},
 	} {
-		kind, issues := check(t, patientOf(tt.reference))
+		issues, kind := check(t, patientOf(tt.reference))
 		if diff := cmp.Diff([]string{tt.issue}, issues); diff != "" || !errors.Is(kind, tt.kind) {
 			t.Errorf("%s: kind %v, want %v; issues (-want +got):\n%s", tt.reference, kind, tt.kind, diff)
 		}

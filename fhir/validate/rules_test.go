@@ -224,11 +224,11 @@ func findIssue(t *testing.T, frame, content, key string) (fhir.Issue, bool) {
 
 // TestRulesAreUnprocessable: an invariant alone is refused with 422, a warning not at all.
 func TestRulesAreUnprocessable(t *testing.T) {
-	kind, _ := check(t, strings.Replace(appointment, "…", `"status":"booked"`, 1))
+	_, kind := check(t, strings.Replace(appointment, "…", `"status":"booked"`, 1))
 	if !errors.Is(kind, fhir.Unprocessable) {
 		t.Errorf("kind %v, want %v", kind, fhir.Unprocessable)
 	}
-	if kind, _ := check(t, `{"resourceType":"Patient"}`); kind != nil {
+	if _, kind := check(t, `{"resourceType":"Patient"}`); kind != nil {
 		t.Errorf("refused as %v, though only dom-6 is broken", kind)
 	}
 }

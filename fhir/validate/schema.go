@@ -1,8 +1,6 @@
 package validate
 
-import (
-	"github.com/xeipuuv/gojsonschema"
-)
+import "github.com/xeipuuv/gojsonschema"
 
 // compile makes the JSON Schema (draft 7) of one structure: which members there may be, which there must be, of which JSON type each
 // is and whether it is an array. Nothing else is allowed. Values that have a structure of their own are objects here and no more;

@@ -46,7 +46,7 @@ func TestStructureRefused(t *testing.T) {
 			`structure Patient._name: "_name" is no element of Patient. Only primitive values have a member with an underscore, and name is an object (HumanName).`,
 		}},
 		{"underscore before an id, which has no extensions", `{"resourceType":"Patient","_id":{"id":"a"}}`, []string{
-			`structure Patient._id: "_id" is no element of Patient. Only primitive values have a member with an underscore, and id is a string (id).`,
+			`structure Patient._id: "_id" is no element of Patient. id has neither an id nor extensions.`,
 		}},
 		{"required element", `{"resourceType":"Slot","schedule":{"reference":"Schedule/1"},"status":"free","end":"2026-01-01T10:00:00Z"}`, []string{
 			`required Slot.start: Slot must have the element start, a string (instant).`,
@@ -141,11 +141,11 @@ func TestStructureAccepted(t *testing.T) {
 
 // TestBothKinds: a fault of structure beside a broken invariant makes the refusal one of structure.
 func TestBothKinds(t *testing.T) {
-	kind, issues := check(t, `{"resourceType":"Organization","nome":"X"}`)
+	issues, kind := check(t, `{"resourceType":"Organization","nome":"X"}`)
 	if !errors.Is(kind, fhir.Invalid) || len(issues) != 2 {
 		t.Errorf("kind %v, issues %q", kind, issues)
 	}
-	kind, issues = check(t, `{"resourceType":"Organization","active":true}`)
+	issues, kind = check(t, `{"resourceType":"Organization","active":true}`)
 	if !errors.Is(kind, fhir.Unprocessable) || len(issues) != 1 {
 		t.Errorf("kind %v, issues %q", kind, issues)
 	}

@@ -27,7 +27,9 @@ func (w *walk) unknown(s *structure, name string) {
 // hint says what is wrong with a name that is right but for its form, or "".
 func (s *structure) hint(name string) string {
 	if plain, ok := strings.CutPrefix(name, "_"); ok {
-		if m := s.members[plain]; m != nil {
+		if m := s.members[plain]; m != nil && m.bare {
+			return plain + " has neither an id nor extensions."
+		} else if m != nil {
 			return "Only primitive values have a member with an underscore, and " + plain + " is " + m.describe() + "."
 		}
 	}

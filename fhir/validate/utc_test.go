@@ -71,7 +71,7 @@ func TestUTCEverywhere(t *testing.T) {
 // TestUTCOverflow: the year 0 and the year 10000 do not exist.
 func TestUTCOverflow(t *testing.T) {
 	for _, written := range []string{"0001-01-01T00:30:00+01:00", "9999-12-31T23:30:00-01:00"} {
-		kind, issues := check(t, extension("dateTime", `"`+written+`"`))
+		issues, kind := check(t, extension("dateTime", `"`+written+`"`))
 		want := []string{`value Basic.extension[0].value: "` + written + `" lies in UTC outside of the years 0001 to 9999.`}
 		if diff := cmp.Diff(want, issues); diff != "" || !errors.Is(kind, fhir.Invalid) {
 			t.Errorf("kind %v, issues (-want +got):\n%s", kind, diff)
