@@ -97,7 +97,7 @@ func TestServedTypes(t *testing.T) {
 		{name: "default", want: conformance.DefaultTypes()},
 		{name: "list", setting: []string{"Slot", " Patient", "Slot"}, want: []string{"Patient", "Slot"}},
 		{name: "every fault", setting: []string{"patient", "Visit", "Parameters", "all", "Slot", ""}, faults: []string{
-			`"patient" is no resource type of R4; the name is written Patient`, `"Visit" is no resource type`, "Parameters cannot be served",
+			`"patient" is no resource type of R4; the name is written Patient`, `"Visit" is no resource type`, `"Parameters" cannot be served`,
 			`"all" stands alone`, `"" is no resource type`,
 		}},
 	}

@@ -101,7 +101,7 @@ func ServedTypes(setting []string) ([]string, error) {
 func servable(name string) error {
 	switch {
 	case name == "Parameters":
-		return errors.New("Parameters cannot be served: R4 does not let it be stored")
+		return errors.New(`"Parameters" cannot be served: R4 does not let it be stored`)
 	case name == allTypes:
 		return errors.New(`"all" stands alone, without other types`)
 	case r4.IsResource(name):

@@ -127,8 +127,8 @@ func (h house) play(t *testing.T, scenarios []scenario) {
 	t.Helper()
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
-			answer, body := h.send(t, sc)
-			sc.check(t, answer, body)
+			got, body := h.send(t, sc)
+			sc.check(t, got, body)
 		})
 	}
 }
@@ -139,7 +139,13 @@ var client = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-func (h house) send(t testing.TB, sc scenario) (*http.Response, []byte) {
+// answer is what came back, but for the body.
+type answer struct {
+	status int
+	header http.Header
+}
+
+func (h house) send(t testing.TB, sc scenario) (answer, []byte) {
 	t.Helper()
 	method := sc.method
 	if method == "" {
@@ -157,22 +163,22 @@ func (h house) send(t testing.TB, sc scenario) (*http.Response, []byte) {
 	for name, value := range sc.header {
 		req.Header.Set(name, value)
 	}
-	answer, err := client.Do(req)
+	got, err := client.Do(req)
 	must(t, err)
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	defer got.Body.Close()
+	body, err := io.ReadAll(got.Body)
 	must(t, err)
-	return answer, body
+	return answer{got.StatusCode, got.Header}, body
 }
 
-func (sc scenario) check(t *testing.T, answer *http.Response, body []byte) {
+func (sc scenario) check(t *testing.T, got answer, body []byte) {
 	t.Helper()
-	if answer.StatusCode != sc.status {
-		t.Errorf("status %d, want %d: %s", answer.StatusCode, sc.status, body)
+	if got.status != sc.status {
+		t.Errorf("status %d, want %d: %s", got.status, sc.status, body)
 	}
 	for name, want := range sc.wantHeader {
-		if got := strings.Join(answer.Header.Values(name), " | "); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
+		if value := strings.Join(got.header.Values(name), " | "); value != want {
+			t.Errorf("%s: %q, want %q", name, value, want)
 		}
 	}
 	if sc.empty && len(body) > 0 {
@@ -198,8 +204,8 @@ func (sc scenario) check(t *testing.T, answer *http.Response, body []byte) {
 		}
 	}
 	for path, want := range sc.paths {
-		if got := at(tree, path); got != want {
-			t.Errorf("%s: %q, want %q in %s", path, got, want, body)
+		if value := at(tree, path); value != want {
+			t.Errorf("%s: %q, want %q in %s", path, value, want, body)
 		}
 	}
 }
@@ -244,9 +250,9 @@ func patient(id, family string) string {
 // put stores a patient.
 func (h house) put(t testing.TB, id, family string) {
 	t.Helper()
-	answer, body := h.send(t, scenario{method: http.MethodPut, path: "/Patient/" + id, body: patient(id, family)})
-	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusCreated {
-		t.Fatalf("%d: %s", answer.StatusCode, body)
+	got, body := h.send(t, scenario{method: http.MethodPut, path: "/Patient/" + id, body: patient(id, family)})
+	if got.status != http.StatusOK && got.status != http.StatusCreated {
+		t.Fatalf("%d: %s", got.status, body)
 	}
 }
 

@@ -57,10 +57,10 @@ func TestRequestID(t *testing.T) {
 			if asked != "" {
 				header["X-Request-Id"] = asked
 			}
-			answer, _ := h.send(t, scenario{path: path, header: header})
-			got := answer.Header.Get("X-Request-Id")
-			if taken && got != asked || !taken && !made.MatchString(got) {
-				t.Errorf("%s: asked %q, got %q", path, asked, got)
+			got, _ := h.send(t, scenario{path: path, header: header})
+			id := got.header.Get("X-Request-Id")
+			if taken && id != asked || !taken && !made.MatchString(id) {
+				t.Errorf("%s: asked %q, got %q", path, asked, id)
 			}
 		}
 	}
@@ -210,9 +210,9 @@ func TestCompression(t *testing.T) {
 	}
 	ask := map[string]string{"Accept-Encoding": "gzip"}
 	const vary = "Authorization, SU-SiteId, HC-API-Version, Accept, Accept-Encoding"
-	answer, packed := h.send(t, scenario{path: "/Patient", header: ask})
-	if answer.Header.Get("Content-Encoding") != "gzip" || answer.Header.Get("Vary") != vary {
-		t.Fatalf("headers: %v", answer.Header)
+	got, packed := h.send(t, scenario{path: "/Patient", header: ask})
+	if got.header.Get("Content-Encoding") != "gzip" || got.header.Get("Vary") != vary {
+		t.Fatalf("headers: %v", got.header)
 	}
 	r, err := gzip.NewReader(bytes.NewReader(packed))
 	must(t, err)

@@ -30,7 +30,7 @@ func (s *server) history(x *exchange) error {
 		page.Versions, page.Next, page.Request.Count = nil, "", 0
 	}
 	resource := s.Promises.BaseURL + "/" + x.key.String()
-	links := []link{{"self", resource + "/_history?" + search.JoinQuery(append(understood(page.Request), shaping(params)...))}}
+	links := []link{{"self", resource + "/_history?" + search.JoinQuery(understood(page.Request))}}
 	if page.Next != "" {
 		links = append(links, link{"next", resource + "/_history?" + nextQuery(page.Next, params)})
 	}
@@ -119,7 +119,7 @@ func understood(req engine.HistoryRequest) []search.Pair {
 	return pairs
 }
 
-// shaping are the parameters that say how an answer is written, for links.
+// shaping are the parameters that say how an answer is written: the next page is to be written alike.
 func shaping(params url.Values) []search.Pair {
 	var pairs []search.Pair
 	for _, name := range []string{"_format", "_pretty"} {

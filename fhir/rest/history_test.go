@@ -7,9 +7,9 @@ import (
 
 func TestHistory(t *testing.T) {
 	h := open(t)
-	answer, _ := h.send(t, scenario{method: "POST", path: "/Patient", body: patient("x", "Ash")})
-	if answer.StatusCode != 201 {
-		t.Fatal(answer.Status)
+	got, _ := h.send(t, scenario{method: "POST", path: "/Patient", body: patient("x", "Ash")})
+	if got.status != 201 {
+		t.Fatalf("status %d", got.status)
 	}
 	h.put(t, "new1", "Birch")
 	h.send(t, scenario{method: "DELETE", path: "/Patient/new1"})
@@ -50,7 +50,7 @@ func TestHistory(t *testing.T) {
 		},
 		{name: "_since later", path: "/Patient/new1/_history?_since=2026-03-02T00:00:00Z", status: 200, want: page("0", "_count=50&_since=2026-03-02T00:00:00.000000Z")},
 		{name: "an empty parameter", path: "/Patient/new1/_history?_count=&_since=", status: 200, want: page("4", "_count=50", entries...)},
-		{name: "an unknown parameter", path: "/Patient/new1/_history?x=1&_pretty=true", status: 200, want: page("4", "_count=50&_pretty=true", entries...)},
+		{name: "an unknown parameter", path: "/Patient/new1/_history?x=1&_pretty=true", status: 200, want: page("4", "_count=50", entries...)},
 		{name: "an unknown parameter, strict", path: "/Patient/new1/_history?x=1", header: map[string]string{"Prefer": "handling=strict"}, status: 400, paths: map[string]string{"issue[0].location": `["http.x"]`}},
 		{name: "an unknown parameter, version 2", path: "/Patient/new1/_history?x=1", header: map[string]string{"HC-API-Version": "2"}, status: 400},
 		{
@@ -89,7 +89,7 @@ func TestHistory(t *testing.T) {
 			t.Fatalf("%s entries: %s", n, text)
 		}
 		walked = append(walked, at(got, "entry[0]"))
-		if at(got, "total") != "4" || !strings.HasSuffix(at(got, "link[0].url"), next) {
+		if at(got, "total") != "4" || !strings.HasPrefix(base+next, at(got, "link[0].url")) {
 			t.Errorf("total or self: %s", text)
 		}
 		if next = strings.TrimPrefix(at(got, "link[1].url"), base); next == "" {

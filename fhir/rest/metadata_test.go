@@ -13,11 +13,11 @@ func TestMetadata(t *testing.T) {
 		"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300", "Content-Type": "application/fhir+json; charset=utf-8", "HC-API-Version": "1",
 		"Vary": "Authorization, SU-SiteId, HC-API-Version, Accept, Accept-Encoding",
 	}
-	answer, text := h.send(t, scenario{path: "/metadata"})
+	got, text := h.send(t, scenario{path: "/metadata"})
 	checkValid(t, text)
 	want, err := conformance.Capability(h.face.Promises, h.face.Promises.Versions[0])
 	must(t, err)
-	tag := answer.Header.Get("ETag")
+	tag := got.header.Get("ETag")
 	if !strings.HasPrefix(tag, `W/"`) {
 		t.Errorf("ETag %s", tag)
 	}
@@ -40,8 +40,8 @@ func TestMetadata(t *testing.T) {
 func TestDiscovery(t *testing.T) {
 	h := open(t)
 	h.url = strings.TrimSuffix(h.url, conformance.FHIRPath)
-	answer, _ := h.send(t, scenario{path: conformance.DiscoveryPath})
-	tag := answer.Header.Get("ETag")
+	got, _ := h.send(t, scenario{path: conformance.DiscoveryPath})
+	tag := got.header.Get("ETag")
 	h.play(t, []scenario{
 		{
 			name: "GET", path: conformance.DiscoveryPath, status: 200, want: string(conformance.Discovery(h.face.Promises)),

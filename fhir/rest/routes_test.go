@@ -64,28 +64,28 @@ func TestEveryPromiseIsKept(t *testing.T) {
 			}
 		}
 		for name, ask := range all {
-			answer, body := h.send(t, scenario{method: ask.method, path: ask.path, body: ask.body})
-			refused := answer.StatusCode == http.StatusMethodNotAllowed || strings.Contains(string(body), `"code":"not-supported"`)
+			got, body := h.send(t, scenario{method: ask.method, path: ask.path, body: ask.body})
+			refused := got.status == http.StatusMethodNotAllowed || strings.Contains(string(body), `"code":"not-supported"`)
 			if slices.Contains(promised, name) {
-				if refused || answer.StatusCode != ask.status {
-					t.Errorf("%s %s is promised, but: %d %s", ask.method, ask.path, answer.StatusCode, body)
+				if refused || got.status != ask.status {
+					t.Errorf("%s %s is promised, but: %d %s", ask.method, ask.path, got.status, body)
 				}
-			} else if !refused || (answer.StatusCode != http.StatusNotFound && answer.StatusCode != http.StatusMethodNotAllowed) {
-				t.Errorf("%s %s is not promised, but: %d %s", ask.method, ask.path, answer.StatusCode, body)
+			} else if !refused || (got.status != http.StatusNotFound && got.status != http.StatusMethodNotAllowed) {
+				t.Errorf("%s %s is not promised, but: %d %s", ask.method, ask.path, got.status, body)
 			}
 		}
 		strict := map[string]string{"Prefer": "handling=strict"}
 		for _, p := range r.SearchParam {
 			value := map[string]string{"token": "x", "string": "x", "reference": "Patient/x", "date": "2026"}[p.Type.Code()]
-			answer, body := h.send(t, scenario{path: "/" + r.Type.Code() + "?" + p.Name + "=" + value, header: strict})
-			if answer.StatusCode != http.StatusOK {
+			got, body := h.send(t, scenario{path: "/" + r.Type.Code() + "?" + p.Name + "=" + value, header: strict})
+			if got.status != http.StatusOK {
 				t.Errorf("%s?%s is promised, but: %s", r.Type, p.Name, body)
 			}
 		}
 		promise, _ := h.face.Promises.Type(r.Type.Code())
 		for _, key := range promise.SortKeys {
-			answer, body := h.send(t, scenario{path: "/" + r.Type.Code() + "?_sort=" + key, header: strict})
-			if answer.StatusCode != http.StatusOK {
+			got, body := h.send(t, scenario{path: "/" + r.Type.Code() + "?_sort=" + key, header: strict})
+			if got.status != http.StatusOK {
 				t.Errorf("%s?_sort=%s is promised, but: %s", r.Type, key, body)
 			}
 		}
@@ -146,8 +146,8 @@ func TestConcurrentUpdates(t *testing.T) {
 	var group sync.WaitGroup
 	for range writers {
 		group.Go(func() {
-			answer, _ := h.send(t, scenario{method: "PUT", path: "/Patient/a", body: patient("a", "Birch"), header: map[string]string{"If-Match": `W/"1"`}})
-			statuses <- answer.StatusCode
+			got, _ := h.send(t, scenario{method: "PUT", path: "/Patient/a", body: patient("a", "Birch"), header: map[string]string{"If-Match": `W/"1"`}})
+			statuses <- got.status
 		})
 	}
 	group.Wait()

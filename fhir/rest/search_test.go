@@ -119,8 +119,8 @@ func TestSearchPages(t *testing.T) {
 			t.Errorf("next: %s", next)
 		}
 		next = strings.TrimPrefix(next, base)
-		if answer, text := h.send(t, scenario{path: next}); answer.StatusCode != 400 {
-			t.Errorf("a cursor of version 2 in version 1: %d %s", answer.StatusCode, text)
+		if got, text := h.send(t, scenario{path: next}); got.status != 400 {
+			t.Errorf("a cursor of version 2 in version 1: %d %s", got.status, text)
 		}
 		_, text = h.send(t, scenario{path: next, header: map[string]string{"HC-API-Version": "2"}})
 		if self := at(parse(t, text), "link[0].url"); !strings.HasPrefix(base+next, self) || strings.Contains(self, "secret") {

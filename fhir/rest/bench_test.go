@@ -1,0 +1,81 @@
+package rest_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+
+	"github.com/gorilla/mux"
+
+	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/engine"
+)
+
+// discard is a ResponseWriter that keeps nothing but its headers and the number of bytes.
+type discard struct {
+	header http.Header
+	bytes  int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { d.bytes += len(b); return len(b), nil }
+func (d *discard) WriteHeader(int)             {}
+
+// benchmark serves one request again and again.
+func benchmark(b *testing.B, h http.Handler, r *http.Request) {
+	b.Helper()
+	b.ReportAllocs()
+	w := &discard{header: http.Header{}}
+	for b.Loop() {
+		clear(w.header)
+		w.bytes = 0
+		h.ServeHTTP(w, r)
+	}
+	b.SetBytes(int64(w.bytes))
+}
+
+// bare writes bytes that are ready: what no face can be faster than.
+func bare(body []byte) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/fhir+json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body)
+	})
+}
+
+// BenchmarkFace shows what the face costs: beside the engine alone, and beside a handler that writes the same bytes.
+func BenchmarkFace(b *testing.B) {
+	h := open(b)
+	for i := range 50 {
+		h.put(b, fmt.Sprintf("p%d", i), "Ash")
+	}
+	router := mux.NewRouter()
+	must(b, h.face.Routes(router))
+	who := fhir.Principal{Partition: "demo/test", Admin: true}
+	ask := func(path string) *http.Request {
+		return httptest.NewRequestWithContext(b.Context(), http.MethodGet, conformance.FHIRPath+path, nil)
+	}
+	_, resource := h.send(b, scenario{path: "/Patient/p1"})
+	_, page := h.send(b, scenario{path: "/Patient?family=ash"})
+	b.Run("read/bare", func(b *testing.B) { benchmark(b, bare(resource), ask("/Patient/p1")) })
+	b.Run("read/engine", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, err := h.face.Engine.Read(b.Context(), who, fhir.Key{Type: "Patient", ID: "p1"})
+			must(b, err)
+		}
+	})
+	b.Run("read/face", func(b *testing.B) { benchmark(b, router, ask("/Patient/p1")) })
+	b.Run("search/bare", func(b *testing.B) { benchmark(b, bare(page), ask("/Patient?family=ash")) })
+	b.Run("search/engine", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, err := h.face.Engine.Search(b.Context(), who, engine.SearchRequest{Type: "Patient", Query: "family=ash", Face: "1"})
+			must(b, err)
+		}
+	})
+	b.Run("search/face", func(b *testing.B) { benchmark(b, router, ask("/Patient?family=ash")) })
+}
