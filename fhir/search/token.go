@@ -60,10 +60,10 @@ func (t *token) index(at place) sink {
 		return t.code(at)
 	case "string", "markdown":
 		t.folded = true
-		return t.plain(func(v any) string { s, _ := v.(string); return foldCase(s) })
+		return t.plain(func(v any) string { return foldCase(asWritten(v)) })
 	case "id", "uri", "url", "canonical", "oid", "uuid":
 		t.bare = true
-		return t.plain(func(v any) string { s, _ := v.(string); return s })
+		return t.plain(asWritten)
 	}
 	return nil
 }
@@ -71,6 +71,11 @@ func (t *token) index(at place) sink {
 // plain indexes values that have no system.
 func (t *token) plain(text func(any) string) sink {
 	return func(x *extraction, v any) { x.term(t.name, escapeToken(text(v))) }
+}
+
+func asWritten(v any) string {
+	s, _ := v.(string)
+	return s
 }
 
 func (t *token) boolean(x *extraction, v any) {
@@ -93,6 +98,7 @@ func (t *token) within(code string) sink {
 	}
 }
 
+// code indexes a code: where its system follows from a binding, a search compares it.
 func (t *token) code(at place) sink {
 	codings, complete := r4.Codings(at.elem.Required)
 	switch {
@@ -103,20 +109,7 @@ func (t *token) code(at place) sink {
 	default:
 		t.bare = true
 	}
-	return func(x *extraction, v any) {
-		code, _ := v.(string)
-		if !t.coded {
-			x.term(t.name, escapeToken(code))
-			return
-		}
-		// Beside codes with systems of their own this one needs its system, too.
-		i := slices.IndexFunc(codings, func(c r4.Coding) bool { return c.Code == code })
-		if i < 0 {
-			x.term(t.name, escapeToken(code))
-			return
-		}
-		t.pair(x, codings[i].System, code)
-	}
+	return t.plain(asWritten)
 }
 
 func (t *token) concept(x *extraction, v any) {
