@@ -1,9 +1,13 @@
 package fhir
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // AppendJSON appends a tree as compact JSON text. Text is escaped only where JSON demands it
-// (quotation mark, backslash, control characters), so that narratives stay readable.
+// (quotation mark, backslash, control characters), so that narratives stay readable. A Go value that
+// is none of the tree, such as an int, is a defect of the caller and panics.
 func AppendJSON(dst []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
@@ -76,62 +80,42 @@ func appendString(dst []byte, s string) []byte {
 // meta.versionId and meta.lastUpdated, which are the server's and are put in by Stamp.
 type Draft struct {
 	text  []byte
-	place int    // where the stamp goes
-	head  string // what stands before the stamp's members
-	tail  string // and behind them
+	place int  // in text, where the stamp goes: at the beginning of meta
+	alone bool // whether nothing follows the stamp in meta
 }
 
-// NewDraft encodes a resource. A versionId or lastUpdated that it brings is left out; meta is made,
-// behind id, where there is none.
+// NewDraft encodes a resource. A versionId or lastUpdated that it brings is left out. Where there is no
+// meta it is made, behind id or resourceType; a meta that is no object gives way to one.
 func NewDraft(r Resource) Draft {
-	d := Draft{text: make([]byte, 0, 2048)}
-	behind := r.placeForMeta()
-	d.text = append(d.text, '{')
-	for i, m := range r.root.members {
+	root := Object{members: slices.Clone(r.root.members)}
+	root.SetAfter("meta", nil, "id", "resourceType")
+	d := Draft{text: append(make([]byte, 0, 4096), '{')}
+	for i, m := range root.members {
 		if i > 0 {
 			d.text = append(d.text, ',')
 		}
 		d.text = appendString(d.text, m.Name)
 		d.text = append(d.text, ':')
-		if meta, ok := m.Value.(*Object); ok && m.Name == "meta" {
-			d.meta(meta)
-			continue
-		}
-		d.text = AppendJSON(d.text, m.Value)
-		if m.Name == behind {
-			d.place, d.head, d.tail = len(d.text), `,"meta":{`, "}"
+		if m.Name == "meta" {
+			d.meta(r.root.Object("meta"))
+		} else {
+			d.text = AppendJSON(d.text, m.Value)
 		}
 	}
 	d.text = append(d.text, '}')
 	return d
 }
 
-// placeForMeta names the member behind which meta is made: id, or resourceType where there is no
-// id; "" when the resource has a meta.
-func (r Resource) placeForMeta() string {
-	switch {
-	case r.root.Object("meta") != nil:
-		return ""
-	case r.ID() != "":
-		return "id"
-	default:
-		return "resourceType"
-	}
-}
-
 func (d *Draft) meta(meta *Object) {
-	rest := make([]Member, 0, len(meta.members))
-	for _, m := range meta.members {
-		if m.Name != "versionId" && m.Name != "lastUpdated" {
-			rest = append(rest, m)
+	var rest []Member
+	for name, value := range meta.All() {
+		if name != "versionId" && name != "lastUpdated" {
+			rest = append(rest, Member{name, value})
 		}
 	}
 	d.text = append(d.text, '{')
-	d.place = len(d.text)
-	if len(rest) > 0 {
-		d.tail = ","
-		d.text = appendMembers(d.text, rest)
-	}
+	d.place, d.alone = len(d.text), len(rest) == 0
+	d.text = appendMembers(d.text, rest)
 	d.text = append(d.text, '}')
 }
 
@@ -139,12 +123,13 @@ func (d *Draft) meta(meta *Object) {
 func (d Draft) Stamp(number int64, at Instant) []byte {
 	out := make([]byte, 0, len(d.text)+96)
 	out = append(out, d.text[:d.place]...)
-	out = append(out, d.head...)
 	out = append(out, `"versionId":"`...)
 	out = strconv.AppendInt(out, number, 10)
 	out = append(out, `","lastUpdated":"`...)
 	out = at.append(out)
 	out = append(out, '"')
-	out = append(out, d.tail...)
+	if !d.alone {
+		out = append(out, ',')
+	}
 	return append(out, d.text[d.place:]...)
 }

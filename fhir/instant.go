@@ -21,6 +21,7 @@ func InstantOf(t time.Time) Instant { return Instant(t.UnixMicro()) }
 func (i Instant) Time() time.Time { return time.UnixMicro(int64(i)).UTC() }
 
 // String is the instant as FHIR writes it, in UTC with six digits of a second: "2026-01-31T09:30:00.000000Z".
+// Texts sort as their instants do in the years 0001 to 9999; beyond, it is no FHIR instant.
 func (i Instant) String() string { return string(i.append(make([]byte, 0, 27))) }
 
 func (i Instant) append(dst []byte) []byte {
@@ -109,7 +110,7 @@ func (d DateTime) impossible() string {
 	case d.month < 1 || d.month > 12:
 		return "the month is 01 to 12"
 	case d.day < 1 || d.day > daysIn(d.year, d.month):
-		return "that month has " + strconv.Itoa(daysIn(d.year, d.month)) + " days"
+		return "the day is 01 to " + strconv.Itoa(daysIn(d.year, d.month)) + " in that month"
 	case d.hour > 23:
 		return "the hour is 00 to 23"
 	case d.minute > 59:

@@ -2,9 +2,10 @@ package fhir
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -19,59 +20,100 @@ const (
 	maxReported = 20 // duplicate names that are told
 )
 
-// ParseJSON decodes one JSON value (RFC 8259) into a tree. It refuses, with the place: text that is
-// not UTF-8, a syntax fault, a name that comes twice in an object, nesting deeper than MaxDepth, a
-// number with more than MaxDigits significant digits, and an escaped half of a surrogate pair.
-// Duplicate names are collected; any other fault ends the reading.
+// ParseJSON decodes one JSON value (RFC 8259) into a tree. It refuses text that is not UTF-8, a syntax
+// fault, a name that comes twice in an object, nesting deeper than MaxDepth, an escaped half of a
+// surrogate pair, and a number that has more than MaxDigits significant digits or whose last digit lies
+// beyond the exponents of Decimal128, -6176 to 6111.
+//
+// The error is an *Error of kind Invalid. Each of its issues gives line and column (of characters, both
+// from 1) and the path of the place: with the type when the text begins with resourceType
+// ("Patient.name[0].given"), else from the root. The first twenty duplicate names are collected; any
+// other fault ends the reading and comes last.
+//
+// The strings of the tree share the memory of one copy of the text.
 func ParseJSON(text []byte) (any, error) {
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // RFC 8259 8.1: a parser may ignore a byte order mark
-	p := parser{text: string(text)}
-	if !utf8.ValidString(p.text) {
-		return nil, p.badUTF8()
-	}
+	p := newParser(text)
 	v := p.value(0)
 	p.space()
-	if p.fault == nil && p.pos < len(p.text) {
+	if p.pos < len(p.text) || p.broken != "" {
 		p.fail(CodeStructure, "The JSON text goes on behind its end, with %s", p.next())
 	}
-	if p.fault != nil {
-		return nil, p.fault
-	}
-	if p.duplicates != nil {
-		return nil, p.duplicates
+	if len(p.issues) > 0 {
+		return nil, &Error{Kind: Invalid, Issues: p.issues}
 	}
 	return v, nil
 }
 
-// parser reads one JSON text. Once fault is set, every method returns at once.
+// parser reads one JSON text. Once it failed, every method returns at once.
 type parser struct {
-	text       string
-	pos        int
-	path       []step
-	fault      *Error
-	duplicates *Error
+	text   string
+	pos    int
+	broken string // the byte behind the text that is no UTF-8, or ""
+
+	// What was read of the objects and arrays that are open, the outermost first: each takes its share
+	// from the end when it closes, in the right size.
+	members []Member
+	items   []any
+
+	path     []step
+	typeName string // the resourceType of the root, once it was read
+
+	issues []Issue
+	failed bool
+	mark   mark
 }
 
-// step is one step of the path to the value in hand: a member's name or, when it is "", an index.
+// step is one step of the path to the value in hand: a member's name or, from 0, an index.
 type step struct {
 	name  string
 	index int
 }
 
+const noIndex = -1
+
+// mark is the line and column of a position. Faults are reported in the order of the text, so that the
+// mark only moves on, and finding every place costs one pass together.
+type mark struct {
+	pos, line, column int
+}
+
+// newParser cuts the text at the first byte that is not UTF-8: whoever comes to that end reports it,
+// with the path.
+func newParser(text []byte) *parser {
+	s := string(bytes.TrimPrefix(text, []byte("\uFEFF"))) // RFC 8259 8.1: a parser may ignore a byte order mark
+	p := &parser{text: s, mark: mark{line: 1, column: 1}}
+	p.members, p.path = make([]Member, 0, 32), make([]step, 0, 16) // enough for most resources
+	if !utf8.ValidString(s) {
+		at := firstNotUTF8(s)
+		p.text, p.broken = s[:at], s[at:at+1]
+	}
+	return p
+}
+
+// firstNotUTF8 is the place of the first byte that begins no character.
+func firstNotUTF8(s string) int {
+	at := 0
+	for {
+		r, size := utf8.DecodeRuneInString(s[at:])
+		if r == utf8.RuneError && size <= 1 {
+			return at
+		}
+		at += size
+	}
+}
+
 func (p *parser) value(depth int) any {
 	p.space()
-	if p.pos >= len(p.text) {
-		p.fail(CodeStructure, "The JSON text ends where a value should begin")
+	switch c := p.peek(); {
+	case p.failed:
 		return nil
-	}
-	switch c := p.text[p.pos]; {
+	case c == '"':
+		return p.str()
 	case c == '{':
 		return p.object(depth + 1)
 	case c == '[':
 		return p.array(depth + 1)
-	case c == '"':
-		return p.str()
-	case c == '-' || (c >= '0' && c <= '9'):
+	case c == '-' || isDigit(c):
 		return p.number()
 	case p.word("true"):
 		return true
@@ -90,52 +132,40 @@ func (p *parser) object(depth int) any {
 		return nil
 	}
 	p.pos++
-	o := &Object{members: make([]Member, 0, 6)}
+	own := len(p.members)
 	var seen map[string]bool
-	for first := true; p.fault == nil; first = false {
-		if p.closes('}', first) {
-			return o
-		}
-		p.space()
-		if p.pos >= len(p.text) || p.text[p.pos] != '"' {
-			p.fail(CodeStructure, "The name of a member should begin here, in quotation marks, but there is %s", p.next())
-			return nil
-		}
+	for first := true; p.more('}', first); first = false {
 		at := p.pos
-		name := p.str()
-		p.space()
-		if p.fault == nil && !p.word(":") {
-			p.fail(CodeStructure, "A colon should follow the name %s, but there is %s", Quote(name), p.next())
-		}
-		if p.fault != nil {
-			return nil
-		}
-		p.path = append(p.path, step{name: name})
-		if o.known(name, &seen) {
+		name := p.name()
+		p.path = append(p.path, step{name, noIndex})
+		if known(p.members[own:], name, &seen) {
 			p.duplicate(name, at)
 		}
 		v := p.value(depth)
 		p.path = p.path[:len(p.path)-1]
-		o.members = append(o.members, Member{name, v})
-	}
-	return nil
-}
-
-// known says whether the object has the member already. Objects of a hostile size get a set.
-func (o *Object) known(name string, seen *map[string]bool) bool {
-	if len(o.members) < scanMembers {
-		_, ok := o.Get(name)
-		return ok
-	}
-	if *seen == nil {
-		*seen = make(map[string]bool, 2*scanMembers)
-		for _, m := range o.members {
-			(*seen)[m.Name] = true
+		p.members = append(p.members, Member{name, v})
+		if depth == 1 && name == "resourceType" {
+			p.typeName, _ = v.(string)
 		}
 	}
-	known := (*seen)[name]
-	(*seen)[name] = true
-	return known
+	o := &Object{members: make([]Member, len(p.members)-own)}
+	copy(o.members, p.members[own:])
+	p.members = p.members[:own]
+	return o
+}
+
+// name reads the name of a member and the colon.
+func (p *parser) name() string {
+	if p.peek() != '"' {
+		p.fail(CodeStructure, "The name of a member should begin here, in quotation marks, but there is %s", p.next())
+		return ""
+	}
+	name := p.str()
+	p.space()
+	if !p.skip(':') {
+		p.fail(CodeStructure, "A colon should follow the name %s, but there is %s", Quote(name), p.next())
+	}
+	return name
 }
 
 func (p *parser) array(depth int) any {
@@ -143,31 +173,39 @@ func (p *parser) array(depth int) any {
 		return nil
 	}
 	p.pos++
-	a := Array{}
-	for p.fault == nil {
-		if p.closes(']', len(a) == 0) {
-			return a
-		}
-		p.path = append(p.path, step{index: len(a)})
+	own := len(p.items)
+	for p.more(']', len(p.items) == own) {
+		p.path = append(p.path, step{index: len(p.items) - own})
 		v := p.value(depth)
 		p.path = p.path[:len(p.path)-1]
-		a = append(a, v)
+		p.items = append(p.items, v)
 	}
-	return nil
+	a := make(Array, len(p.items)-own)
+	copy(a, p.items[own:])
+	p.items = p.items[:own]
+	return a
 }
 
-// closes reads the bracket that ends an object or array and says so, or reads the comma between two
-// entries. At the first entry there is no comma.
-func (p *parser) closes(bracket byte, first bool) bool {
+// more says whether another entry of an object or array follows. It reads the comma before the entry,
+// which the first one does not have, or the bracket behind the last.
+func (p *parser) more(bracket byte, first bool) bool {
 	p.space()
-	if p.pos < len(p.text) && p.text[p.pos] == bracket {
+	switch c := p.peek(); {
+	case p.failed:
+		return false
+	case c == bracket:
 		p.pos++
+		return false
+	case first:
 		return true
-	}
-	if !first && !p.word(",") {
+	case c == ',':
+		p.pos++
+		p.space()
+		return true
+	default:
 		p.fail(CodeStructure, "A comma or %q should follow, but there is %s", string(bracket), p.next())
+		return false
 	}
-	return false
 }
 
 func (p *parser) tooDeep(depth int) bool {
@@ -178,239 +216,92 @@ func (p *parser) tooDeep(depth int) bool {
 	return true
 }
 
-func (p *parser) str() string {
-	p.pos++
-	start := p.pos
-	for p.pos < len(p.text) {
-		switch c := p.text[p.pos]; {
-		case c == '"':
-			p.pos++
-			return p.text[start : p.pos-1]
-		case c == '\\':
-			return p.escaped(start)
-		case c < ' ':
-			p.fail(CodeStructure, "A control character must be escaped inside a string, but there is %s", p.next())
-			return ""
-		}
-		p.pos++
+// known says whether a name is among the members. Objects of a hostile size get a set.
+func known(members []Member, name string, seen *map[string]bool) bool {
+	if len(members) < scanMembers {
+		return slices.ContainsFunc(members, func(m Member) bool { return m.Name == name })
 	}
-	p.fail(CodeStructure, "The JSON text ends inside a string")
-	return ""
-}
-
-// escaped reads on behind the first backslash of a string that began at start.
-func (p *parser) escaped(start int) string {
-	var b strings.Builder
-	b.WriteString(p.text[start:p.pos])
-	for p.pos < len(p.text) {
-		c := p.text[p.pos]
-		switch {
-		case c == '"':
-			p.pos++
-			return b.String()
-		case c < ' ':
-			p.fail(CodeStructure, "A control character must be escaped inside a string, but there is %s", p.next())
-			return ""
-		case c != '\\':
-			b.WriteByte(c)
-			p.pos++
-			continue
-		}
-		r, ok := p.escape()
-		if !ok {
-			return ""
-		}
-		b.WriteRune(r)
-	}
-	p.fail(CodeStructure, "The JSON text ends inside a string")
-	return ""
-}
-
-var simpleEscapes = map[byte]rune{
-	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
-}
-
-// escape reads one escape sequence: a backslash and what follows, or a surrogate pair of two.
-func (p *parser) escape() (rune, bool) {
-	if p.pos+1 < len(p.text) {
-		if r, ok := simpleEscapes[p.text[p.pos+1]]; ok {
-			p.pos += 2
-			return r, true
+	if *seen == nil {
+		*seen = make(map[string]bool, 2*scanMembers)
+		for _, m := range members {
+			(*seen)[m.Name] = true
 		}
 	}
-	r, ok := p.unicodeEscape(p.pos)
-	if !ok {
-		p.fail(CodeStructure, "A backslash begins an escape such as \\n or \\u00e9, but here it does not")
-		return 0, false
-	}
-	if !utf16.IsSurrogate(r) {
-		p.pos += 6
-		return r, true
-	}
-	second, ok := p.unicodeEscape(p.pos + 6)
-	pair := utf16.DecodeRune(r, second)
-	if !ok || pair == utf8.RuneError {
-		p.fail(CodeStructure, "The escape %s is half of a surrogate pair, which is no character", p.text[p.pos:p.pos+6])
-		return 0, false
-	}
-	p.pos += 12
-	return pair, true
-}
-
-// unicodeEscape reads the \uXXXX at a position.
-func (p *parser) unicodeEscape(at int) (rune, bool) {
-	if at+6 > len(p.text) || p.text[at] != '\\' || p.text[at+1] != 'u' {
-		return 0, false
-	}
-	for _, c := range []byte(p.text[at+2 : at+6]) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
-			return 0, false
-		}
-	}
-	n, err := strconv.ParseUint(p.text[at+2:at+6], 16, 16)
-	return rune(n), err == nil
-}
-
-func (p *parser) number() any {
-	start := p.pos
-	p.word("-")
-	whole := p.digits()
-	if whole == "" || (len(whole) > 1 && whole[0] == '0') {
-		p.pos = start
-		p.fail(CodeStructure, "A number must begin with one digit that is not zero, or with a single zero, but there is %s", p.next())
-		return nil
-	}
-	fraction, exponent := "", ""
-	if p.word(".") {
-		if fraction = p.digits(); fraction == "" {
-			p.fail(CodeStructure, "A digit must follow the decimal point, but there is %s", p.next())
-			return nil
-		}
-	}
-	if p.word("e") || p.word("E") {
-		sign := p.pos
-		_ = p.word("+") || p.word("-")
-		if p.digits() == "" {
-			p.fail(CodeStructure, "A digit must follow the exponent's sign, but there is %s", p.next())
-			return nil
-		}
-		exponent = p.text[sign:p.pos]
-	}
-	if reason := tooPrecise(whole, fraction, exponent); reason != "" {
-		p.pos = start
-		p.fail(CodeValue, "The number %s", reason)
-		return nil
-	}
-	return Number(p.text[start:p.pos])
-}
-
-// tooPrecise says why a number cannot be kept digit by digit, or "".
-func tooPrecise(whole, fraction, exponent string) string {
-	if len(whole)+len(fraction) > MaxDigits &&
-		len(strings.TrimLeft(whole+fraction, "0")) > MaxDigits {
-		return "has more than the " + strconv.Itoa(MaxDigits) + " significant digits that are kept"
-	}
-	last := 0
-	if exponent != "" {
-		n, err := strconv.Atoi(exponent)
-		if err != nil {
-			return "has an exponent out of range"
-		}
-		last = n
-	}
-	if last -= len(fraction); last < minExponent || last > maxExponent {
-		return "has an exponent out of range"
-	}
-	return ""
-}
-
-func (p *parser) digits() string {
-	start := p.pos
-	for p.pos < len(p.text) && p.text[p.pos] >= '0' && p.text[p.pos] <= '9' {
-		p.pos++
-	}
-	return p.text[start:p.pos]
-}
-
-// word reads the given text if it comes next.
-func (p *parser) word(w string) bool {
-	if !strings.HasPrefix(p.text[p.pos:], w) {
-		return false
-	}
-	p.pos += len(w)
-	return true
-}
-
-func (p *parser) space() {
-	for p.pos < len(p.text) {
-		switch p.text[p.pos] {
-		case ' ', '\t', '\n', '\r':
-			p.pos++
-		default:
-			return
-		}
-	}
-}
-
-// next describes what comes next, for an error.
-func (p *parser) next() string {
-	if p.pos >= len(p.text) {
-		return "the end of the text"
-	}
-	r, _ := utf8.DecodeRuneInString(p.text[p.pos:])
-	return strconv.QuoteRune(r)
-}
-
-func (p *parser) fail(code IssueCode, format string, args ...any) {
-	if p.fault == nil {
-		p.fault = p.faultAt(p.pos, code, format, args...)
-	}
+	twice := (*seen)[name]
+	(*seen)[name] = true
+	return twice
 }
 
 func (p *parser) duplicate(name string, at int) {
-	if p.duplicates != nil && len(p.duplicates.Issues) >= maxReported {
-		return
+	if !p.failed && len(p.issues) < maxReported {
+		p.report(at, CodeStructure, "The member %s comes twice in one object; which of the two counts cannot be known", Quote(name))
 	}
-	e := p.faultAt(at, CodeStructure, "The member %s comes twice in one object; which of the two counts cannot be known", Quote(name))
-	if p.duplicates == nil {
-		p.duplicates = e
-		return
-	}
-	p.duplicates.Issues = append(p.duplicates.Issues, e.Issues...)
 }
 
-// faultAt makes an error with the line and column (in bytes, from 1) of a position.
-func (p *parser) faultAt(at int, code IssueCode, format string, args ...any) *Error {
-	line := 1 + strings.Count(p.text[:at], "\n")
-	column := at - strings.LastIndexByte(p.text[:at], '\n')
-	args = append(args, line, column)
-	return Errorf(Invalid, code, format+" (line %d, column %d).", args...).At(p.where())
+// fail reports the fault that ends the reading, at the position.
+func (p *parser) fail(code IssueCode, format string, args ...any) {
+	switch {
+	case p.failed:
+		return
+	case p.pos == len(p.text) && p.broken != "":
+		p.report(p.pos, CodeStructure, "The text is not UTF-8, which JSON must be: the byte 0x%02x begins no character", p.broken[0])
+	default:
+		p.report(p.pos, code, format, args...)
+	}
+	p.failed = true
 }
 
-// where is the path in hand, as FHIRPath from the root without the type's name.
+func (p *parser) report(at int, code IssueCode, format string, args ...any) {
+	p.mark.move(p.text, at)
+	detail := fmt.Sprintf(format, args...) + fmt.Sprintf(" (line %d, column %d).", p.mark.line, p.mark.column)
+	p.issues = append(p.issues, Issue{Severity: Severe, Code: code, Detail: detail, Path: p.where()})
+}
+
+func (m *mark) move(text string, to int) {
+	passed := text[m.pos:to]
+	if lines := strings.Count(passed, "\n"); lines > 0 {
+		m.line += lines
+		m.column = 1
+		passed = passed[strings.LastIndexByte(passed, '\n')+1:]
+	}
+	m.column += utf8.RuneCountInString(passed)
+	m.pos = to
+}
+
+// where is the path to the value in hand, as FHIRPath.
 func (p *parser) where() string {
-	var b strings.Builder
+	path := ""
+	if p.typeName != "" {
+		path = pathName(p.typeName)
+	}
 	for _, s := range p.path {
 		switch {
-		case s.name == "":
-			b.WriteString("[" + strconv.Itoa(s.index) + "]")
-		case b.Len() > 0:
-			b.WriteString("." + clip(s.name))
+		case s.index != noIndex:
+			path += "[" + strconv.Itoa(s.index) + "]"
+		case path != "":
+			path += "." + pathName(s.name)
 		default:
-			b.WriteString(clip(s.name))
+			path = pathName(s.name)
 		}
 	}
-	return b.String()
+	return path
 }
 
-func (p *parser) badUTF8() *Error {
-	at := 0
-	for at < len(p.text) {
-		r, size := utf8.DecodeRuneInString(p.text[at:])
-		if r == utf8.RuneError && size == 1 {
-			break
-		}
-		at += size
+// pathName writes a client's name as FHIRPath does: between backticks when it is no identifier.
+func pathName(name string) string {
+	if isIdentifier(name) {
+		return clip(name)
 	}
-	return p.faultAt(at, CodeStructure, "The text is not UTF-8, which JSON must be: the byte 0x%02x begins no character", p.text[at])
+	quoted := Quote(name)
+	return "`" + strings.ReplaceAll(quoted[1:len(quoted)-1], "`", "\\`") + "`"
+}
+
+func isIdentifier(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '_' && (i == 0 || !isDigit(c)) {
+			return false
+		}
+	}
+	return name != ""
 }

@@ -90,10 +90,12 @@ func Quote(s string) string { return string(appendString(nil, clip(s))) }
 // clip shortens text to sixty characters.
 func clip(s string) string {
 	const most = 60
+	characters := 0
 	for i := range s {
-		if i >= most {
+		if characters == most {
 			return s[:i] + "…"
 		}
+		characters++
 	}
 	return s
 }

@@ -10,8 +10,8 @@ import (
 //
 //	nil, bool, string, Number, Array, *Object
 //
-// The tree is meant to be read by everybody and changed by the one who parsed or
-// cloned it.
+// with strings of valid UTF-8 and no nil *Object. The tree is meant to be read by everybody and changed
+// by the one who parsed or cloned it.
 
 // Number is a JSON number in the digits in which it was written: "1.10" stays "1.10".
 type Number = json.Number
@@ -136,8 +136,11 @@ func (o *Object) SetAfter(name string, value any, behind ...string) {
 	o.members = slices.Insert(o.members, place, Member{name, value})
 }
 
-// Delete removes a member if there is one.
+// Delete removes a member if there is one. A nil object has none.
 func (o *Object) Delete(name string) {
+	if o == nil {
+		return
+	}
 	o.members = slices.DeleteFunc(o.members, func(m Member) bool { return m.Name == name })
 }
 
