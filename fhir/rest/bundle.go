@@ -10,20 +10,25 @@ import (
 // as they are, without being decoded.
 type bundle struct {
 	text    []byte
+	base    []byte // of full URLs, as it stands within a JSON string
 	entries int
 }
 
 // link is a Bundle.link.
 type link struct{ relation, url string }
 
-// newBundle begins a bundle that will hold the given versions. A negative total is left out.
-func newBundle(bundleType string, total int, links []link, versions []fhir.Version) *bundle {
-	const envelope = 512 // bytes beside the resource, generously
-	size := envelope
+// newBundle begins a bundle that will hold the given versions, of resources below a base URL. A negative total is left out.
+func newBundle(bundleType, base string, total int, links []link, versions []fhir.Version) *bundle {
+	const (
+		head  = 1024 // bytes, about
+		entry = 320  // bytes of an entry of a history beside base and resource, about
+	)
+	size := head
 	for _, v := range versions {
-		size += len(v.Body) + envelope
+		size += len(v.Body) + len(base) + entry
 	}
-	b := &bundle{text: make([]byte, 0, size)}
+	quoted := fhir.AppendJSON(nil, base)
+	b := &bundle{text: make([]byte, 0, size), base: quoted[1 : len(quoted)-1]}
 	b.text = append(b.text, `{"resourceType":"Bundle","type":"`...)
 	b.text = append(b.text, bundleType...)
 	b.text = append(b.text, '"')
@@ -50,9 +55,9 @@ func newBundle(bundleType string, total int, links []link, versions []fhir.Versi
 }
 
 // match adds a resource that a search found.
-func (b *bundle) match(fullURL string, v fhir.Version) {
+func (b *bundle) match(v fhir.Version) {
 	b.entry()
-	b.text = appendMember(b.text, "fullUrl", fullURL)
+	b.fullURL(v.Key)
 	b.text = append(b.text, `,"resource":`...)
 	b.text = append(b.text, v.Body...)
 	b.text = append(b.text, `,"search":{"mode":"match"}}`...)
@@ -67,9 +72,9 @@ func (b *bundle) outcome(operationOutcome []byte) {
 }
 
 // version adds a version of a history: how it was made, by which URL, and with which status that was answered.
-func (b *bundle) version(fullURL string, v fhir.Version, url, status string) {
+func (b *bundle) version(v fhir.Version, url, status string) {
 	b.entry()
-	b.text = appendMember(b.text, "fullUrl", fullURL)
+	b.fullURL(v.Key)
 	if !v.IsDeleted() {
 		b.text = append(b.text, `,"resource":`...)
 		b.text = append(b.text, v.Body...)
@@ -85,6 +90,17 @@ func (b *bundle) version(fullURL string, v fhir.Version, url, status string) {
 	b.text = append(b.text, ',')
 	b.text = appendMember(b.text, "lastModified", v.Instant.String())
 	b.text = append(b.text, "}}"...)
+}
+
+// fullURL names the resource of an entry. Nothing in a key needs an escape: types and ids are letters, digits, - and .
+func (b *bundle) fullURL(key fhir.Key) {
+	b.text = append(b.text, `"fullUrl":"`...)
+	b.text = append(b.text, b.base...)
+	b.text = append(b.text, '/')
+	b.text = append(b.text, key.Type...)
+	b.text = append(b.text, '/')
+	b.text = append(b.text, key.ID...)
+	b.text = append(b.text, '"')
 }
 
 // entry begins an entry.

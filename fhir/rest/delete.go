@@ -15,17 +15,17 @@ func (s *server) delete(x *exchange) error {
 	if o.Version.Number > 0 {
 		x.stamp(o.Version)
 	}
-	if x.prefer.returns == "minimal" {
+	switch x.prefer.returns {
+	case "minimal":
 		x.applied("return", x.prefer.returns)
 		x.writeEmpty(http.StatusNoContent)
 		return nil
+	case "OperationOutcome": // what is answered anyway; a representation there is none
+		x.applied("return", x.prefer.returns)
 	}
 	said := x.key.String() + " was deleted."
 	if !o.Changed {
 		said = "There is no " + x.key.String() + ", or it was deleted before; nothing was to be done."
-	}
-	if x.prefer.returns == "OperationOutcome" {
-		x.applied("return", x.prefer.returns)
 	}
 	x.write(http.StatusOK, informed(said))
 	return nil

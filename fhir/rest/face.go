@@ -3,10 +3,7 @@ package rest
 import (
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -44,18 +41,27 @@ func (f *Face) Routes(router *mux.Router) error {
 		return err
 	}
 	router.UseEncodedPath().SkipClean(true)
-	mount := func(path string, h http.Handler) { router.Handle(conformance.FHIRPath+path, compress(h)) }
+	mount := func(path string, h http.Handler) *mux.Route {
+		return router.Handle(conformance.FHIRPath+path, compress(h))
+	}
 	mount("/metadata", s.public(s.capabilities))
 	mount("/{type}", s.private(s.dispatch(onType)))
 	mount("/{type}/_search", s.private(s.dispatch(onSearch)))
-	mount("/{type}/{operation:(?:[$]|%24)[^/]*}", s.private(s.dispatch(onTypeOperation)))
+	mount("/{type}/{operation}", s.private(s.dispatch(onTypeOperation))).MatcherFunc(namesOperation)
 	mount("/{type}/{id}", s.private(s.dispatch(onInstance)))
 	mount("/{type}/{id}/_history", s.private(s.dispatch(onHistory)))
 	mount("/{type}/{id}/_history/{version}", s.private(s.dispatch(onVersion)))
-	mount("/{type}/{id}/{operation:(?:[$]|%24)[^/]*}", s.private(s.dispatch(onInstanceOperation)))
+	mount("/{type}/{id}/{operation}", s.private(s.dispatch(onInstanceOperation))).MatcherFunc(namesOperation)
 	mount("", s.private(noRoute))
 	router.PathPrefix(conformance.FHIRPath + "/").Handler(compress(s.private(noRoute)))
 	return nil
+}
+
+// namesOperation says whether the last segment of a path begins with a dollar sign, encoded or not.
+func namesOperation(r *http.Request, _ *mux.RouteMatch) bool {
+	path := r.URL.EscapedPath()
+	last := path[strings.LastIndexByte(path, '/')+1:]
+	return strings.HasPrefix(last, "$") || strings.HasPrefix(last, "%24")
 }
 
 // newCompress makes the middleware that compresses answers. The ETag stays as it is: in FHIR it names the version of a
@@ -160,89 +166,4 @@ func (s *server) interactions() map[conformance.Interaction][]route {
 // operations lists the operations that the face can do, by name.
 func (s *server) operations() map[string]handler {
 	return map[string]handler{"validate": s.validate}
-}
-
-// dispatch finds the handler of a path of a kind.
-func (s *server) dispatch(p place) handler {
-	return func(x *exchange) error {
-		vars := mux.Vars(x.request)
-		x.key = fhir.Key{Type: decodeSegment(vars["type"]), ID: decodeSegment(vars["id"])}
-		x.vid = decodeSegment(vars["version"])
-		t := target{p, x.key.Type, strings.TrimPrefix(decodeSegment(vars["operation"]), "$")}
-		offered, ok := s.routes[t]
-		if !ok {
-			return s.notOffered(t)
-		}
-		method := x.request.Method
-		if method == http.MethodHead {
-			method = http.MethodGet
-		}
-		h, ok := offered[method]
-		if !ok {
-			return x.methodNotAllowed(t, offered)
-		}
-		if err := s.checkID(x.key, p, method); err != nil {
-			return err
-		}
-		if p == onSearch { // the form may say how the answer is to be written
-			return h(x)
-		}
-		var err error
-		if x.form, err = negotiate(x.request); err != nil {
-			return err
-		}
-		return h(x)
-	}
-}
-
-// decodeSegment decodes a segment of a path. What cannot be decoded, which the server's reader of requests does not let
-// pass, stays as it is and matches nothing.
-func decodeSegment(s string) string {
-	if decoded, err := url.PathUnescape(s); err == nil {
-		return decoded
-	}
-	return s
-}
-
-// checkID refuses what cannot be an id: there is no such resource. An update would make it, and is told by the engine.
-func (s *server) checkID(key fhir.Key, p place, method string) error {
-	switch {
-	case p == onType || p == onSearch || p == onTypeOperation || method == http.MethodPut || fhir.ValidID(key.ID):
-		return nil
-	case strings.HasPrefix(key.ID, "_"): // [type]/_history and what else R4 may name so
-		return s.notOffered(target{resourceType: key.Type})
-	}
-	return fhir.Errorf(fhir.NotFound, fhir.CodeNotFound, "There is no %s/%s: an id is 1 to 64 of the characters A-Z a-z 0-9 - and .", key.Type, fhir.Quote(key.ID))
-}
-
-// notOffered says what of a path is not promised: the type, the interaction or the operation.
-func (s *server) notOffered(t target) error {
-	if _, served := s.Promises.Type(t.resourceType); !served {
-		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "The resource type %s is not served here. The CapabilityStatement at %s/metadata lists those that are.", fhir.Quote(t.resourceType), s.Promises.BaseURL)
-	}
-	what := "This interaction"
-	if t.operation != "" {
-		what = "The operation " + fhir.Quote("$"+t.operation)
-	}
-	return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "%s is not offered for %s. The CapabilityStatement at %s/metadata lists what is.", what, t.resourceType, s.Promises.BaseURL)
-}
-
-// noRoute answers for paths that mean nothing here.
-func noRoute(*exchange) error {
-	return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "There is nothing at this path. The paths are [type], [type]/[id] and those below, without a slash at their end; interactions with the whole system, such as a batch, are not offered.")
-}
-
-// methodNotAllowed says which methods a path takes (RFC 9110 15.5.6).
-func (x *exchange) methodNotAllowed(t target, offered methods) error {
-	allowed := slices.Collect(maps.Keys(offered))
-	if _, ok := offered[http.MethodGet]; ok {
-		allowed = append(allowed, http.MethodHead)
-	}
-	slices.Sort(allowed)
-	x.header().Set("Allow", strings.Join(allowed, ", "))
-	hint := ""
-	if t.place == onType {
-		hint = " A resource is changed and deleted by its id, [type]/[id]; by a search instead of an id is not offered."
-	}
-	return fhir.Errorf(fhir.MethodNotAllowed, fhir.CodeNotSupported, "%s is not offered here, but %s.%s", fhir.Quote(x.request.Method), strings.Join(allowed, ", "), hint)
 }

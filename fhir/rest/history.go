@@ -29,18 +29,18 @@ func (s *server) history(x *exchange) error {
 	if asked.count == 0 { // the total alone
 		page.Versions, page.Next, page.Request.Count = nil, "", 0
 	}
-	resource := s.Promises.BaseURL + "/" + x.key.String()
-	links := []link{{"self", resource + "/_history?" + search.JoinQuery(understood(page.Request))}}
+	address := s.Promises.BaseURL + "/" + x.key.String() + "/_history?"
+	links := []link{{"self", address + search.JoinQuery(understood(page.Request))}}
 	if page.Next != "" {
-		links = append(links, link{"next", resource + "/_history?" + nextQuery(page.Next, params)})
+		links = append(links, link{"next", address + nextQuery(page.Next, params)})
 	}
-	b := newBundle("history", page.Total, links, page.Versions)
+	b := newBundle("history", s.Promises.BaseURL, page.Total, links, page.Versions)
 	for i, v := range page.Versions {
 		created, err := s.created(x, page.Versions, i)
 		if err != nil {
 			return err
 		}
-		b.version(resource, v, historyURL(v), historyStatus(created))
+		b.version(v, historyURL(v), historyStatus(created))
 	}
 	x.write(http.StatusOK, b.end())
 	return nil

@@ -44,7 +44,7 @@ func (s *server) describe() error {
 // statement on terminology is another resource, which there is none of.
 func (s *server) capabilities(x *exchange) error {
 	if m := x.request.Method; m != http.MethodGet && m != http.MethodHead {
-		return x.methodNotAllowed(target{place: onInstance}, methods{http.MethodGet: nil})
+		return x.methodNotAllowed([]string{http.MethodGet, http.MethodHead}, "")
 	}
 	if mode := x.parameters().Get("mode"); mode == "terminology" {
 		return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "There is no statement on terminology; leave mode out, or say full.").At(ofHTTP("mode"))

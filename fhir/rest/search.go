@@ -42,9 +42,9 @@ func (s *server) searchset(x *exchange, page engine.SearchPage, query string) []
 	if page.Counted {
 		total = page.Total
 	}
-	b := newBundle("searchset", total, links, page.Versions)
+	b := newBundle("searchset", s.Promises.BaseURL, total, links, page.Versions)
 	for _, v := range page.Versions {
-		b.match(s.Promises.BaseURL+"/"+v.Key.String(), v)
+		b.match(v)
 	}
 	if len(page.Warnings) > 0 {
 		b.outcome(outcome(parameterIssues(page.Warnings)))
