@@ -21,15 +21,15 @@ type cursor struct {
 	position
 }
 
-func sealCursor(p fhir.Partition, q search.Query, at position) ([]byte, error) {
-	return json.Marshal(cursor{Form: cursorForm, Query: identity(p, q), position: at})
+func sealCursor(s scope, q search.Query, at position) ([]byte, error) {
+	return json.Marshal(cursor{Form: cursorForm, Query: identity(s, q), position: at})
 }
 
 // openCursor reads a cursor of a query. Invalid for one that is none, or of another query or partition.
-func openCursor(text []byte, p fhir.Partition, q search.Query) (position, error) {
+func openCursor(text []byte, s scope, q search.Query) (position, error) {
 	var c cursor
 	err := json.Unmarshal(text, &c)
-	if err == nil && (c.Form != cursorForm || c.Query != identity(p, q)) {
+	if err == nil && (c.Form != cursorForm || c.Query != identity(s, q)) {
 		err = fmt.Errorf("form %d of query %q", c.Form, c.Query)
 	}
 	if err != nil {
@@ -43,9 +43,9 @@ func badCursor(cause error) *fhir.Error {
 }
 
 // identity is the same for the same query in the same partition, and for no other.
-func identity(p fhir.Partition, q search.Query) string {
+func identity(s scope, q search.Query) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%q %q", p, q.Type)
+	fmt.Fprintf(&b, "%q %q", s.partition, s.kind)
 	for _, a := range q.All {
 		b.WriteString(" & ")
 		writeAny(&b, a)

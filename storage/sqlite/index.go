@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/binary"
-	"math/bits"
 	"slices"
 
 	"github.com/portico-health/portico/fhir"
@@ -31,7 +30,7 @@ type textRow struct {
 type spanRow struct {
 	param     int64
 	low, high fhir.Instant
-	class     int
+	class     int64
 }
 
 // hashValue is the hash of a term. Colliding values cost time and nothing else; of a cryptographic hash nobody
@@ -120,16 +119,6 @@ func (x *index) settle() {
 	}
 }
 
-// crowd is added to the class of a span that is not the only one of its parameter in the resource.
-const crowd = 100
-
-// spanClass is the magnitude of a span's length: class n > 0 is of 2^(n-1) to 2^n - 1 microseconds, 0 is of none.
-// Within a class the one end of a span tells nearly where the other is, so that a window on both ends is a
-// short stretch of an index that is ordered by one. Class 64 also takes what ends before it begins.
-func spanClass(low, high fhir.Instant) int {
-	return bits.Len64(uint64(high) - uint64(low))
-}
-
 var (
 	insertTerms = rows("INSERT INTO term (param, hash, instant) VALUES ", "(?, ?, ?)", "", 3)
 	insertTexts = rows("INSERT INTO text (param, folded, instant) VALUES ", "(?, ?, ?)", "", 3)
@@ -151,7 +140,7 @@ func (x *index) insert(t *tx, at fhir.Instant, scope int64, id string) error {
 		texts = append(texts, r.param, r.folded, int64(at))
 	}
 	for _, r := range x.spans {
-		spans = append(spans, int64(at), r.param, int64(r.low), int64(r.high), int64(r.class), id)
+		spans = append(spans, int64(at), r.param, int64(r.low), int64(r.high), r.class, id)
 	}
 	return cmp.Or(
 		t.each(insertTerms, terms),

@@ -2,7 +2,7 @@ package sqlite
 
 import (
 	"cmp"
-	"database/sql/driver"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,102 +10,87 @@ import (
 	"github.com/portico-health/portico/fhir/search"
 )
 
-// key is one key of an order, as SQL.
+// order is what a search sorts by. Ties of all keys are broken by the id.
+type order []key
+
+// key is one key of an order.
 type key struct {
-	param      int64  // 0 for the instant, and for a parameter that no resource has yet
-	value      clause // of the row l of live; NULL where there is none
+	instant    bool  // by the instant of the version, rather than by a parameter
+	param      int64 // 0 while no resource has the parameter
 	descending bool
 }
 
-// order is what a search sorts by: its keys and, where they leave ties, the id.
-type order struct {
-	keys []key
-	byID bool
-}
-
-// newOrder lowers the keys of a query. Nothing behind the instant counts: no two versions share one.
+// newOrder lowers the keys of a query. What follows the instant does not count: no two versions share one.
 func newOrder(sort []search.SortKey, n numbers) order {
 	if len(sort) == 0 {
-		sort = []search.SortKey{{Param: search.LastUpdated, Descending: true}}
+		return order{{instant: true, descending: true}}
 	}
 	var o order
 	for _, k := range sort {
 		if k.Param == search.LastUpdated {
-			o.keys = append(o.keys, key{value: sql("l.instant"), descending: k.Descending})
-			return o
+			return append(o, key{instant: true, descending: k.Descending})
 		}
-		o.keys = append(o.keys, newKey(n[k.Param], k.Descending))
+		o = append(o, key{param: n[k.Param], descending: k.Descending})
 	}
-	o.byID = true
 	return o
 }
 
-func newKey(param int64, descending bool) key {
+// value is a key of the row l of live as SQL; NULL where the resource has none.
+func (k key) value() clause {
 	switch {
-	case param == 0:
-		return key{value: sql("NULL"), descending: descending}
-	case descending:
-		return key{param, sql("(SELECT max(k.high) FROM span k WHERE k.instant = l.instant AND k.param = ?)", param), true}
+	case k.instant:
+		return sql("l.instant")
+	case k.param == 0:
+		return sql("NULL")
+	case k.descending:
+		return sql("(SELECT max(k.high) FROM span k WHERE k.instant = l.instant AND k.param = ?)", k.param)
 	default:
-		return key{param, sql("(SELECT min(k.low) FROM span k WHERE k.instant = l.instant AND k.param = ?)", param), false}
+		return sql("(SELECT min(k.low) FROM span k WHERE k.instant = l.instant AND k.param = ?)", k.param)
 	}
 }
 
 // position is a place in an order: the values of the keys there (nil where there is none), and the id.
 type position struct {
 	Keys []*int64 `json:"k"`
-	ID   string   `json:"id,omitempty"`
+	ID   string   `json:"id"`
 }
 
-// columns selects the keys' values as k0, k1 and so on.
-func (o order) columns() clause {
-	columns := make([]clause, len(o.keys))
-	for i, k := range o.keys {
-		columns[i] = clause{", " + k.value.text + " AS " + column(i), k.value.args}
-	}
-	return join(columns, "")
-}
-
+// column is the name of a key's column in a statement.
 func column(i int) string { return "k" + strconv.Itoa(i) }
 
-// by is the ORDER BY of the columns.
-func (o order) by() string {
-	terms := make([]string, 0, len(o.keys)+1)
-	for i, k := range o.keys {
+// by is the ORDER BY of the columns from the given key on. That key's own column is never NULL when present holds, and the
+// plainer term then lets an index give the order.
+func (o order) by(from int, present bool) string {
+	var terms []string
+	for i, k := range o[from:] {
+		term := column(from + i)
 		if k.descending {
-			terms = append(terms, column(i)+" DESC NULLS LAST")
-		} else {
-			terms = append(terms, column(i)+" NULLS LAST")
+			term += " DESC"
 		}
+		if i > 0 || !present {
+			term += " NULLS LAST"
+		}
+		terms = append(terms, term)
 	}
-	if o.byID {
-		terms = append(terms, "id")
-	}
-	return strings.Join(terms, ", ")
+	return strings.Join(append(terms, "rid"), ", ")
 }
 
-// after is the predicate, on the columns, of what comes behind a position.
-func (o order) after(p position) clause {
-	return o.afterKey(0, p)
-}
-
-func (o order) afterKey(i int, p position) clause {
-	if i == len(o.keys) {
-		if o.byID {
-			return sql("id > ?", p.ID)
-		}
-		return never
+// after is the predicate, on the columns from the given key on, of what comes behind a position.
+func (o order) after(from int, p position) clause {
+	if from == len(o) {
+		return sql("rid > ?", p.ID)
 	}
-	rest, name := o.afterKey(i+1, p), column(i)
-	if p.Keys[i] == nil {
+	rest, name := o.after(from+1, p), column(from)
+	if p.Keys[from] == nil {
 		return clause{"(" + name + " IS NULL AND " + rest.text + ")", rest.args}
 	}
 	beyond := " > ?"
-	if o.keys[i].descending {
+	if o[from].descending {
 		beyond = " < ?"
 	}
-	args := append([]driver.Value{*p.Keys[i], *p.Keys[i]}, rest.args...)
-	return clause{"(" + name + beyond + " OR " + name + " IS NULL OR (" + name + " = ? AND " + rest.text + "))", args}
+	return join([]clause{
+		sql("("+name+beyond+" OR "+name+" IS NULL OR ("+name+" = ? AND ", *p.Keys[from], *p.Keys[from]), rest, sql("))"),
+	}, "")
 }
 
 // match is one row that a search found.
@@ -116,7 +101,7 @@ type match struct {
 
 // compare says which of two matches comes first.
 func (o order) compare(a, b match) int {
-	for i, k := range o.keys {
+	for i, k := range o {
 		if c := k.compare(a.Keys[i], b.Keys[i]); c != 0 {
 			return c
 		}
@@ -137,4 +122,12 @@ func (k key) compare(a, b *int64) int {
 	default:
 		return cmp.Compare(*a, *b)
 	}
+}
+
+// first is the first key that has a value at the position; len(Keys) when none has.
+func (p position) first() int {
+	if i := slices.IndexFunc(p.Keys, func(v *int64) bool { return v != nil }); i >= 0 {
+		return i
+	}
+	return len(p.Keys)
 }

@@ -4,7 +4,6 @@ import (
 	"database/sql/driver"
 	"strings"
 
-	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 )
 
@@ -101,7 +100,7 @@ func (n numbers) contains(t search.Contains) clause {
 
 func (n numbers) within(t search.Within) clause {
 	if t.Param == search.LastUpdated {
-		from, to := instants(t)
+		from, to := newWindow(t).instants()
 		return sql("+l.instant BETWEEN ? AND ?", int64(from), int64(to))
 	}
 	number, ok := n[t.Param]
@@ -131,18 +130,6 @@ func constant(holds bool) clause {
 		return always
 	}
 	return never
-}
-
-// instants are the bounds that a window on [instant, instant+1µs) puts on the instant.
-func instants(w search.Within) (from, to fhir.Instant) {
-	from, to = w.LowFrom, w.LowTo
-	if w.HighFrom != fhir.Beginning {
-		from = max(from, w.HighFrom-1)
-	}
-	if w.HighTo == fhir.Beginning {
-		return fhir.End, fhir.Beginning
-	}
-	return from, min(to, w.HighTo-1)
 }
 
 // successor is the smallest text behind all that begin with prefix, in byte order; "" when there is none.

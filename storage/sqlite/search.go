@@ -14,7 +14,7 @@ import (
 func (s *Store) Search(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (found storage.SearchPage, err error) {
 	var after *position
 	if page.After != nil {
-		at, err := openCursor(page.After, p, q)
+		at, err := openCursor(page.After, scope{p, q.Type}, q)
 		if err != nil {
 			return found, err
 		}
@@ -25,10 +25,10 @@ func (s *Store) Search(ctx context.Context, p fhir.Partition, q search.Query, pa
 		if err != nil {
 			return err
 		}
-		if after != nil && len(after.Keys) != len(x.order.keys) {
+		if after != nil && len(after.Keys) != len(x.order) {
 			return badCursor(nil)
 		}
-		found, err = x.page(page, after)
+		found, err = x.answer(page, after)
 		return err
 	})
 	return found, err
@@ -40,65 +40,86 @@ func (s *Store) matches(ctx context.Context, c *conn, p fhir.Partition, q search
 	if err != nil {
 		return nil, err
 	}
-	found, err := x.page(storage.PageRequest{Limit: limit}, nil)
+	found, err := x.answer(storage.PageRequest{Limit: limit}, nil)
 	return found.Versions, err
 }
 
 // searching is one search on one connection.
 type searching struct {
 	*conn
-	ctx       context.Context
-	partition fhir.Partition
-	q         search.Query
-	names     numbers
-	order     order
-	where     []clause // what every match satisfies
+	ctx    context.Context
+	store  *Store
+	scope  scope
+	q      search.Query
+	names  numbers
+	order  order
+	bounds bounds   // of the instants of all matches
+	where  []clause // what every match satisfies
 }
 
 func (s *Store) begin(ctx context.Context, c *conn, p fhir.Partition, q search.Query) (*searching, error) {
-	names, err := s.names.find(ctx, c, scope{p, q.Type}, asked(q))
+	in := scope{p, q.Type}
+	names, err := s.names.find(ctx, c, in, asked(q))
 	if err != nil {
 		return nil, err
 	}
-	x := &searching{conn: c, ctx: ctx, partition: p, q: q, names: names, order: newOrder(q.Sort, names)}
+	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, order: newOrder(q.Sort, names), bounds: unbounded}
 	for _, a := range q.All {
-		x.where = append(x.where, names.any(a))
+		if w, ok := instants(a); ok {
+			x.bounds = bounds{max(x.bounds.from, w.from), min(x.bounds.to, w.to)}
+		} else {
+			x.where = append(x.where, names.any(a))
+		}
 	}
 	return x, nil
 }
 
-// page finds one page, and counts.
-func (x *searching) page(want storage.PageRequest, after *position) (storage.SearchPage, error) {
-	var page storage.SearchPage
+// instants are the bounds that a clause is, when it is nothing else.
+func instants(a search.Any) (bounds, bool) {
+	if len(a) != 1 {
+		return bounds{}, false
+	}
+	t, ok := a[0].(search.Within)
+	from, to := newWindow(t).instants()
+	return bounds{from, to}, ok && t.Param == search.LastUpdated
+}
+
+// answer finds one page, and counts.
+func (x *searching) answer(want storage.PageRequest, after *position) (page storage.SearchPage, err error) {
+	if len(x.names) == 0 {
+		page.Counted = want.CountUpTo != 0
+		return page, nil // nothing of this type was ever stored
+	}
+	p, err := x.plan(after)
+	if err != nil {
+		return page, err
+	}
 	var rows []match
 	if want.Limit > 0 {
-		var err error
-		if rows, err = x.find(want.Limit+1, after); err != nil {
+		if rows, err = x.find(p, after, want.Limit+1); err != nil {
 			return page, err
 		}
 	}
 	if len(rows) > want.Limit {
-		next, err := sealCursor(x.partition, x.q, rows[want.Limit-1].position)
-		if err != nil {
+		rows = rows[:want.Limit]
+		if page.Next, err = sealCursor(x.scope, x.q, rows[want.Limit-1].position); err != nil {
 			return page, err
 		}
-		rows, page.Next = rows[:want.Limit], next
 	}
 	for _, r := range rows {
 		page.Versions = append(page.Versions, r.version)
 	}
-	err := x.total(want, after, &page)
-	return page, err
+	return page, x.total(p, want, after, &page)
 }
 
 // total counts the matches as far as it is asked to. A first page without a next one has them all.
-func (x *searching) total(want storage.PageRequest, after *position, page *storage.SearchPage) (err error) {
+func (x *searching) total(p plan, want storage.PageRequest, after *position, page *storage.SearchPage) (err error) {
 	if want.CountUpTo == 0 {
 		return nil
 	}
 	if want.Limit > 0 && after == nil && page.Next == nil {
 		page.Total = len(page.Versions)
-	} else if page.Total, err = x.count(want.CountUpTo); err != nil {
+	} else if page.Total, err = x.count(p, want.CountUpTo); err != nil {
 		return err
 	}
 	page.Counted = want.CountUpTo < 0 || page.Total <= want.CountUpTo
@@ -106,28 +127,6 @@ func (x *searching) total(want storage.PageRequest, after *position, page *stora
 		page.Total = want.CountUpTo
 	}
 	return nil
-}
-
-// find returns the first matches behind a position, sorted.
-func (x *searching) find(limit int, after *position) ([]match, error) {
-	where := append([]clause{sql("l.scope = ?", x.names[""])}, x.where...)
-	if after != nil {
-		where = append(where, x.order.after(*after))
-	}
-	columns, condition := x.order.columns(), join(where, " AND ")
-	statement := join([]clause{
-		sql("WITH page AS MATERIALIZED (SELECT l.instant AS at, l.id AS id"), columns,
-		sql(" FROM live l INDEXED BY live_scope WHERE "), condition,
-		sql(" ORDER BY "+x.order.by()+" LIMIT ?)", int64(limit)),
-		sql(" SELECT v.number, v.instant, v.method, v.body, p.* FROM page p CROSS JOIN version v ON v.instant = p.at"),
-	}, "")
-	var rows []match
-	err := x.query(x.ctx, statement.text, statement.args, func(row []driver.Value) error {
-		rows = append(rows, x.match(row))
-		return nil
-	})
-	slices.SortFunc(rows, x.order.compare)
-	return rows, err
 }
 
 // match reads a row of number, instant, method, body, instant, id and the keys.
@@ -142,20 +141,6 @@ func (x *searching) match(row []driver.Value) match {
 	}
 	m.version = version(fhir.Key{Type: x.q.Type, ID: m.ID}, row)
 	return m
-}
-
-// count counts the matches: all of them, or when upTo is positive up to one more.
-func (x *searching) count(upTo int) (int, error) {
-	where := append([]clause{sql("l.scope = ?", x.names[""])}, x.where...)
-	limit := int64(-1)
-	if upTo > 0 {
-		limit = int64(upTo) + 1
-	}
-	statement := join([]clause{
-		sql("SELECT count(*) FROM (SELECT 1 FROM live l INDEXED BY live_scope WHERE "), join(where, " AND "), sql(" LIMIT ?)", limit),
-	}, "")
-	n, _, err := x.number(x.ctx, statement.text, statement.args...)
-	return int(n), err
 }
 
 // asked are the parameters of a query, and "", its type.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,8 @@ type Config struct {
 	Path string           // of the file; it and its folder are made, readable for the owner alone, where they are not there
 	Now  func() time.Time // nil: time.Now
 
-	hash func(string) int64 // of term values; nil: hashValue
+	hash   func(string) int64 // of term values; nil: hashValue
+	enough int                // 0: enough
 }
 
 // Store is a storage.Store in one SQLite file.
@@ -28,6 +30,7 @@ type Store struct {
 	reads  *pool
 	writes *writer
 	hash   func(string) int64
+	enough int // resources that are sorted rather than that an order is followed
 
 	closing sync.RWMutex // held for reading while a call begins
 	closed  bool
@@ -53,7 +56,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := migrate(ctx, main); err != nil {
 		return nil, classify(ctx, errors.Join(fmt.Errorf("%s: %w", path, err), main.close()))
 	}
-	s := &Store{now: c.Now, hash: c.hash}
+	s := &Store{now: c.Now, hash: c.hash, enough: cmp.Or(c.enough, enough)}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -1,0 +1,153 @@
+package sqlite
+
+import (
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+)
+
+// scan is a way through one index, or through a set that several indexes give together, which meets each match of its search
+// exactly once.
+type scan struct {
+	from  clause   // tables in the order in which they are to be read; live is l among them
+	where []clause // what is scanned of the first table
+	at    string   // the instant, as the first table has it
+	id    string   // the id, as the first table has it
+	key   string   // the value of the stage's first key, as the first table has it; "" when live has to tell
+}
+
+// bounds are the instants that a scan is confined to, each included.
+type bounds struct{ from, to fhir.Instant }
+
+var unbounded = bounds{fhir.Beginning, fhir.End}
+
+// on is the predicate of the bounds for a column.
+func (b bounds) on(at string) clause {
+	if b == unbounded {
+		return always
+	}
+	return sql(at+" BETWEEN ? AND ?", int64(b.from), int64(b.to))
+}
+
+// listing goes through all resources of the type, by instant.
+func (x *searching) listing(b bounds) scan {
+	return scan{
+		from:  sql("live l INDEXED BY live_scope"),
+		where: []clause{sql("l.scope = ?", x.names[""]), b.on("l.instant")},
+		at:    "l.instant", id: "l.id", key: "l.instant",
+	}
+}
+
+// roll goes through all resources of the type, by id.
+func (x *searching) roll() scan {
+	return scan{
+		from:  sql("version v INDEXED BY version_key CROSS JOIN live l ON l.instant = v.instant"),
+		where: []clause{sql("v.partition = ? AND v.type = ?", string(x.scope.partition), x.scope.kind), x.bounds.on("v.instant")},
+		at:    "v.instant", id: "v.id",
+	}
+}
+
+// holders goes through the resources that have a term, by instant. Those for which one of the tests before it holds are left out.
+func (x *searching) holders(e search.Equal, before search.Any, b bounds) scan {
+	s := scan{
+		from: sql("term t CROSS JOIN live l ON l.instant = t.instant"),
+		at:   "t.instant", id: "l.id", key: "t.instant",
+		where: []clause{
+			sql("t.param = ? AND t.hash = ?", x.names[e.Param], x.store.hash(e.Value)), b.on("t.instant"), x.names.test(e),
+		},
+	}
+	if len(before) > 0 {
+		s.where = append(s.where, x.names.test(search.Not{Any: before}))
+	}
+	return s
+}
+
+// ranked goes through the resources that have a range of a key's parameter, of one class, by the key's value.
+func (x *searching) ranked(k key, class int64, w window) scan {
+	s := scan{at: "s.instant", id: "s.id", key: "s.low"}
+	index, rival := "span_low", "(o.low, o.high) < (s.low, s.high)"
+	if k.descending {
+		s.key, index, rival = "s.high", "span_high", "(o.high, o.low) > (s.high, s.low)"
+	}
+	s.from = sql("span s INDEXED BY " + index + " CROSS JOIN live l ON l.instant = s.instant")
+	s.where = []clause{
+		sql("s.param = ? AND s.class = ? AND s.low BETWEEN ? AND ? AND s.high BETWEEN ? AND ?",
+			k.param, class, int64(w.lowFrom), int64(w.lowTo), int64(w.highFrom), int64(w.highTo)),
+		x.bounds.on("s.instant"),
+	}
+	if class >= crowd {
+		s.where = append(s.where, sql("NOT EXISTS (SELECT 1 FROM span o WHERE o.instant = s.instant AND o.param = s.param AND "+rival+")"))
+	}
+	return s
+}
+
+// set goes through what several arms have together, in no order.
+func (x *searching) set(arms []clause) scan {
+	return scan{
+		from:  join([]clause{sql("("), join(arms, " UNION "), sql(") d CROSS JOIN live l ON l.instant = d.instant")}, ""),
+		where: []clause{x.bounds.on("d.instant")},
+		at:    "d.instant", id: "l.id",
+	}
+}
+
+// stage is a part of an order: the matches that lack all keys before first and have that one. Its scans together
+// meet each of them once.
+type stage struct {
+	first int
+	scans []scan
+	where []clause // that the keys before first are missing
+}
+
+// whole marks a stage that is the whole order, to be sorted.
+const whole = -1
+
+// page is the statement for the first rows of one scan of a stage.
+func (x *searching) page(st stage, s scan, after *position, limit int) clause {
+	from, present := st.first, true
+	if st.first == whole {
+		from, present = 0, false
+	}
+	where := append(append(append([]clause{}, s.where...), x.where...), st.where...)
+	if after != nil && (st.first == whole || after.first() == st.first) {
+		where = append(where, x.order.after(from, *after))
+	}
+	columns := []clause{sql("WITH page AS MATERIALIZED (SELECT " + s.at + " AS at, " + s.id + " AS rid")}
+	for i, k := range x.order {
+		value := k.value()
+		switch {
+		case i < st.first:
+			value = sql("NULL")
+		case k.instant:
+			value = sql(s.at)
+		case i == st.first:
+			value = sql(s.key)
+		}
+		columns = append(columns, clause{", " + value.text + " AS " + column(i), value.args})
+	}
+	return join([]clause{
+		join(columns, ""), sql(" FROM "), s.from, sql(" WHERE "), conjunction(where),
+		sql(" ORDER BY "+x.order.by(from, present)+" LIMIT ?)", int64(limit)),
+		sql(" SELECT v.number, v.instant, v.method, v.body, p.* FROM page p CROSS JOIN version v ON v.instant = p.at"),
+	}, "")
+}
+
+// tally is the statement that counts the rows of a scan, up to a limit; a negative one is none.
+func (x *searching) tally(s scan, limit int) clause {
+	return join([]clause{
+		sql("SELECT count(*) FROM (SELECT 1 FROM "), s.from, sql(" WHERE "),
+		conjunction(append(append([]clause{}, s.where...), x.where...)), sql(" LIMIT ?)", int64(limit)),
+	}, "")
+}
+
+// conjunction is the predicate that all clauses hold.
+func conjunction(all []clause) clause {
+	var rest []clause
+	for _, c := range all {
+		if c.text != always.text {
+			rest = append(rest, c)
+		}
+	}
+	if len(rest) == 0 {
+		return always
+	}
+	return join(rest, " AND ")
+}
