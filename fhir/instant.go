@@ -149,13 +149,12 @@ func (d DateTime) Interval() Interval {
 	return Interval{InstantOf(low), InstantOf(high)}
 }
 
-// time is the first moment of the date.
+// time is the first moment of the date, to the nanosecond.
 func (d DateTime) time() time.Time {
 	nanos := 0
 	if d.digits != "" {
 		nanos, _ = strconv.Atoi((d.digits + "000000000")[:9])
 	}
-	nanos -= nanos % 1000 // an Instant has microseconds
 	return time.Date(d.year, time.Month(d.month), d.day, d.hour, d.minute, d.second, nanos, time.UTC).
 		Add(-time.Duration(d.offset) * time.Minute)
 }
