@@ -182,7 +182,16 @@ func TestHealthAndMetrics(t *testing.T) {
 			t.Errorf("%s: %d %q", path, status, body)
 		}
 	}
-	r.get(t, "/fhir/Patient/nobody")
+	for _, path := range []string{"/healthz", "/nowhere", "/fhir/Patient/nobody", "/.well-known/discovery-document.json"} {
+		response, err := http.Get(r.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if id := response.Header.Get("X-Request-Id"); len(id) < 8 || !strings.Contains(r.log.String(), id) {
+			t.Errorf("%s: the request id %q is not in the log", path, id)
+		}
+	}
 	_, body := r.get(t, "/metrics")
 	for _, want := range []string{"portico_http_request_duration_seconds_count{", `status="404"`, "portico_http_requests_in_flight", "go_goroutines"} {
 		if !strings.Contains(body, want) {

@@ -18,12 +18,18 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	router.HandleFunc("/healthz", healthy).Methods(http.MethodGet, http.MethodHead)
 	router.HandleFunc("/readyz", a.ready).Methods(http.MethodGet, http.MethodHead)
 	router.Handle("/metrics", metrics.handler()).Methods(http.MethodGet, http.MethodHead)
-	face := &rest.Face{Engine: a.engine, Promises: promises, Authenticate: rest.OpenSite(demoSite, demoPartition), Log: a.Log, Now: a.Now}
+	face := &rest.Face{Engine: a.engine, Promises: promises, Authenticate: rest.OpenSite(demoSite, demoPartition), Log: a.Log}
 	router.Handle(conformance.DiscoveryPath, face.Discovery())
 	if err := face.Routes(router); err != nil {
 		return nil, err
 	}
-	return a.observe(metrics, router), nil
+	router.NotFoundHandler = http.HandlerFunc(nothing)
+	return rest.Identify(a.Now, a.observe(metrics, router)), nil
+}
+
+// nothing answers for paths that belong to nobody.
+func nothing(w http.ResponseWriter, _ *http.Request) {
+	writeText(w, http.StatusNotFound, "There is nothing at this path. FHIR is at "+conformance.FHIRPath+", the discovery document at "+conformance.DiscoveryPath+".\n")
 }
 
 // healthy answers that the process lives: https://kubernetes.io/docs/concepts/workloads/pods/probes/ calls it liveness.
@@ -68,6 +74,6 @@ func (a *App) observe(m *metrics, next http.Handler) http.Handler {
 		a.Log.LogAttrs(r.Context(), slog.LevelInfo, "request",
 			slog.String("method", r.Method), slog.String("route", seen.route), slog.Int("status", seen.status),
 			slog.Int64("bytes", seen.bytes), slog.Float64("ms", float64(took.Microseconds())/1000),
-			slog.String("request", w.Header().Get("X-Request-Id")))
+			slog.String("request", rest.RequestID(r)), slog.String("trace", rest.TraceID(r)))
 	})
 }

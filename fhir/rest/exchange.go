@@ -31,7 +31,6 @@ const vary = "Authorization, SU-SiteId, HC-API-Version, Accept, Accept-Encoding"
 type exchange struct {
 	w       http.ResponseWriter
 	request *http.Request
-	id      identity
 
 	version conformance.APIVersion
 	form    format
@@ -75,7 +74,7 @@ func (s *server) public(h handler) http.Handler {
 // frame does for every exchange of the face what comes before and after its handler.
 func (s *server) frame(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{w: w, request: r, id: identify(w, r, s.Now)}
+		x := &exchange{w: w, request: r}
 		defer s.recovered(x)
 		header := w.Header()
 		header.Set("Vary", vary)

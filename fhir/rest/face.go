@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/klauspost/compress/gzhttp"
@@ -15,7 +14,7 @@ import (
 	"github.com/portico-health/portico/fhir/engine"
 )
 
-// Face is the FHIR face. Every field is needed.
+// Face is the FHIR face. Every field is needed. Its requests come through Identify.
 type Face struct {
 	Engine   *engine.Engine
 	Promises conformance.Promises
@@ -25,7 +24,6 @@ type Face struct {
 	Authenticate func(*http.Request) (fhir.Principal, error)
 
 	Log *slog.Logger
-	Now func() time.Time
 }
 
 // Routes mounts the face below conformance.FHIRPath, as the promises say. The router is set to tell segments apart before they are

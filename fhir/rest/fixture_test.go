@@ -58,7 +58,7 @@ func open(t testing.TB, change ...func(*rest.Face)) house {
 	must(t, err)
 	h := house{log: &syncBuffer{}}
 	h.face = &rest.Face{
-		Engine: e, Authenticate: rest.OpenSite("demo", "demo/test"), Log: slog.New(slog.NewJSONHandler(h.log, nil)), Now: now,
+		Engine: e, Authenticate: rest.OpenSite("demo", "demo/test"), Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Promises: conformance.New(conformance.Config{
 			Release: "1.2.3", BaseURL: strings.TrimSuffix(base, conformance.FHIRPath), Started: noon, Types: types, Unchecked: validate.Unchecked,
 			Search: func(t string) (params []conformance.Param, sortKeys []string) {
@@ -75,7 +75,7 @@ func open(t testing.TB, change ...func(*rest.Face)) house {
 	router := mux.NewRouter()
 	must(t, h.face.Routes(router))
 	router.Handle(conformance.DiscoveryPath, h.face.Discovery())
-	server := httptest.NewServer(router)
+	server := httptest.NewServer(rest.Identify(now, router))
 	t.Cleanup(server.Close)
 	h.url = server.URL + conformance.FHIRPath
 	return h

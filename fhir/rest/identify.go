@@ -7,22 +7,25 @@ import (
 	"github.com/portico-health/portico/fhir"
 )
 
-// identity is what a request is called in logs.
-type identity struct {
-	request string
-	trace   string // of the caller's distributed trace, or ""
+// Identify gives every request an id before it goes on, and tells it to the client. The id is the client's own
+// X-Request-Id where that is 8 to 64 of [A-Za-z0-9_.-].
+func Identify(now func() time.Time, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get(headerRequestID)
+		if !validRequestID(id) {
+			id = fhir.NewID(now())
+			r.Header.Set(headerRequestID, id)
+		}
+		w.Header().Set(headerRequestID, id)
+		next.ServeHTTP(w, r)
+	})
 }
 
-// identify gives a request its id and tells it to the client. The id is the client's own X-Request-Id where that is 8 to
-// 64 of [A-Za-z0-9_.-].
-func identify(w http.ResponseWriter, r *http.Request, now func() time.Time) identity {
-	id := r.Header.Get(headerRequestID)
-	if !validRequestID(id) {
-		id = fhir.NewID(now())
-	}
-	w.Header().Set(headerRequestID, id)
-	return identity{request: id, trace: traceID(r.Header.Get("Traceparent"))}
-}
+// RequestID is the id that Identify gave a request.
+func RequestID(r *http.Request) string { return r.Header.Get(headerRequestID) }
+
+// TraceID is the id of the distributed trace that a request belongs to by its traceparent, or "".
+func TraceID(r *http.Request) string { return traceID(r.Header.Get("Traceparent")) }
 
 func validRequestID(id string) bool {
 	if len(id) < 8 || len(id) > 64 {

@@ -79,9 +79,9 @@ func (s *server) fail(x *exchange, err error) {
 // logFailure writes a line of log for what must not happen. It names the request, not its path or parameters: these may
 // hold personal data.
 func (s *server) logFailure(x *exchange, message string, attrs ...slog.Attr) {
-	attrs = append(attrs, slog.String("method", x.request.Method), slog.String("request", x.id.request))
-	if x.id.trace != "" {
-		attrs = append(attrs, slog.String("trace", x.id.trace))
+	attrs = append(attrs, slog.String("method", x.request.Method), slog.String("request", RequestID(x.request)))
+	if trace := TraceID(x.request); trace != "" {
+		attrs = append(attrs, slog.String("trace", trace))
 	}
 	s.Log.LogAttrs(context.WithoutCancel(x.request.Context()), slog.LevelError, message, attrs...)
 }

@@ -20,7 +20,8 @@ func answerTo(t *testing.T, err error, change ...func(*exchange)) (*httptest.Res
 	var log bytes.Buffer
 	s := &server{Face: &Face{Log: slog.New(slog.NewTextHandler(&log, nil))}}
 	w := httptest.NewRecorder()
-	x := &exchange{w: w, request: httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), id: identity{request: "request-1"}}
+	x := &exchange{w: w, request: httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)}
+	x.request.Header.Set(headerRequestID, "request-1")
 	for _, c := range change {
 		c(x)
 	}
