@@ -127,7 +127,7 @@ func (c *client) persist(ctx context.Context, method, url string, body []byte) (
 		case ctx.Err() != nil:
 			return answer{}, context.Cause(ctx)
 		case err != nil && (attempt == maxRetries || !c.mayRepeat(method, err)):
-			return answer{}, fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The server at %s cannot be reached: %s.", c.base, reason(err)).Because(err)
+			return answer{}, fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The server at %s cannot be reached: %s.", c.base, reason(err))
 		case err != nil:
 			wait = backoff(attempt)
 		default:
