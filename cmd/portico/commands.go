@@ -110,6 +110,9 @@ func demoCommand() *cobra.Command {
 				return errors.New("--patients: at least one")
 			}
 			opts.At = day
+			if err := opts.Check(); err != nil {
+				return err
+			}
 			if out != "" {
 				return demo.WriteFiles(filepath.Clean(out), demo.Generate(opts))
 			}

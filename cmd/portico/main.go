@@ -7,7 +7,10 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
+
+	"github.com/portico-health/portico/fhir"
 )
 
 // version is set by the linker when a release is built.
@@ -53,12 +56,29 @@ func run(ctx context.Context, args []string, std streams) int {
 	case errors.As(err, &e) && e.cause == nil:
 		return e.code
 	case errors.As(err, &e):
-		fmt.Fprintln(std.err, "portico:", err)
+		fmt.Fprintln(std.err, "portico:", sentence(err))
 		return e.code
 	default:
-		fmt.Fprintln(std.err, "portico:", err)
+		fmt.Fprintln(std.err, "portico:", sentence(err))
 		return exitUsage
 	}
+}
+
+// sentence is what a person at a terminal is told of an error: its cause too, for the one who runs the
+// program may know everything.
+func sentence(err error) string {
+	var e *fhir.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	var words []string
+	for _, issue := range e.Issues {
+		words = append(words, issue.Detail)
+	}
+	if e.Err != nil {
+		words = append(words, e.Err.Error())
+	}
+	return strings.Join(words, " ")
 }
 
 // release is the version to show: the linker's, else what the build knows of its module.
