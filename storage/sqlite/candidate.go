@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"slices"
-
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 )
@@ -17,9 +15,6 @@ type candidate struct {
 	crowd  window         // of other spans: the first of the windows, for the next may be satisfied by another span
 	size   int            // instants of the arms, counted up to enough
 }
-
-// enough is where counting and sorting end, and following an order begins.
-const enough = 1_000
 
 // maxFollowed is how many terms are followed by instant side by side.
 const maxFollowed = 8
@@ -70,12 +65,9 @@ func (x *searching) candidate(a search.Any) (c candidate, ok bool, err error) {
 			return candidate{}, false, err
 		}
 		c.arms = append(c.arms, arms...)
-		if e, ok := t.(search.Equal); ok && e.Param != search.ID && x.names[e.Param] != 0 && !slices.Contains(c.equals, e) {
-			c.equals = append(c.equals, e)
-		}
 	}
-	if len(c.equals) != len(c.arms) || len(c.equals) > maxFollowed {
-		c.equals = nil
+	if equals := x.names.equals(a); len(equals) <= maxFollowed {
+		c.equals = equals
 	}
 	return c, true, nil
 }

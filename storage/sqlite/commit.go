@@ -60,69 +60,70 @@ func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op)
 	return changes, nil
 }
 
-// apply carries out the operations of one commit.
-func (s *Store) apply(t *tx, p fhir.Partition, changes []change) (results []storage.Result, err error) {
-	if len(changes) == 1 {
-		result, err := s.change(t, p, 0, &changes[0])
-		return []storage.Result{result}, err
+// apply carries out the operations of one commit. Whatever can refuse does so before the first change; only a NoMatch, which
+// sees the changes before it, may come later.
+func (s *Store) apply(t *tx, p fhir.Partition, changes []change) ([]storage.Result, error) {
+	before := make([]state, len(changes))
+	late := false
+	for i, c := range changes {
+		var err error
+		if before[i], err = current(t, p, c.Key); err != nil {
+			return nil, err
+		}
+		if refusal := before[i].refuses(c); refusal != nil {
+			return nil, failOp(i, refusal)
+		}
+		late = late || i > 0 && c.Condition.NoMatch != nil
 	}
-	err = t.undoable(func() error {
-		results = make([]storage.Result, len(changes))
+	results := make([]storage.Result, len(changes))
+	run := func() (err error) {
 		for i := range changes {
-			if results[i], err = s.change(t, p, i, &changes[i]); err != nil {
+			if results[i], err = s.change(t, p, i, &changes[i], before[i]); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
-	return results, err
+	}
+	if late {
+		return results, t.undoable(run)
+	}
+	return results, run()
 }
 
-// change decides one operation and, only then, writes it.
-func (s *Store) change(t *tx, p fhir.Partition, i int, c *change) (storage.Result, error) {
-	before, err := current(t, p, c.Key)
-	if err != nil {
-		return storage.Result{}, err
-	}
-	found, refusal, err := s.decide(t, p, c, before)
+// refuses says why an operation may not be done to a resource in this state; nil when it may.
+func (s state) refuses(c change) *fhir.Error {
+	want := c.Condition
 	switch {
-	case err != nil:
-		return storage.Result{}, err
-	case refusal != nil:
-		return storage.Result{}, failOp(i, refusal)
-	case found != nil:
-		return storage.Result{Version: *found, Existed: true}, nil
-	case c.method == fhir.Deleted && !before.exists():
+	case want.Version != 0 && !s.exists():
+		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but there is no such resource.", c.Key, want.Version)
+	case want.Version != 0 && want.Version != s.number:
+		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but it is in version %d.", c.Key, want.Version, s.number)
+	case want.Absent && s.exists():
+		return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s exists already, in version %d.", c.Key, s.number)
+	default:
+		return nil
+	}
+}
+
+// change carries out one operation, unless a match makes it needless or several refuse it.
+func (s *Store) change(t *tx, p fhir.Partition, i int, c *change, before state) (storage.Result, error) {
+	if c.Condition.NoMatch != nil {
+		found, err := s.matches(t.ctx, t.conn, p, *c.Condition.NoMatch, 2)
+		switch {
+		case err != nil:
+			return storage.Result{}, err
+		case len(found) > 1:
+			return storage.Result{}, failOp(i, fhir.Errorf(fhir.PreconditionFailed, fhir.CodeMultipleMatches,
+				"Several resources of type %s match the condition; one or none must.", c.Condition.NoMatch.Type))
+		case len(found) == 1:
+			return storage.Result{Version: found[0], Existed: true}, nil
+		}
+	}
+	if c.method == fhir.Deleted && !before.exists() {
 		return storage.Result{Version: before.version(c.Key)}, nil
 	}
 	v, err := s.write(t, p, c, before)
 	return storage.Result{Version: v, Changed: true, Existed: before.exists()}, err
-}
-
-// decide says whether the condition of an operation holds: either it refuses, or it has the one version that
-// makes the operation needless, or neither.
-func (s *Store) decide(t *tx, p fhir.Partition, c *change, before state) (found *fhir.Version, refusal *fhir.Error, err error) {
-	want := c.Condition
-	switch {
-	case want.Version != 0 && !before.exists():
-		return nil, fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but there is no such resource.", c.Key, want.Version), nil
-	case want.Version != 0 && want.Version != before.number:
-		return nil, fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but it is in version %d.", c.Key, want.Version, before.number), nil
-	case want.Absent && before.exists():
-		return nil, fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s exists already, in version %d.", c.Key, before.number), nil
-	case want.NoMatch == nil:
-		return nil, nil, nil
-	}
-	matches, err := s.matches(t.ctx, t.conn, p, *want.NoMatch, 2)
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case len(matches) > 1:
-		return nil, fhir.Errorf(fhir.PreconditionFailed, fhir.CodeMultipleMatches, "Several resources of type %s match the condition; it must match one or none.", want.NoMatch.Type), nil
-	case len(matches) == 1:
-		return &matches[0], nil, nil
-	}
-	return nil, nil, nil
 }
 
 // state is the current version of a resource, as far as a decision needs it. The zero state: there never was one.

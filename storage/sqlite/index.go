@@ -119,10 +119,11 @@ func (x *index) settle() {
 	}
 }
 
+// OR IGNORE keeps SQLite from preparing for an insert's undoing, row by row; the rows are distinct already.
 var (
-	insertTerms = rows("INSERT INTO term (param, hash, instant) VALUES ", "(?, ?, ?)", "", 3)
-	insertTexts = rows("INSERT INTO text (param, folded, instant) VALUES ", "(?, ?, ?)", "", 3)
-	insertSpans = rows("INSERT INTO span (instant, param, low, high, class, id) VALUES ", "(?, ?, ?, ?, ?, ?)", "", 6)
+	insertTerms = rows("INSERT OR IGNORE INTO term (param, hash, instant) VALUES ", "(?, ?, ?)", "", 3)
+	insertTexts = rows("INSERT OR IGNORE INTO text (param, folded, instant) VALUES ", "(?, ?, ?)", "", 3)
+	insertSpans = rows("INSERT OR IGNORE INTO span (instant, param, low, high, class, id) VALUES ", "(?, ?, ?, ?, ?, ?)", "", 6)
 	deleteTerms = rows("DELETE FROM term WHERE (param, hash, instant) IN (VALUES ", "(?, ?, ?)", ")", 3)
 	deleteTexts = rows("DELETE FROM text WHERE (param, folded, instant) IN (VALUES ", "(?, ?, ?)", ")", 3)
 )

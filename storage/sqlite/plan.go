@@ -3,8 +3,6 @@ package sqlite
 import (
 	"database/sql/driver"
 	"slices"
-
-	"github.com/portico-health/portico/fhir/search"
 )
 
 // plan is how a search is carried out.
@@ -13,30 +11,36 @@ type plan struct {
 	counted []scan  // together they meet each match once
 }
 
+// enough is where counting and sorting candidates ends and following an order begins.
+const enough = 1_000
+
 // plan chooses the index that the search begins with. SQLite is left no choice: it would not know how few
 // resources share a value.
-func (x *searching) plan(after *position) (plan, error) {
-	all, err := x.candidates()
-	if err != nil {
-		return plan{}, err
-	}
+func (x *searching) plan(after *position) (p plan, err error) {
 	first := x.firstKey()
-	c, err := x.choose(all, first)
+	best, along, err := x.choose(first)
 	switch {
 	case err != nil:
-		return plan{}, err
-	case c == nil:
-		return x.inOrder(first, after)
-	case len(c.arms) == 0:
-		return plan{}, nil // it cannot hold
-	case !x.follows(c, first):
-		s := x.set(c.arms)
-		return plan{[]stage{{first: whole, scans: []scan{s}}}, []scan{s}}, nil
-	case c.param != 0:
-		return x.alongWindow(c, first, after)
+		return p, err
+	case best == nil:
+		p.counted = []scan{x.listing(x.bounds)}
+	case len(best.arms) == 0:
+		return p, nil // it cannot hold
 	default:
-		return x.alongTerms(c, first, after), nil
+		p.counted = x.met(best)
 	}
+	switch {
+	case along == nil && best != nil && best.size < x.store.enough:
+		p.stages = []stage{{first: whole, scans: []scan{x.set(best.arms)}}}
+	case along == nil:
+		p.stages, err = x.inOrder(first, after)
+	case along.param != 0: // every match has a value of the key
+		p.stages = []stage{{first: first}}
+		p.stages[0].scans, err = x.ranks(first, along.alone, after)
+	default:
+		p.stages = []stage{{first: first, scans: x.holders(along.equals, x.clipped(first, after))}}
+	}
+	return p, err
 }
 
 // firstKey is the first key that any resource has.
@@ -45,6 +49,34 @@ func (x *searching) firstKey() int {
 		return i
 	}
 	return len(x.order)
+}
+
+// choose finds the candidate with the fewest resources, and the one whose index is to be followed because it
+// has them in their order: the best itself, or the best of those that do, when the best has too many to be sorted.
+func (x *searching) choose(first int) (best, along *candidate, err error) {
+	all, err := x.candidates()
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(all) == 1 && x.follows(&all[0], first) {
+		return &all[0], &all[0], nil
+	}
+	for i := range all {
+		c := &all[i]
+		if err := x.measure(c); err != nil {
+			return nil, nil, err
+		}
+		if best == nil || c.size < best.size {
+			best = c
+		}
+		if x.follows(c, first) && (along == nil || c.size < along.size) {
+			along = c
+		}
+	}
+	if along != nil && best.size < min(along.size, x.store.enough) {
+		along = nil
+	}
+	return best, along, nil
 }
 
 // follows says whether the index that answers a candidate has the matches in their order.
@@ -56,61 +88,24 @@ func (x *searching) follows(c *candidate, first int) bool {
 	return k.instant && c.equals != nil || k.param != 0 && k.param == c.param
 }
 
-// choose takes the candidate with the fewest resources. Where even those are many and would have to be sorted, one that
-// follows the order is better, or none: the whole type, in its order.
-func (x *searching) choose(all []candidate, first int) (*candidate, error) {
-	if len(all) == 1 && x.follows(&all[0], first) {
-		return &all[0], nil
+// met are scans for counting: they begin to give at once, and end when they have given enough.
+func (x *searching) met(c *candidate) []scan {
+	switch {
+	case c.equals != nil:
+		return x.holders(c.equals, x.bounds)
+	case len(c.arms) == 1 || c.size < x.store.enough:
+		return []scan{x.set(c.arms)}
+	default:
+		return []scan{x.listing(x.bounds)}
 	}
-	var best, following *candidate
-	for i := range all {
-		c := &all[i]
-		if err := x.measure(c); err != nil {
-			return nil, err
-		}
-		if best == nil || c.size < best.size {
-			best = c
-		}
-		if x.follows(c, first) && (following == nil || c.size < following.size) {
-			following = c
-		}
-	}
-	if best != nil && best.size < x.store.enough {
-		return best, nil
-	}
-	return following, nil
-}
-
-// alongTerms follows the terms of one clause by instant.
-func (x *searching) alongTerms(c *candidate, first int, after *position) plan {
-	p := plan{stages: []stage{{first: first}}}
-	var before search.Any
-	for _, e := range c.equals {
-		p.stages[0].scans = append(p.stages[0].scans, x.holders(e, before, x.clipped(first, after)))
-		p.counted = append(p.counted, x.holders(e, before, x.bounds))
-		before = append(before, e)
-	}
-	return p
-}
-
-// alongWindow follows a range of the index that the search is ordered by. Every match has a value there.
-func (x *searching) alongWindow(c *candidate, first int, after *position) (p plan, err error) {
-	if p.counted, err = x.ranks(first, c.alone, nil); err != nil {
-		return p, err
-	}
-	scans, err := x.ranks(first, c.alone, after)
-	p.stages = []stage{{first: first, scans: scans}}
-	return p, err
 }
 
 // inOrder goes through the whole type in the order of the search: first those that have the first key, then those that lack
 // it and have the second, and so on.
-func (x *searching) inOrder(first int, after *position) (plan, error) {
-	p := plan{counted: []scan{x.listing(x.bounds)}}
+func (x *searching) inOrder(first int, after *position) (stages []stage, err error) {
 	var missing []clause
 	for i := first; ; i++ {
 		st := stage{first: i, where: slices.Clone(missing)}
-		var err error
 		switch {
 		case i == len(x.order):
 			st.scans = []scan{x.roll()}
@@ -121,12 +116,9 @@ func (x *searching) inOrder(first int, after *position) (plan, error) {
 		case after == nil || after.first() <= i: // else this stage is behind us
 			st.scans, err = x.ranks(i, everywhere, after)
 		}
-		if err != nil {
-			return p, err
-		}
-		p.stages = append(p.stages, st)
-		if i == len(x.order) || x.order[i].instant {
-			return p, nil
+		stages = append(stages, st)
+		if err != nil || i == len(x.order) || x.order[i].instant {
+			return stages, err
 		}
 		missing = append(missing, sql("instr(l.entries, ?) = 0", openFrame(x.order[i].param, spanFrame, "")))
 	}
@@ -135,10 +127,10 @@ func (x *searching) inOrder(first int, after *position) (plan, error) {
 // ranks are the scans, one for each class of spans, that give the resources with a key by its value, from a position on.
 func (x *searching) ranks(i int, alone window, after *position) ([]scan, error) {
 	k, among := x.order[i], everywhere
-	classes, err := x.classes(k.param)
 	if after != nil && after.first() == i {
 		alone, among = alone.clip(k, *after.Keys[i]), among.clip(k, *after.Keys[i])
 	}
+	classes, err := x.classes(k.param)
 	scans := make([]scan, len(classes))
 	for n, class := range classes {
 		w := alone
@@ -165,10 +157,11 @@ func (x *searching) find(p plan, after *position, limit int) ([]match, error) {
 		var part []match
 		for _, s := range st.scans {
 			statement := x.page(st, s, after, limit-len(found))
-			if err := x.query(x.ctx, statement.text, statement.args, func(row []driver.Value) error {
+			err := x.query(x.ctx, statement.text, statement.args, func(row []driver.Value) error {
 				part = append(part, x.match(row))
 				return nil
-			}); err != nil {
+			})
+			if err != nil {
 				return nil, err
 			}
 		}

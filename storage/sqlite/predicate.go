@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql/driver"
+	"slices"
 	"strings"
 
 	"github.com/portico-health/portico/fhir/search"
@@ -49,6 +50,21 @@ func (n numbers) any(a search.Any) clause {
 	}
 	all := join(tests, " OR ")
 	return clause{"(" + all.text + ")", all.args}
+}
+
+// equals are the tests of a clause, each once, when all of them are on terms that some resource may have.
+func (n numbers) equals(a search.Any) []search.Equal {
+	var equals []search.Equal
+	for _, t := range a {
+		e, ok := t.(search.Equal)
+		if !ok || e.Param == search.ID || n[e.Param] == 0 {
+			return nil
+		}
+		if !slices.Contains(equals, e) {
+			equals = append(equals, e)
+		}
+	}
+	return equals
 }
 
 // test is the exact predicate of a test for the row l of live.

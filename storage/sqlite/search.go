@@ -53,8 +53,14 @@ type searching struct {
 	q      search.Query
 	names  numbers
 	order  order
-	bounds bounds   // of the instants of all matches
-	where  []clause // what every match satisfies
+	bounds bounds // of the instants of all matches
+	where  []criterion
+}
+
+// criterion is what every match satisfies: a clause of the query.
+type criterion struct {
+	clause
+	equals []search.Equal // its tests, when all are on terms
 }
 
 func (s *Store) begin(ctx context.Context, c *conn, p fhir.Partition, q search.Query) (*searching, error) {
@@ -68,7 +74,7 @@ func (s *Store) begin(ctx context.Context, c *conn, p fhir.Partition, q search.Q
 		if w, ok := instants(a); ok {
 			x.bounds = bounds{max(x.bounds.from, w.from), min(x.bounds.to, w.to)}
 		} else {
-			x.where = append(x.where, names.any(a))
+			x.where = append(x.where, criterion{names.any(a), names.equals(a)})
 		}
 	}
 	return x, nil
