@@ -289,8 +289,8 @@ func TestAnswers(t *testing.T) {
 			if diff := cmp.Diff(want, summary, cmpopts.IgnoreUnexported(load.Refusal{})); diff != "" {
 				t.Error(diff)
 			}
-			if len(s.requests) != 1 {
-				t.Errorf("sent %d times", len(s.requests))
+			if len(s.sorted()) != 1 {
+				t.Errorf("sent %d times", len(s.sorted()))
 			}
 		})
 	}
@@ -358,8 +358,8 @@ func TestRetries(t *testing.T) {
 			if diff := cmp.Diff(test.slept, c.slept); diff != "" {
 				t.Errorf("slept: %s", diff)
 			}
-			if len(s.requests) != len(test.slept)+1 {
-				t.Errorf("sent %d times", len(s.requests))
+			if len(s.sorted()) != len(test.slept)+1 {
+				t.Errorf("sent %d times", len(s.sorted()))
 			}
 		})
 	}
@@ -469,8 +469,8 @@ func TestWrongCredentials(t *testing.T) {
 	if !errors.Is(err, fhir.Unauthenticated) || summary.ExitCode() != 2 || !strings.Contains(summary.Stopped, "The key is not known.") {
 		t.Errorf("error %v, summary %+v", err, summary)
 	}
-	if len(s.requests) > 16 {
-		t.Errorf("asked %d times with a key that is not accepted", len(s.requests))
+	if len(s.sorted()) > 16 {
+		t.Errorf("asked %d times with a key that is not accepted", len(s.sorted()))
 	}
 }
 
@@ -529,7 +529,7 @@ func TestOrder(t *testing.T) {
 		t.Fatalf("error %v, summary %+v", err, summary)
 	}
 	next := map[string]int{}
-	for _, request := range s.requests {
+	for _, request := range s.sorted() {
 		_, body, _ := strings.Cut(request, "{")
 		var p struct {
 			ID      string
