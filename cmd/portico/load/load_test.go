@@ -53,11 +53,14 @@ func newServer(t *testing.T) *server {
 
 func (s *server) base() string { return s.URL + "/fhir" }
 
-func (s *server) sorted() []string {
+// seen are the requests so far, in the order in which they came.
+func (s *server) seen() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Sorted(slices.Values(s.requests))
+	return slices.Clone(s.requests)
 }
+
+func (s *server) sorted() []string { return slices.Sorted(slices.Values(s.seen())) }
 
 // folder writes files, packed where the name ends in .gz.
 func folder(t *testing.T, files map[string]string) string {
@@ -289,8 +292,8 @@ func TestAnswers(t *testing.T) {
 			if diff := cmp.Diff(want, summary, cmpopts.IgnoreUnexported(load.Refusal{})); diff != "" {
 				t.Error(diff)
 			}
-			if len(s.sorted()) != 1 {
-				t.Errorf("sent %d times", len(s.sorted()))
+			if len(s.seen()) != 1 {
+				t.Errorf("sent %d times", len(s.seen()))
 			}
 		})
 	}
@@ -358,8 +361,8 @@ func TestRetries(t *testing.T) {
 			if diff := cmp.Diff(test.slept, c.slept); diff != "" {
 				t.Errorf("slept: %s", diff)
 			}
-			if len(s.sorted()) != len(test.slept)+1 {
-				t.Errorf("sent %d times", len(s.sorted()))
+			if len(s.seen()) != len(test.slept)+1 {
+				t.Errorf("sent %d times", len(s.seen()))
 			}
 		})
 	}
@@ -469,8 +472,8 @@ func TestWrongCredentials(t *testing.T) {
 	if !errors.Is(err, fhir.Unauthenticated) || summary.ExitCode() != 2 || !strings.Contains(summary.Stopped, "The key is not known.") {
 		t.Errorf("error %v, summary %+v", err, summary)
 	}
-	if len(s.sorted()) > 16 {
-		t.Errorf("asked %d times with a key that is not accepted", len(s.sorted()))
+	if len(s.seen()) > 16 {
+		t.Errorf("asked %d times with a key that is not accepted", len(s.seen()))
 	}
 }
 
@@ -529,7 +532,7 @@ func TestOrder(t *testing.T) {
 		t.Fatalf("error %v, summary %+v", err, summary)
 	}
 	next := map[string]int{}
-	for _, request := range s.sorted() {
+	for _, request := range s.seen() {
 		_, body, _ := strings.Cut(request, "{")
 		var p struct {
 			ID      string
