@@ -10,6 +10,7 @@ import (
 type candidate struct {
 	arms   []clause       // select the instants that may satisfy it, together
 	equals []search.Equal // the tests, when all are on terms: they can be followed by instant
+	bounds bool           // the bounds of the search on instants
 	param  int64          // whose windows it is; 0 for another clause
 	alone  window         // of spans that are the only one of param: the common part of all windows on it
 	crowd  window         // of other spans: the first of the windows, for the next may be satisfied by another span
@@ -21,6 +22,9 @@ const maxFollowed = 8
 
 // candidates finds every part of the query that an index can answer.
 func (x *searching) candidates() (all []candidate, err error) {
+	if x.bounds != unbounded {
+		all = append(all, candidate{bounds: true, arms: []clause{x.boundsArm(x.bounds)}})
+	}
 	windows := make(map[int64]int) // where in all the windows on a parameter are
 	for _, a := range x.q.All {
 		if param, w, ok := x.soleWindow(a); ok {

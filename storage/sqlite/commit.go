@@ -15,6 +15,7 @@ type change struct {
 	draft  fhir.Draft
 	scope  int64
 	index  index
+	twins  twins // of a NoMatch
 }
 
 // Commit is storage.Store's.
@@ -39,9 +40,9 @@ func (s *Store) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op) 
 }
 
 // prepare does outside of the writer whatever can be done there.
-func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op) ([]change, error) {
+func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op) (changes []change, err error) {
 	seen := make(map[fhir.Key]bool, len(ops))
-	changes := make([]change, len(ops))
+	changes = make([]change, len(ops))
 	for i, op := range ops {
 		if seen[op.Key] {
 			return nil, failOp(i, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "%s is changed twice in one transaction; each resource can be changed once.", op.Key))
@@ -49,11 +50,16 @@ func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op)
 		seen[op.Key] = true
 		c := change{Op: op, method: op.Becomes()}
 		if c.method != fhir.Deleted {
-			known, err := s.names.make(ctx, scope{p, op.Key.Type}, params(op.Entries))
+			known, err := s.names.define(ctx, scope{p, op.Key.Type}, params(op.Entries))
 			if err != nil {
 				return nil, err
 			}
 			c.draft, c.scope, c.index = fhir.NewDraft(op.Resource), known[""], newIndex(op.Entries, known, s.hash)
+		}
+		if op.Condition.NoMatch != nil {
+			if c.twins, err = s.foresee(ctx, p, *op.Condition.NoMatch); err != nil {
+				return nil, err
+			}
 		}
 		changes[i] = c
 	}
@@ -108,7 +114,7 @@ func (s state) refuses(c change) *fhir.Error {
 // change carries out one operation, unless a match makes it needless or several refuse it.
 func (s *Store) change(t *tx, p fhir.Partition, i int, c *change, before state) (storage.Result, error) {
 	if c.Condition.NoMatch != nil {
-		found, err := s.matches(t.ctx, t.conn, p, *c.Condition.NoMatch, 2)
+		found, err := s.matches(t, p, *c.Condition.NoMatch, c.twins)
 		switch {
 		case err != nil:
 			return storage.Result{}, err

@@ -118,6 +118,14 @@ func (c *conn) number(ctx context.Context, text string, args ...driver.Value) (v
 	return value, found, err
 }
 
+// snapshot runs fn in one state of the store.
+func (c *conn) snapshot(ctx context.Context, fn func() error) error {
+	if err := c.exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	return errors.Join(fn(), c.exec(context.WithoutCancel(ctx), "COMMIT"))
+}
+
 func named(args []driver.Value) []driver.NamedValue {
 	values := make([]driver.NamedValue, len(args))
 	for i, v := range args {

@@ -46,8 +46,8 @@ func (n *names) find(ctx context.Context, c *conn, s scope, params []string) (nu
 	return known, err
 }
 
-// make returns the numbers of a scope, and gives one to each of the parameters that has none.
-func (n *names) make(ctx context.Context, s scope, params []string) (numbers, error) {
+// define returns the numbers of a scope, and gives one to each of the parameters that has none.
+func (n *names) define(ctx context.Context, s scope, params []string) (numbers, error) {
 	var known numbers
 	err := n.reads.with(ctx, func(c *conn) (err error) {
 		known, err = n.find(ctx, c, s, params)

@@ -11,8 +11,10 @@ type plan struct {
 	counted []scan  // together they meet each match once
 }
 
-// enough is where counting and sorting candidates ends and following an order begins.
-const enough = 1_000
+const (
+	enough = 1_000 // candidates: as many are followed in their order rather than sorted
+	few    = 16    // candidates: no other part of the query is asked whether it has fewer
+)
 
 // plan chooses the index that the search begins with. SQLite is left no choice: it would not know how few
 // resources share a value.
@@ -32,7 +34,7 @@ func (x *searching) plan(after *position) (p plan, err error) {
 	switch {
 	case along == nil && best != nil && best.size < x.store.enough:
 		p.stages = []stage{{first: whole, scans: []scan{x.set(best.arms)}}}
-	case along == nil:
+	case along == nil || along.bounds:
 		p.stages, err = x.inOrder(first, after)
 	case along.param != 0: // every match has a value of the key
 		p.stages = []stage{{first: first}}
@@ -63,6 +65,9 @@ func (x *searching) choose(first int) (best, along *candidate, err error) {
 	}
 	for i := range all {
 		c := &all[i]
+		if best != nil && best.size <= few {
+			break
+		}
 		if err := x.measure(c); err != nil {
 			return nil, nil, err
 		}
@@ -85,7 +90,7 @@ func (x *searching) follows(c *candidate, first int) bool {
 		return false
 	}
 	k := x.order[first]
-	return k.instant && c.equals != nil || k.param != 0 && k.param == c.param
+	return k.instant && (c.equals != nil || c.bounds) || k.param != 0 && k.param == c.param
 }
 
 // met are scans for counting: they begin to give at once, and end when they have given enough.

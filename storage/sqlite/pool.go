@@ -19,7 +19,7 @@ func newPool(size int, dial func() (*conn, error)) *pool {
 	return &pool{dial: dial, slots: make(chan struct{}, size)}
 }
 
-// with runs fn on a connection, and waits for one as long as ctx allows.
+// with runs fn on a connection, and waits for one as long as ctx allows. A connection that failed is not used again.
 func (p *pool) with(ctx context.Context, fn func(*conn) error) error {
 	select {
 	case p.slots <- struct{}{}:
@@ -31,8 +31,11 @@ func (p *pool) with(ctx context.Context, fn func(*conn) error) error {
 	if err != nil {
 		return err
 	}
-	defer p.put(c)
-	return fn(c)
+	if err = fn(c); err != nil && !isRefusal(err) {
+		return errors.Join(err, c.close())
+	}
+	p.put(c)
+	return err
 }
 
 func (p *pool) take() (*conn, error) {

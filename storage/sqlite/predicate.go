@@ -45,11 +45,22 @@ func (n numbers) any(a search.Any) clause {
 	for i, t := range a {
 		tests[i] = n.test(t)
 	}
-	if len(tests) == 1 {
-		return tests[0]
+	return nest(tests, " OR ")
+}
+
+// mostJoined is how many expressions stand side by side. SQLite refuses trees that are deeper than 1000.
+const mostJoined = 100
+
+// nest joins expressions within parentheses, many of them in groups.
+func nest(all []clause, between string) clause {
+	if len(all) == 1 {
+		return all[0]
 	}
-	all := join(tests, " OR ")
-	return clause{"(" + all.text + ")", all.args}
+	var groups []clause
+	for group := range slices.Chunk(all, mostJoined) {
+		groups = append(groups, join([]clause{sql("("), join(group, between), sql(")")}, ""))
+	}
+	return nest(groups, between)
 }
 
 // equals are the tests of a clause, each once, when all of them are on terms that some resource may have.

@@ -90,10 +90,22 @@ func (x *searching) ranked(k key, class int64, w window) scan {
 	return s
 }
 
+// union joins selections of instants, many of them in groups: SQLite refuses more than 500 side by side.
+func union(arms []clause) clause {
+	if len(arms) <= mostJoined {
+		return join(arms, " UNION ")
+	}
+	var groups []clause
+	for group := range slices.Chunk(arms, mostJoined) {
+		groups = append(groups, join([]clause{sql("SELECT instant FROM ("), join(group, " UNION "), sql(")")}, ""))
+	}
+	return union(groups)
+}
+
 // set goes through what several arms have together, in no order.
 func (x *searching) set(arms []clause) scan {
 	return scan{
-		first: join([]clause{sql("("), join(arms, " UNION "), sql(") d")}, ""),
+		first: join([]clause{sql("("), union(arms), sql(") d")}, ""),
 		where: []clause{x.bounds.on("d.instant")},
 		at:    "d.instant", id: "l.id",
 	}
@@ -140,12 +152,15 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 	}, "")
 }
 
+// mostProbed is how many clauses may become a table of a scan. SQLite joins 64 at most.
+const mostProbed = 32
+
 // tables are those of a scan, in the order in which they are to be read. Where the first is not live, the index of terms is asked
 // for single terms before live is: the scan passes over rows in vain at a third of the price.
 func (x *searching) tables(s scan) clause {
 	all := []clause{s.first}
 	if s.at != "l.instant" {
-		for i, c := range x.where {
+		for i, c := range x.where[:min(len(x.where), mostProbed)] {
 			if len(c.equals) == 1 && !slices.Equal(c.equals, s.follows) {
 				e := "e" + strconv.Itoa(i)
 				all = append(all, sql("term "+e+" ON "+e+".param = ? AND "+e+".hash = ? AND "+e+".instant = "+s.at,
@@ -185,5 +200,5 @@ func conjunction(all []clause) clause {
 	if len(rest) == 0 {
 		return always
 	}
-	return join(rest, " AND ")
+	return nest(rest, " AND ")
 }

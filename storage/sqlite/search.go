@@ -21,7 +21,7 @@ func (s *Store) Search(ctx context.Context, p fhir.Partition, q search.Query, pa
 		after = &at
 	}
 	err = s.snapshot(ctx, func(c *conn) error {
-		x, err := s.begin(ctx, c, p, q)
+		x, err := s.begin(ctx, c, p, q, unbounded)
 		if err != nil {
 			return err
 		}
@@ -32,16 +32,6 @@ func (s *Store) Search(ctx context.Context, p fhir.Partition, q search.Query, pa
 		return err
 	})
 	return found, err
-}
-
-// matches returns the first matches of a query, in its order.
-func (s *Store) matches(ctx context.Context, c *conn, p fhir.Partition, q search.Query, limit int) ([]fhir.Version, error) {
-	x, err := s.begin(ctx, c, p, q)
-	if err != nil {
-		return nil, err
-	}
-	found, err := x.answer(storage.PageRequest{Limit: limit}, nil)
-	return found.Versions, err
 }
 
 // searching is one search on one connection.
@@ -63,13 +53,14 @@ type criterion struct {
 	equals []search.Equal // its tests, when all are on terms
 }
 
-func (s *Store) begin(ctx context.Context, c *conn, p fhir.Partition, q search.Query) (*searching, error) {
+// begin prepares a search among the versions within bounds.
+func (s *Store) begin(ctx context.Context, c *conn, p fhir.Partition, q search.Query, b bounds) (*searching, error) {
 	in := scope{p, q.Type}
 	names, err := s.names.find(ctx, c, in, asked(q))
 	if err != nil {
 		return nil, err
 	}
-	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, order: newOrder(q.Sort, names), bounds: unbounded}
+	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, order: newOrder(q.Sort, names), bounds: b}
 	for _, a := range q.All {
 		if w, ok := instants(a); ok {
 			x.bounds = bounds{max(x.bounds.from, w.from), min(x.bounds.to, w.to)}

@@ -118,8 +118,7 @@ func (s *Store) Close() error {
 	return classify(context.Background(), errors.Join(s.reads.close(), s.writes.close()))
 }
 
-// read runs fn on a reader. What one fn reads in several statements is one state of the store when it begins with
-// snapshot.
+// read runs fn on a reader.
 func (s *Store) read(ctx context.Context, fn func(*conn) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
@@ -131,11 +130,7 @@ func (s *Store) read(ctx context.Context, fn func(*conn) error) error {
 // snapshot runs fn on a reader, in one state of the store.
 func (s *Store) snapshot(ctx context.Context, fn func(*conn) error) error {
 	return s.read(ctx, func(c *conn) error {
-		if err := c.exec(ctx, "BEGIN"); err != nil {
-			return err
-		}
-		err := fn(c)
-		return errors.Join(err, c.exec(context.WithoutCancel(ctx), "COMMIT"))
+		return c.snapshot(ctx, func() error { return fn(c) })
 	})
 }
 

@@ -15,8 +15,8 @@ func oracle(x *house) {
 	for seed := range uint64(3) {
 		c := newCorpus(newHouse(x.T, x.h), seed)
 		for round := 0; round < 6 && !c.Failed(); round++ {
-			for range 10 {
-				c.write(8, c.anyID)
+			for range 4 {
+				c.write(20, c.anyID)
 			}
 			for range 150 {
 				q := c.query()
@@ -30,13 +30,47 @@ func oracle(x *house) {
 	}
 }
 
+// large holds that a query may have many clauses, and a clause many tests.
+func large(x *house) {
+	c := newCorpus(x, 5)
+	c.write(100, c.anyID)
+	for what, test := range []func(i int) search.Test{
+		func(i int) search.Test { return search.Equal{Param: search.ID, Value: name("%d", i)} },
+		func(i int) search.Test { return search.Equal{Param: "code", Value: name("%d", i)} },
+		func(i int) search.Test { return search.StartsWith{Param: "name", Folded: name("%d", i)} },
+		func(i int) search.Test { return c.window("period", func() fhir.Instant { return fhir.Instant(i) }) },
+	} {
+		many := search.Any{search.Equal{Param: "code", Value: "a"}}
+		var all []search.Any
+		for i := range 1_200 {
+			many = append(many, test(i))
+			if i < 100 {
+				all = append(all, search.Any{search.Equal{Param: "code", Value: "a"}, test(i)})
+			}
+		}
+		for _, q := range []search.Query{
+			{Type: "Patient", All: []search.Any{many}},
+			{Type: "Patient", All: []search.Any{{search.Not{Any: many}}}},
+			{Type: "Patient", All: all},
+			{Type: "Patient", All: slices.Repeat([]search.Any{{search.Equal{Param: "code", Value: "a"}}}, 100)},
+		} {
+			page, err := c.Search(c.ctx, home, q, storage.PageRequest{Limit: 1_000, CountUpTo: -1})
+			c.check(err)
+			want := c.expect(q)
+			if page.Total != len(want) || len(page.Versions) != len(want) {
+				c.Errorf("many of kind %d: %d versions of %d, want %d", what, len(page.Versions), page.Total, len(want))
+			}
+		}
+	}
+}
+
 // totals holds the counting: up to a number, to the end, and not at all.
 func totals(x *house) {
 	c := newCorpus(x, 7)
-	for range 30 {
-		c.write(8, c.anyID)
+	for range 10 {
+		c.write(20, c.anyID)
 	}
-	for range 150 {
+	for range 60 {
 		q := c.query()
 		want := len(c.expect(q))
 		for _, upTo := range []int{-1, 0, 1, want - 1, want, want + 1, 1_000} {
@@ -61,8 +95,8 @@ func totals(x *house) {
 // pages holds that pages of every size, put together, are the whole.
 func pages(x *house) {
 	c := newCorpus(x, 11)
-	for range 20 {
-		c.write(8, c.anyID)
+	for range 8 {
+		c.write(20, c.anyID)
 	}
 	for range 60 {
 		q := c.query()
@@ -99,11 +133,11 @@ func (c *corpus) walk(q search.Query, size int, pause func()) (all []fhir.Versio
 func churn(x *house) {
 	c := newCorpus(x, 13)
 	restless := func() string { return "restless-" + c.anyID() }
-	for range 30 {
-		c.write(6, c.anyID)
-		c.write(4, restless)
+	for range 6 {
+		c.write(30, c.anyID)
+		c.write(20, restless)
 	}
-	for range 60 {
+	for range 50 {
 		q := c.query()
 		before := c.expect(q)
 		matched := make(map[seen]bool)
@@ -113,7 +147,7 @@ func churn(x *house) {
 			}
 		}
 		note(before)
-		writes := 40 // in an order that puts changes last, a walk among endless changes has no end
+		writes := 20 // in an order that puts changes last, a walk among endless changes has no end
 		all, _ := c.walk(q, 1+c.IntN(6), func() {
 			if writes--; writes >= 0 {
 				c.write(1+c.IntN(5), restless)
