@@ -70,6 +70,10 @@ func put(t *testing.T, e *engine.Engine, who fhir.Principal, id, family string) 
 	return out
 }
 
+func subscription(status, criteria string) string {
+	return fmt.Sprintf(`{"resourceType":"Subscription","id":"s","status":%q,"reason":"r","criteria":%q,"channel":{"type":"rest-hook","endpoint":"https://example.org"}}`, status, criteria)
+}
+
 func wantKind(t *testing.T, err error, kind fhir.Kind, words string) {
 	t.Helper()
 	if !errors.Is(err, kind) || !strings.Contains(err.Error(), words) {
@@ -145,7 +149,10 @@ func TestRefusals(t *testing.T) {
 		{"no If-Match where it is required", update(patient, engine.Precondition{Required: true}, plain), fhir.PreconditionRequired, `W/"1"`},
 		{"If-Match: * on what does not exist", update(fhir.Key{Type: "Patient", ID: "n"}, engine.Precondition{Exists: true}, `{"resourceType":"Patient","id":"n"}`), fhir.PreconditionFailed, "does not exist"},
 		{"a Subscription that calls itself active", update(fhir.Key{Type: "Subscription", ID: "s"}, none,
-			`{"resourceType":"Subscription","id":"s","status":"active","reason":"r","criteria":"Patient?","channel":{"type":"rest-hook","endpoint":"https://example.org"}}`), fhir.Unprocessable, "requested or off"},
+			subscription("active", "Patient?active=true")), fhir.Unprocessable, "requested or off"},
+		{"a Subscription to what is not served", update(fhir.Key{Type: "Subscription", ID: "s"}, none, subscription("requested", "Foo?zzz=1")), fhir.Unprocessable, "Subscription.criteria"},
+		{"a Subscription to everything", update(fhir.Key{Type: "Subscription", ID: "s"}, none, subscription("requested", "Patient?")), fhir.Unprocessable, "Subscription.criteria"},
+		{"a Subscription by an unknown parameter", update(fhir.Key{Type: "Subscription", ID: "s"}, none, subscription("requested", "Patient?zzz=1")), fhir.Unprocessable, "zzz"},
 	} {
 		t.Run(c.name, func(t *testing.T) { wantKind(t, c.err, c.kind, c.words) })
 	}

@@ -39,7 +39,7 @@ func (e *Engine) Validate(_ context.Context, _ fhir.Principal, req ValidateReque
 	} else if req.Mode == "update" && req.ID != "" {
 		issues = append(issues, issuesOf(sameKey(fhir.Key{Type: req.Type, ID: req.ID}, req.Resource))...)
 	}
-	return append(issues, issuesOf(checkRules(req.Resource))...), nil
+	return append(issues, issuesOf(e.checkRules(req.Resource))...), nil
 }
 
 // issuesOf returns the issues of an error; none for nil.

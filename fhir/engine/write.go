@@ -77,7 +77,7 @@ func (e *Engine) prepare(r fhir.Resource) (storage.Op, error) {
 	if err := e.Validator.Check(r); err != nil {
 		return storage.Op{}, err
 	}
-	if err := checkRules(r); err != nil {
+	if err := e.checkRules(r); err != nil {
 		return storage.Op{}, err
 	}
 	return storage.Op{Key: r.Key(), Resource: r, Entries: e.Rules.Extract(r)}, nil
