@@ -50,7 +50,11 @@ type App struct {
 
 // Run opens the server and serves until ctx ends.
 func (a *App) Run(ctx context.Context) error {
-	if err := a.Open(ctx); err != nil {
+	err := a.Open(ctx)
+	if ctx.Err() != nil { // asked to stop before it began
+		return a.Close()
+	}
+	if err != nil {
 		return errors.Join(exit{code: exitUsage, cause: err}, a.Close())
 	}
 	return a.Serve(ctx)
@@ -74,16 +78,16 @@ func (a *App) Serve(ctx context.Context) error {
 // Open makes the store, the engine and the faces, and the listener last: whoever can connect is
 // served.
 func (a *App) Open(ctx context.Context) error {
-	types, err := conformance.ServedTypes(a.Config.Resources)
-	if err != nil {
+	if err := a.tryAddress(ctx); err != nil {
 		return err
 	}
+	types := a.Config.Resources
 	rules, err := search.NewRules(types, a.Config.BaseURL+conformance.FHIRPath)
 	if err != nil {
 		return err
 	}
 	if a.store, err = sqlite.Open(ctx, sqlite.Config{Path: sqliteFile(a.Config.Store), Now: a.Now}); err != nil {
-		return err
+		return fmt.Errorf("store: %s cannot be opened: %w", sqliteFile(a.Config.Store), rootCause(err))
 	}
 	a.engine, err = engine.New(ctx, engine.Config{
 		Store: a.store, Rules: rules, Validator: validate.New(), Types: types, ReadOnly: conformance.ReadOnlyTypes(),
@@ -109,6 +113,24 @@ func (a *App) Open(ctx context.Context) error {
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout, IdleTimeout: idleTimeout,
 	}
 	a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.Config.Listen)
+	return err
+}
+
+// tryAddress finds out that the address is taken before a store is made for nothing.
+func (a *App) tryAddress(ctx context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.Config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	return l.Close()
+}
+
+// rootCause is what the operator is told: the failure itself, not the words for a client.
+func rootCause(err error) error {
+	var e *fhir.Error
+	if errors.As(err, &e) && e.Err != nil {
+		return e.Err
+	}
 	return err
 }
 

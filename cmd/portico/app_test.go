@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/portico-health/portico/conformance"
 )
 
 // lockedBuffer is a buffer that a server writes and a test reads.
@@ -50,7 +52,7 @@ func start(tb testing.TB, dir string, change func(*Config)) *running {
 	log, out := &lockedBuffer{}, &lockedBuffer{}
 	config := Config{
 		Listen: "127.0.0.1:0", Store: "sqlite:" + filepath.Join(dir, "portico.db"), BaseURL: "http://portico.example.org",
-		LogLevel: "info", LogFormat: "json", Grace: 5 * time.Second,
+		Resources: conformance.DefaultTypes(), LogLevel: "info", LogFormat: "json", Grace: 5 * time.Second,
 	}
 	if change != nil {
 		change(&config)
@@ -239,6 +241,56 @@ func TestStop(t *testing.T) {
 	again := start(t, dir, nil)
 	if status, _ := again.get(t, "/fhir/Patient/a"); status != http.StatusOK {
 		t.Errorf("after a restart the patient answers %d", status)
+	}
+}
+
+// TestHost: the names of this machine and of base-url are served, others are not, by whatever name a page of the Web
+// leads here.
+func TestHost(t *testing.T) {
+	r := start(t, t.TempDir(), nil)
+	for host, want := range map[string]int{
+		"127.0.0.1:80": 200, "localhost": 200, "[::1]:8080": 200, "portico.example.org": 200, "PORTICO.example.org:443": 200,
+		"evil.example": 421, "127.0.0.1.evil.example": 421, "10.0.0.1": 421,
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/fhir/Patient", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = host
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("host %s answers %d, want %d", host, response.StatusCode, want)
+		}
+	}
+}
+
+// TestOpenFailsInWords: what an operator reads when the server cannot start.
+func TestOpenFailsInWords(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "other.db")
+	if err := os.WriteFile(file, []byte("this is a letter, and no database at all"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken := start(t, t.TempDir(), nil)
+	for name, c := range map[string]struct{ listen, store, words string }{
+		"no database":  {freeAddress(t), file, "other.db cannot be opened"},
+		"a folder":     {freeAddress(t), dir, "cannot be opened"},
+		"a taken port": {taken.Address(), filepath.Join(dir, "new.db"), "listen: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			code := run(t.Context(), []string{"serve", "--listen", c.listen, "--store", "sqlite:" + c.store}, streams{strings.NewReader(""), &out, &errs})
+			if code != exitUsage || !strings.Contains(errs.String(), c.words) || strings.Contains(errs.String(), "request id") || strings.Contains(errs.String(), "later") {
+				t.Errorf("exit %d: %s", code, &errs)
+			}
+		})
+	}
+	if _, err := os.Stat(filepath.Join(dir, "new.db")); err == nil {
+		t.Error("a server that could not listen made a store")
 	}
 }
 

@@ -8,15 +8,12 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/file"
-	"github.com/knadh/koanf/providers/posflag"
-	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/portico-health/portico/conformance"
 )
@@ -24,14 +21,14 @@ import (
 // Config is everything that can be configured. A flag goes before an environment variable, that before the
 // file, that before the default.
 type Config struct {
-	Listen    string        `koanf:"listen"`
-	Store     string        `koanf:"store"`
-	BaseURL   string        `koanf:"base-url"`
-	Resources []string      `koanf:"resources"`
-	Dev       bool          `koanf:"dev"`
-	LogLevel  string        `koanf:"log-level"`
-	LogFormat string        `koanf:"log-format"`
-	Grace     time.Duration `koanf:"grace"`
+	Listen    string
+	Store     string
+	BaseURL   string
+	Resources []string // the served types, sorted
+	Dev       bool
+	LogLevel  string
+	LogFormat string
+	Grace     time.Duration
 }
 
 const (
@@ -57,36 +54,37 @@ func defineSettings(f *pflag.FlagSet) {
 	f.String("config", "", "configuration file (default "+defaultFile+" if it exists)")
 }
 
-// loadConfig reads the configuration from its four sources. Its error names every fault at once.
+// loadConfig reads the configuration from its four sources: what the command line does not say is set from the
+// environment, and then from the file. Its error names every fault at once.
 func loadConfig(flags *pflag.FlagSet, environ func() []string) (Config, error) {
-	k := koanf.New(".")
-	faults := []error{loadFile(k, flags, environ)}
-	known := knownSettings(flags)
-	if err := k.Load(env.Provider(".", env.Opt{Prefix: envPrefix, EnvironFunc: environ, TransformFunc: fromEnv}), nil); err != nil {
-		faults = append(faults, err)
-	}
-	for _, key := range k.Keys() {
-		if !slices.Contains(known, key) {
-			faults = append(faults, fmt.Errorf("the setting %q is not known; known are %s", key, strings.Join(known, ", ")))
-		}
-	}
-	if err := k.Load(posflag.Provider(flags, ".", k), nil); err != nil {
-		faults = append(faults, err)
-	}
-	var c Config
-	if err := k.Unmarshal("", &c); err != nil {
-		faults = append(faults, err)
-	}
-	c.complete()
+	said := map[string]bool{}
+	flags.Visit(func(f *pflag.Flag) { said[f.Name] = true })
+	faults := setFromEnv(flags, said, environ())
+	faults = append(faults, setFromFile(flags, said, environ())...)
+	c := readFlags(flags)
+	faults = append(faults, c.complete()...)
 	faults = append(faults, c.faults()...)
 	return c, errors.Join(faults...)
 }
 
-// loadFile reads the configuration file: the named one, or the default one if it is there.
-func loadFile(k *koanf.Koanf, flags *pflag.FlagSet, environ func() []string) error {
+// setFromEnv takes settings from variables such as PORTICO_BASE_URL. An empty variable says nothing.
+func setFromEnv(flags *pflag.FlagSet, said map[string]bool, environ []string) (faults []error) {
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, envPrefix) || name == envFile || strings.HasPrefix(name, envTests) || value == "" {
+			continue
+		}
+		setting := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "_", "-")
+		faults = append(faults, set(flags, said, setting, value, name)...)
+	}
+	return faults
+}
+
+// setFromFile takes settings from the configuration file: the named one, or the default one if it is there.
+func setFromFile(flags *pflag.FlagSet, said map[string]bool, environ []string) (faults []error) {
 	path, _ := flags.GetString("config")
-	for _, v := range environ() {
-		if named, ok := strings.CutPrefix(v, envFile+"="); ok && path == "" {
+	for _, variable := range environ {
+		if named, ok := strings.CutPrefix(variable, envFile+"="); ok && path == "" {
 			path = named
 		}
 	}
@@ -94,23 +92,75 @@ func loadFile(k *koanf.Koanf, flags *pflag.FlagSet, environ func() []string) err
 	if !named {
 		path = defaultFile
 	}
-	err := k.Load(file.Provider(path), yaml.Parser())
-	if err != nil && (named || !errors.Is(err, fs.ErrNotExist)) {
-		return fmt.Errorf("the configuration file %s: %w", path, err)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		return nil
+	}
+	var settings map[string]yaml.Node
+	if err == nil {
+		err = yaml.Unmarshal(text, &settings)
+	}
+	if err != nil {
+		return []error{fmt.Errorf("the configuration file cannot be read: %w", err)}
+	}
+	for setting, node := range settings {
+		value, ok := plainValue(node)
+		if !ok {
+			faults = append(faults, fmt.Errorf("%s in %s: it must be one value or a list of values", setting, path))
+			continue
+		}
+		faults = append(faults, set(flags, said, setting, value, setting+" in "+path)...)
+	}
+	return faults
+}
+
+// plainValue is a value of the file as a flag would have it: a list with commas.
+func plainValue(node yaml.Node) (string, bool) {
+	var values []string
+	switch {
+	case node.Kind == yaml.ScalarNode && node.Tag == "!!null":
+		return "", true
+	case node.Kind == yaml.ScalarNode:
+		return node.Value, true
+	case node.Kind == yaml.SequenceNode && node.Decode(&values) == nil:
+		return strings.Join(values, ","), true
+	default:
+		return "", false
+	}
+}
+
+// set gives a setting its value unless a source of higher rank did. Source names the place for the error.
+func set(flags *pflag.FlagSet, said map[string]bool, setting, value, source string) []error {
+	if !slices.Contains(knownSettings(flags), setting) {
+		return []error{fmt.Errorf("%s: there is no such setting; there are %s", source, strings.Join(knownSettings(flags), ", "))}
+	}
+	if said[setting] || value == "" {
+		return nil
+	}
+	said[setting] = true
+	flag := flags.Lookup(setting)
+	if err := flag.Value.Set(value); err != nil {
+		return []error{fmt.Errorf("%s: %q is no %s", source, value, settingForms[flag.Value.Type()])}
 	}
 	return nil
 }
 
-// fromEnv turns PORTICO_BASE_URL into base-url.
-func fromEnv(name, value string) (string, any) {
-	if name == envFile || strings.HasPrefix(name, envTests) {
-		return "", nil
-	}
-	key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "_", "-")
-	if key == "resources" {
-		return key, strings.Split(value, ",")
-	}
-	return key, value
+// settingForms says in words what the types of settings look like.
+var settingForms = map[string]string{
+	"bool": "true or false", "duration": "length of time; write it as 10s or 2m", "string": "text", "stringSlice": "list",
+}
+
+// readFlags takes the settings from where all sources left them.
+func readFlags(flags *pflag.FlagSet) (c Config) {
+	c.Listen, _ = flags.GetString("listen")
+	c.Store, _ = flags.GetString("store")
+	c.BaseURL, _ = flags.GetString("base-url")
+	c.Resources, _ = flags.GetStringSlice("resources")
+	c.Dev, _ = flags.GetBool("dev")
+	c.LogLevel, _ = flags.GetString("log-level")
+	c.LogFormat, _ = flags.GetString("log-format")
+	c.Grace, _ = flags.GetDuration("grace")
+	return c
 }
 
 // knownSettings lists the settings that a file or the environment may have.
@@ -124,58 +174,81 @@ func knownSettings(flags *pflag.FlagSet) []string {
 	return names
 }
 
-// complete fills in the defaults that depend on other settings.
-func (c *Config) complete() {
+// complete fills in the defaults that depend on other settings, and puts names for what they stand for.
+func (c *Config) complete() (faults []error) {
 	if c.Store == "" {
 		c.Store = defaultStore
 		if c.Dev {
 			c.Store = devStore
 		}
 	}
-	if c.BaseURL == "" {
+	if c.BaseURL == "" && loopback(c.Listen) {
 		c.BaseURL = "http://" + c.Listen
+	} else if c.BaseURL != "" {
+		c.BaseURL = strings.TrimRight(c.BaseURL, "/")
+		if fault := badBaseURL(c.BaseURL); fault != "" {
+			faults = append(faults, errors.New("base-url: "+fault))
+		}
 	}
-	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
+	types, err := conformance.ServedTypes(c.Resources)
+	if err != nil {
+		return append(faults, fmt.Errorf("resources: %w", err))
+	}
+	c.Resources = types
+	return faults
 }
 
 // faults lists everything that is wrong with the settings, in words that say what would be right.
-func (c *Config) faults() []error {
+func (c *Config) faults() (faults []error) {
 	checks := []struct {
 		bad     bool
 		message string
 	}{
-		{!loopback(c.Listen), fmt.Sprintf("listen: %q is no loopback address with a port; credentials and TLS are not there yet, so that nothing else is served (use 127.0.0.1:8080)", c.Listen)},
+		{!loopback(c.Listen), fmt.Sprintf("listen: %q is no loopback address with a port of 1 to 65535; credentials and TLS are not there yet, so that nothing else is served (use 127.0.0.1:8080)", c.Listen)},
 		{sqliteFile(c.Store) == "", fmt.Sprintf("store: %q is not known; it is sqlite:FILE", redact(c.Store))},
-		{!absoluteURL(c.BaseURL), fmt.Sprintf("base-url: %q is no absolute http or https URL without query", c.BaseURL)},
 		{!slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), fmt.Sprintf("log-level: %q is not debug, info, warn or error", c.LogLevel)},
 		{!slices.Contains([]string{"auto", "text", "json"}, c.LogFormat), fmt.Sprintf("log-format: %q is not auto, text or json", c.LogFormat)},
 		{c.Grace < 0, "grace: it cannot be negative"},
 	}
-	var faults []error
 	for _, check := range checks {
 		if check.bad {
 			faults = append(faults, errors.New(check.message))
 		}
 	}
-	if _, err := conformance.ServedTypes(c.Resources); err != nil {
-		faults = append(faults, fmt.Errorf("resources: %w", err))
-	}
 	return faults
+}
+
+// badBaseURL says what is wrong with the URL of the server, or "". It does not repeat the URL, which may hold a password.
+func badBaseURL(s string) string {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+		return "it is no absolute http or https URL such as https://fhir.example.org"
+	case u.User != nil:
+		return "it has a user or password, which do not belong into links"
+	case u.RawQuery != "" || u.Fragment != "":
+		return "it has a query or fragment; it is the URL of the server alone"
+	case strings.HasSuffix(u.Path, conformance.FHIRPath):
+		return "it ends in " + conformance.FHIRPath + ", which the server adds itself"
+	default:
+		return ""
+	}
 }
 
 // loopback says whether an address is one of this machine's own, with a port.
 func loopback(address string) bool {
 	host, port, err := net.SplitHostPort(address)
-	if err != nil || port == "" {
+	if err != nil {
 		return false
 	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
+	n, err := strconv.Atoi(port)
+	return err == nil && n >= 1 && n <= 65535 && loopbackHost(host)
 }
 
-func absoluteURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil
+// loopbackHost says whether a name or IP address is one of this machine's own.
+func loopbackHost(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback())
 }
 
 // sqliteFile is the file that a store setting names, or "".

@@ -49,6 +49,9 @@ func (a *App) fillDemo(ctx context.Context) error {
 		return err
 	}
 	_, err := records.Swap(ctx, demoFilledRecord, 0, []byte("{}"), 0)
+	if errors.Is(err, fhir.Conflict) { // another process on the same store was first, with the same data
+		return nil
+	}
 	return err
 }
 

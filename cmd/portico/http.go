@@ -3,6 +3,8 @@ package main
 import (
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/gorilla/mux"
 
@@ -24,7 +26,24 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 		return nil, err
 	}
 	router.NotFoundHandler = http.HandlerFunc(nothing)
-	return rest.Identify(a.Now, a.observe(metrics, router)), nil
+	return rest.Identify(a.Now, a.observe(metrics, a.knownHost(router))), nil
+}
+
+// knownHost refuses requests for a host that is not this server's. As long as being on this machine is all that it takes to
+// get in, a page of the Web could otherwise come in by a name of its own that leads to 127.0.0.1 (DNS rebinding).
+func (a *App) knownHost(next http.Handler) http.Handler {
+	public := ""
+	if u, err := url.Parse(a.Config.BaseURL); err == nil {
+		public = u.Hostname()
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := (&url.URL{Host: r.Host}).Hostname()
+		if !loopbackHost(host) && !strings.EqualFold(host, public) {
+			writeText(w, http.StatusMisdirectedRequest, "This server is not the host that the request names. Set base-url to the URL by which clients reach it.\n")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // nothing answers for paths that belong to nobody.
@@ -72,7 +91,7 @@ func (a *App) observe(m *metrics, next http.Handler) http.Handler {
 		took := a.Now().Sub(start)
 		m.observe(r.Method, seen.route, seen.status, took)
 		a.Log.LogAttrs(r.Context(), slog.LevelInfo, "request",
-			slog.String("method", r.Method), slog.String("route", seen.route), slog.Int("status", seen.status),
+			slog.String("method", knownMethod(r.Method)), slog.String("route", seen.route), slog.Int("status", seen.status),
 			slog.Int64("bytes", seen.bytes), slog.Float64("ms", float64(took.Microseconds())/1000),
 			slog.String("request", rest.RequestID(r)), slog.String("trace", rest.TraceID(r)))
 	})
