@@ -1,8 +1,75 @@
 package sqlite
 
+import (
+	"context"
+	"database/sql/driver"
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+)
+
 // Contrary returns a configuration in which nearly all terms collide and searches rather follow an order than sort.
 func Contrary(c Config) Config {
 	c.hash = func(value string) int64 { return int64(len(value) % 2) }
 	c.enough = 2
 	return c
 }
+
+// Explain returns SQLite's plans (https://www.sqlite.org/eqp.html) of the statements that find and that count.
+func Explain(ctx context.Context, s *Store, p fhir.Partition, q search.Query) (found, counted string, err error) {
+	err = s.snapshot(ctx, func(c *conn) error {
+		x, err := s.begin(ctx, c, p, q, unbounded)
+		if err != nil {
+			return err
+		}
+		chosen, err := x.plan(nil)
+		if err != nil {
+			return err
+		}
+		for _, st := range chosen.stages {
+			for _, scan := range st.scans {
+				if err := explain(ctx, c, x.page(st, scan, nil, 50), &found); err != nil {
+					return err
+				}
+			}
+		}
+		for _, scan := range chosen.counted {
+			if err := explain(ctx, c, x.tally(scan, 1_000), &counted); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return found, counted, err
+}
+
+func explain(ctx context.Context, c *conn, statement clause, plan *string) error {
+	return c.query(ctx, "EXPLAIN QUERY PLAN "+statement.text, statement.args, func(row []driver.Value) error {
+		*plan = strings.TrimPrefix(*plan+"\n"+text(row[3]), "\n")
+		return nil
+	})
+}
+
+// Classify is classify.
+var Classify = classify
+
+// Stall keeps the writer busy until the returned function is called.
+func Stall(s *Store) (release func()) {
+	begun, end := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = s.writes.do(context.Background(), func(*tx) error {
+			close(begun)
+			<-end
+			return nil
+		})
+	}()
+	<-begun
+	return func() { close(end) }
+}
+
+// Waiting is how many writes wait.
+func Waiting(s *Store) int { return len(s.writes.queue) }
+
+// MaxWaiting is how many writes may wait.
+const MaxWaiting = maxWaiting

@@ -1,10 +1,18 @@
 package sqlite_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 	"github.com/portico-health/portico/storage/sqlite"
 	"github.com/portico-health/portico/storage/storagetest"
@@ -28,4 +36,194 @@ func TestLaw(t *testing.T) {
 // What is found must not depend on luck with hashes, nor on the way that is chosen to it.
 func TestLawUnderCollisions(t *testing.T) {
 	storagetest.Run(t, law(sqlite.Contrary))
+}
+
+// open opens a store for one test, in a folder of its own unless the configuration names a file.
+func open(t testing.TB, c sqlite.Config) *sqlite.Store {
+	t.Helper()
+	if c.Path == "" {
+		c.Path = filepath.Join(t.TempDir(), "store.db")
+	}
+	store, err := sqlite.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+func key(id string) fhir.Key { return fhir.Key{Type: "Appointment", ID: id} }
+
+// put is the operation that stores an Appointment with one term.
+func put(id, tag string) storage.Op {
+	return storage.Op{
+		Key:      key(id),
+		Resource: fhir.NewResource(fhir.NewObject(fhir.Member{Name: "resourceType", Value: "Appointment"}, fhir.Member{Name: "id", Value: id})),
+		Entries:  search.Entries{Terms: []search.Term{{Param: "tag", Value: tag}}},
+	}
+}
+
+func TestFileIsTheOwners(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a folder?#%", "below", "store ?#%.db")
+	store := open(t, sqlite.Config{Path: path})
+	if _, err := store.Commit(t.Context(), home, []storage.Op{put("a", "")}); err != nil {
+		t.Fatal(err)
+	}
+	for name, mode := range map[string]os.FileMode{path: 0o600, path + "-wal": 0o600, path + "-shm": 0o600, filepath.Dir(path): 0o700, filepath.Dir(filepath.Dir(path)): 0o700} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != mode {
+			t.Errorf("%s has mode %v, want %v", name, info.Mode().Perm(), mode)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, bytes.Repeat([]byte("no database "), 1_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, kind := range map[string]fhir.Kind{
+		text:                      fhir.Internal,
+		dir:                       fhir.Unavailable,
+		filepath.Join(text, "db"): fhir.Unavailable,
+	} {
+		if _, err := sqlite.Open(t.Context(), sqlite.Config{Path: path}); !errors.Is(err, kind) {
+			t.Errorf("%s: error %v, want kind %q", path, err, kind)
+		}
+	}
+}
+
+// A command beside a running server writes to the same file: versions and instants stay one sequence, parameters that the one
+// learns are known to the other.
+func TestTwoStoresOnOneFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	const rounds = 50
+	var all sync.WaitGroup
+	for _, name := range []string{"server", "command", "another"} {
+		shift := time.Duration(len(name)) * time.Hour // clocks that differ
+		store := open(t, sqlite.Config{Path: path, Now: func() time.Time { return time.Now().Add(-shift) }})
+		all.Go(func() {
+			for i := range rounds {
+				op := put("shared", "tag")
+				op.Entries.Terms = append(op.Entries.Terms, search.Term{Param: name + string('a'+rune(i%20)), Value: "x"})
+				if _, err := store.Commit(context.Background(), home, []storage.Op{op, put(name, "tag")}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	store := open(t, sqlite.Config{Path: path})
+	events, err := store.Events(t.Context(), 0, 1_000)
+	if err != nil || len(events) != 3*rounds*2 {
+		t.Fatalf("%d events, want %d (%v)", len(events), 3*rounds*2, err)
+	}
+	numbers := make(map[fhir.Key]int64)
+	for _, e := range events {
+		if numbers[e.Key]++; numbers[e.Key] != e.Number {
+			t.Errorf("%s: version %d where %d should be", e.Key, e.Number, numbers[e.Key])
+		}
+	}
+	page, err := store.Search(t.Context(), home, search.Query{Type: "Appointment", All: []search.Any{{search.Equal{Param: "tag", Value: "tag"}}}}, storage.PageRequest{Limit: 10})
+	if err != nil || len(page.Versions) != 4 {
+		t.Errorf("found %d resources, want 4 (%v)", len(page.Versions), err)
+	}
+}
+
+// While the writer is busy, a write can be given up; when too many wait, the next is refused at once.
+func TestWaitingWrites(t *testing.T) {
+	store := open(t, sqlite.Config{})
+	release := sync.OnceFunc(sqlite.Stall(store))
+	defer release()
+	given, giveUp := context.WithCancel(t.Context())
+	errs := make(chan error, 1)
+	go func() {
+		_, err := store.Records().Swap(given, "given up", 0, []byte("x"), 0)
+		errs <- err
+	}()
+	for sqlite.Waiting(store) == 0 {
+		runtime.Gosched()
+	}
+	giveUp()
+	if err := <-errs; !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled", err)
+	}
+
+	// What was given up keeps its place, so that of as many as may wait one is refused.
+	results := make(chan error, sqlite.MaxWaiting)
+	for range sqlite.MaxWaiting {
+		go func() {
+			_, err := store.Records().Swap(t.Context(), "waiting", 0, []byte("x"), 0)
+			results <- err
+		}()
+	}
+	if err := <-results; !errors.Is(err, fhir.Unavailable) {
+		t.Errorf("one more than may wait: error %v, want %q", err, fhir.Unavailable)
+	}
+	release()
+	won := 0
+	for range sqlite.MaxWaiting - 1 {
+		if err := <-results; err == nil {
+			won++
+		} else if !errors.Is(err, fhir.Conflict) {
+			t.Error(err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d of the writes that waited won", won)
+	}
+	if err := store.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := store.Records().Get(t.Context(), "given up"); !errors.Is(err, fhir.NotFound) {
+		t.Errorf("a write that was given up has happened: %v", err)
+	}
+}
+
+// A search that would go on for long ends with its context, also when it has found its first row.
+func TestSearchEndsWithItsContext(t *testing.T) {
+	store := open(t, sqlite.Config{})
+	var ops []storage.Op
+	for i := range 1_000 {
+		op := put("a"+string(rune('a'+i%26))+time.Duration(i).String(), "tag")
+		for n := range 40 {
+			op.Entries.Texts = append(op.Entries.Texts, search.Text{Param: "name", Folded: "anna" + string(rune('a'+n)), Exact: "Anna"})
+		}
+		ops = append(ops, op)
+	}
+	ops[len(ops)-1].Entries.Texts[0].Exact = "Annabel" // the newest is found at once
+	if _, err := store.Commit(t.Context(), home, ops); err != nil {
+		t.Fatal(err)
+	}
+	clause := search.Any{search.Exactly{Param: "name", Exact: "Annabel"}}
+	for i := range 500 {
+		clause = append(clause, search.Exactly{Param: "name", Exact: "nobody" + time.Duration(i).String()})
+	}
+	look := func(ctx context.Context) (time.Duration, error) {
+		began := time.Now()
+		_, err := store.Search(ctx, home, search.Query{Type: "Appointment", All: []search.Any{clause}}, storage.PageRequest{Limit: 50})
+		return time.Since(began), err
+	}
+	whole, err := look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	brief, cancel := context.WithTimeout(t.Context(), whole/50)
+	defer cancel()
+	took, err := look(brief)
+	if !errors.Is(err, context.DeadlineExceeded) || took > whole/2 {
+		t.Errorf("error %v after %v, want context.DeadlineExceeded soon after %v; the whole takes %v", err, took, whole/50, whole)
+	}
+	if _, err := store.Read(t.Context(), home, ops[0].Key); err != nil {
+		t.Errorf("after an interrupted search: %v", err)
+	}
 }
