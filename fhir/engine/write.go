@@ -115,20 +115,29 @@ func (e *Engine) decide(ctx context.Context, p fhir.Principal, key fhir.Key, pre
 		return storage.Condition{}, false, nil
 	}
 	current, err := e.Store.Read(ctx, p.Partition, key)
-	exists := err == nil && !current.IsDeleted()
 	switch {
 	case err != nil && !errors.Is(err, fhir.NotFound):
 		return c, false, err
-	case exists && pre.Absent:
-		return c, false, fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s exists, in version %d, but the request demands that it does not (If-None-Match: *).", key, current.Number)
-	case exists && pre.Exists:
-		return storage.Condition{Version: current.Number}, true, nil
-	case exists && pre.Required:
-		return c, false, fhir.Errorf(fhir.PreconditionRequired, fhir.CodeRequired, "%s exists. Say which version you change, with the header If-Match: %s for the current one.", key, current.ETag())
+	case err == nil && !current.IsDeleted():
+		return storage.Condition{Version: current.Number}, true, pre.holds(current)
 	case pre.Exists:
 		return c, false, fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s does not exist, but the request demands that it does (If-Match: *).", key)
 	default:
 		return storage.Condition{Absent: true}, true, nil
+	}
+}
+
+// holds says what a precondition misses in a resource that exists. Its errors are PreconditionFailed and PreconditionRequired.
+func (pre Precondition) holds(current fhir.Version) error {
+	switch {
+	case pre.Absent:
+		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s exists, in version %d, but the request demands that it does not (If-None-Match: *).", current.Key, current.Number)
+	case pre.Version > 0 && pre.Version != current.Number:
+		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but it is in version %d.", current.Key, pre.Version, current.Number)
+	case pre.Required && pre.Version == 0 && !pre.Exists:
+		return fhir.Errorf(fhir.PreconditionRequired, fhir.CodeRequired, "%s exists. Say which version you change, with the header If-Match: %s for the current one.", current.Key, current.ETag())
+	default:
+		return nil
 	}
 }
 
