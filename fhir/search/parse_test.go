@@ -104,6 +104,10 @@ func TestParseRefusals(t *testing.T) {
 		{"Patient", "_sort=birthdate,-birthdate", "comes twice"},
 		{"Patient", "_sort:exact=birthdate", "takes no modifier"},
 	})
+	lenient := []search.Pair{{Name: "_sort", Value: "family"}}
+	if _, err := mustRules(t).Parse("Patient", lenient, search.Options{Now: now}); err == nil || !strings.Contains(err.Error(), "Patient sorts by _lastUpdated, birthdate and death-date.") {
+		t.Errorf("a parameter that cannot be sorted by is refused also where unknown ones are ignored: %v", err)
+	}
 	for query, reason := range map[string]string{
 		"_count=1&_count=2":                  "one of them can be meant",
 		"_sort=birthdate&_sort=-birthdate":   "one of them can be meant",

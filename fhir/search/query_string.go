@@ -1,6 +1,7 @@
 package search
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -45,17 +46,37 @@ func decodePair(name, value string) (Pair, *fhir.Error) {
 	if err != nil {
 		return Pair{}, badEncoding("The value of "+fhir.Quote(readable(n)), value).At(readable(n))
 	}
-	if !isText(n) || !isText(v) {
-		return Pair{}, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "The parameter is not text in UTF-8.").At(readable(n))
+	for _, s := range []string{n, v} {
+		if fault := notText(s); fault != "" {
+			return Pair{}, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "The parameter %s.", fault).At(readable(n))
+		}
 	}
 	return Pair{n, v}, nil
 }
 
-// isText says whether a store can compare s: UTF-8 without the character 0, which no FHIR string has.
-func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+// notText says why a text is none that a resource can have, or "": no FHIR string has a character below 32 but tab, line feed and
+// carriage return (https://hl7.org/fhir/R4/datatypes.html#string).
+func notText(s string) string {
+	if !utf8.ValidString(s) {
+		return "is not text in UTF-8"
+	}
+	if i := strings.IndexFunc(s, isControl); i >= 0 {
+		return fmt.Sprintf("has the control character %%%02X in it, which no text of a resource has", s[i])
+	}
+	return ""
+}
+
+func isControl(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' }
 
 // readable makes text of anything, for an error.
-func readable(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+func readable(s string) string {
+	return strings.Map(func(c rune) rune {
+		if isControl(c) {
+			return utf8.RuneError
+		}
+		return c
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
 
 func badEncoding(what, text string) *fhir.Error {
 	return fhir.Errorf(fhir.Invalid, fhir.CodeValue,

@@ -77,7 +77,7 @@ func TestParams(t *testing.T) {
 // TestPromisedModifiersAreTaken: what is advertised is understood, and finds or refuses nothing by surprise.
 func TestPromisedModifiersAreTaken(t *testing.T) {
 	rules := mustRules(t)
-	values := map[string]string{"token": "x", "string": "x", "reference": "x", "date": "2020"}
+	values := map[string]string{"token": "true", "string": "x", "reference": "x", "date": "2020"}
 	for _, typ := range served {
 		for _, p := range rules.Params(typ) {
 			for _, modifier := range p.Modifiers {

@@ -25,16 +25,12 @@ type token struct {
 	// What values of the resource may be searched, as compiling the expression has found.
 	coded    bool        // with a system of their own
 	codes    []r4.Coding // of a required binding
+	boolean  bool        // true or false, without a system
 	open     bool        // a code whose binding R4 does not list: any system is taken for the right one
 	bare     bool        // id, uri: neither system nor case folding
 	folded   bool        // string
 	contact  bool        // ContactPoint
-	computed bool        // a condition
-}
-
-var specialValues = []r4.Coding{
-	{System: "http://hl7.org/fhir/special-values", Code: "true"},
-	{System: "http://hl7.org/fhir/special-values", Code: "false"},
+	computed bool        // a condition: a boolean that leaves an entry only where it is true
 }
 
 func (t *token) index(at place) sink {
@@ -53,9 +49,9 @@ func (t *token) index(at place) sink {
 			return foldContact(o.Text("value"))
 		})
 	case "boolean":
+		t.boolean = true
 		t.computed = t.computed || at.isComputed()
-		t.codes = append(t.codes, specialValues...)
-		return t.boolean
+		return t.truth
 	case "code":
 		return t.code(at)
 	case "string", "markdown":
@@ -78,7 +74,7 @@ func asWritten(v any) string {
 	return s
 }
 
-func (t *token) boolean(x *extraction, v any) {
+func (t *token) truth(x *extraction, v any) {
 	switch v {
 	case true:
 		x.term(t.name, "true")
@@ -155,26 +151,45 @@ func (t *token) lower(c criterion) (Any, *fhir.Error) {
 
 // value says by which tests one value is found.
 func (t *token) value(v string) ([]Test, *fhir.Error) {
-	system, code, hasSystem := cutToken(v)
+	system, code, bars := cutToken(v)
+	if fault := t.malformed(system, code, bars); fault != "" {
+		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s %s", fhir.Quote(v), fault)
+	}
 	switch {
 	case t.computed:
-		return t.truth(system, code, hasSystem), nil
-	case !hasSystem:
+		return t.condition(code), nil
+	case bars == 0:
 		return t.inAnySystem(code), nil
 	case t.coded:
 		return []Test{Equal{t.name, escapeToken(system) + "|" + escapeToken(code)}}, nil
-	case t.open || t.codes != nil:
-		return t.implied(system, code), nil
 	default:
-		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue,
-			`%s has a vertical bar, but the values of %s have no system: write the value alone (a bar that belongs to it is written \|).`, fhir.Quote(v), t.name)
+		return t.implied(system, code), nil
+	}
+}
+
+// malformed says what is wrong with a value and what would be right, or "". "For token parameters on elements of type ContactPoint,
+// uri, or boolean, the presence of the pipe symbol SHALL NOT be used".
+func (t *token) malformed(system, code string, bars int) string {
+	hasSystems := t.coded || t.open || t.codes != nil
+	isBoolean := t.boolean && !hasSystems
+	switch {
+	case isBoolean && (bars > 0 || code != "true" && code != "false"):
+		return "is no value of " + t.name + ": write true or false, without a system."
+	case bars > 0 && !hasSystems:
+		return "has a vertical bar, but the values of " + t.name + ` have no system: write the value alone (a bar that belongs to it is written \|).`
+	case bars > 1:
+		return `has several vertical bars, but only one stands between system and value: a bar that belongs to either is written \|.`
+	case bars > 0 && strings.TrimSpace(system+code) == "":
+		return "has nothing on either side of the vertical bar: write system|value, system| for every value of a system, or |value for one without a system."
+	default:
+		return ""
 	}
 }
 
 // inAnySystem compares the code alone, in each way in which the parameter's values are compared.
 func (t *token) inAnySystem(code string) []Test {
 	var spellings []string
-	if t.coded || t.open || t.bare || t.codes != nil {
+	if t.coded || t.open || t.bare || t.boolean || t.codes != nil {
 		spellings = append(spellings, code)
 	}
 	if t.folded {
@@ -204,35 +219,32 @@ func (t *token) implied(system, code string) []Test {
 	return tests
 }
 
-// truth asks for the value of a condition, which leaves an entry only where it is true.
-func (t *token) truth(system, code string, hasSystem bool) []Test {
-	if hasSystem && system != specialValues[0].System {
-		return nil
-	}
+// condition asks for the value of a condition, which leaves an entry only where it is true.
+func (t *token) condition(code string) []Test {
 	yes := Equal{t.name, "true"}
-	var tests []Test
-	if code == "true" || hasSystem && code == "" {
-		tests = append(tests, yes)
+	if code == "true" {
+		return []Test{yes}
 	}
-	if code == "false" || hasSystem && code == "" {
-		tests = append(tests, Not{Any{yes}})
-	}
-	return tests
+	return []Test{Not{Any{yes}}}
 }
 
 func (t *token) always() bool { return t.computed }
 
-// cutToken takes system|code apart at the first bar that is not escaped, and takes the escapes away.
-func cutToken(v string) (system, code string, hasSystem bool) {
+// cutToken takes system|code apart at the first bar that is not escaped, takes the escapes away, and says how many
+// such bars there are.
+func cutToken(v string) (system, code string, bars int) {
+	start := 0 // of the code
 	for i := 0; i < len(v); i++ {
 		switch v[i] {
 		case '\\':
 			i++
 		case '|':
-			return unescape(v[:i]), unescape(v[i+1:]), true
+			if bars++; bars == 1 {
+				system, start = unescape(v[:i]), i+1
+			}
 		}
 	}
-	return "", unescape(v), false
+	return system, unescape(v[start:]), bars
 }
 
 var tokenEscapes = strings.NewReplacer(`\`, `\\`, `|`, `\|`)

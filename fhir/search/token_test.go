@@ -49,8 +49,7 @@ func TestTokenWithoutValue(t *testing.T) {
 	})
 }
 
-// "the system is defined in the value set" for a code; "the implicit system for boolean values is
-// http://hl7.org/fhir/special-values".
+// "the system is defined in the value set" for a code.
 func TestTokenCode(t *testing.T) {
 	checkHits(t, `{"resourceType":"Appointment","id":"a1","status":"booked","participant":[{"status":"accepted"},{"status":"declined"}],
 		"serviceType":[{"coding":[{"system":"http://snomed.info/sct","code":"11429006"},{"code":"local"}]},{"text":"visit"}]}`, []hit{
@@ -74,7 +73,8 @@ func TestTokenCode(t *testing.T) {
 	checkHits(t, `{"resourceType":"Patient","id":"p1","active":true,"meta":{"tag":[{"system":"https://example.org/t","code":"x"}],"security":[{"code":"R"}]}}`, []hit{
 		{"active=true", true},
 		{"active=false", false},
-		{"active=http://hl7.org/fhir/special-values|true", true},
+		{"active:not=true", false},
+		{"active:not=true,false", false},
 		{"_tag=https://example.org/t|x", true},
 		{"_security=R", true},
 		{"_security=https://example.org/t|R", false},
@@ -96,11 +96,8 @@ func TestTokenDeceased(t *testing.T) {
 			{"deceased=true", dead},
 			{"deceased=false", !dead},
 			{"deceased=true,false", true},
-			{"deceased=http://hl7.org/fhir/special-values|true", dead},
-			{"deceased=http://hl7.org/fhir/special-values|", true},
-			{"deceased=https://example.org|true", false},
 			{"deceased:not=true", !dead},
-			{"deceased=perhaps", false},
+			{"deceased:not=false", dead},
 			{"deceased:missing=true", false},
 			{"deceased:missing=false", true},
 		})
@@ -135,7 +132,23 @@ func TestTokenString(t *testing.T) {
 func TestTokenRefusals(t *testing.T) {
 	checkRefusals(t, []refusal{
 		{"Patient", "telecom=phone|01632960123", "no system"}, // "the presence of the pipe symbol SHALL NOT be used"
+		{"Patient", "phone=phone|x", "no system"},
+		{"Patient", "telecom=|01632960123", "no system"},
 		{"Patient", "_id=x|y", "no system"},
+		{"Patient", "_id=|", "no system"},
+		{"Patient", "active=|true", "is no value of active: write true or false, without a system."},
+		{"Patient", "active=http://hl7.org/fhir/special-values|true", "write true or false, without a system"},
+		{"Patient", "active=TRUE", "write true or false"},
+		{"Patient", "active:not=1", "write true or false"},
+		{"Patient", "active=|", "write true or false"},
+		{"Patient", "deceased=|true", "is no value of deceased: write true or false"},
+		{"Patient", "deceased=http://hl7.org/fhir/special-values|", "write true or false"},
+		{"Patient", "deceased=perhaps", "write true or false"},
+		{"Patient", "identifier=|", "has nothing on either side of the vertical bar: write system|value"},
+		{"Patient", "identifier=x,+|+", "has nothing on either side"},
+		{"Patient", "gender=|", "has nothing on either side"},
+		{"Patient", "identifier=||", "has several vertical bars"},
+		{"Patient", "identifier=https://example.org/mrn|a|b", `a bar that belongs to either is written \|`},
 		{"Patient", "gender:text=male", "it takes missing and not"},
 		{"Patient", "gender:in=http://hl7.org/fhir/ValueSet/x", "no modifier"},
 		{"Patient", "gender:=male", "no modifier"},
