@@ -29,7 +29,8 @@ const (
 // Limits of every connection. The body's limit is the FHIR face's.
 const (
 	headerTimeout  = 10 * time.Second
-	requestTimeout = 60 * time.Second
+	requestTimeout = 60 * time.Second // to read the request, and from there to the last byte of the answer
+	workTimeout    = 50 * time.Second // to work on the answer, so that its refusal can still be written
 	idleTimeout    = 2 * time.Minute
 	maxHeader      = 32 << 10 // bytes
 )
@@ -154,6 +155,11 @@ func (a *App) Close() error {
 		defer cancel()
 		if err := a.server.Shutdown(ctx); err != nil {
 			faults = append(faults, fmt.Errorf("requests were cut off: %w", err), a.server.Close())
+		}
+	}
+	if a.listener != nil {
+		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			faults = append(faults, err)
 		}
 	}
 	if a.store != nil {

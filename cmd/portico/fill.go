@@ -2,28 +2,76 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"iter"
 	"sync"
+	"time"
 
 	"github.com/portico-health/portico/cmd/portico/demo"
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/engine"
+	"github.com/portico-health/portico/storage"
 )
 
 const (
-	demoFilledRecord = "portico/demo-filled"
-	demoPatients     = 500
-	demoSeed         = 1
-	fillers          = 32 // concurrent writes, so that the store can commit them in groups
+	demoRecord   = "portico/demo"
+	demoPatients = 500
+	demoSeed     = 1
+	fillers      = 32 // concurrent writes, so that the store can commit them in groups
 )
+
+// demoState is what a store knows of its demo data. The day is kept from the start, so that a fill that goes on
+// tomorrow makes the same data.
+type demoState struct {
+	At     time.Time
+	Filled bool
+}
 
 // fillDemo fills the demo site with generated data, once in the life of a store. A fill that was interrupted is
 // taken up again: what is there already is left alone.
 func (a *App) fillDemo(ctx context.Context) error {
-	records := a.store.Records()
-	if _, err := records.Get(ctx, demoFilledRecord); !errors.Is(err, fhir.NotFound) {
+	state, record, err := a.demoState(ctx)
+	if err != nil || state.Filled {
 		return err
 	}
+	if err := a.fillAll(ctx, demo.Generate(demo.Options{Patients: demoPatients, Seed: demoSeed, At: state.At})); err != nil {
+		return err
+	}
+	state.Filled = true
+	value, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	_, err = a.store.Records().Swap(ctx, demoRecord, record.Revision, value, 0)
+	if errors.Is(err, fhir.Conflict) { // another process on the same store was first, with the same data
+		return nil
+	}
+	return err
+}
+
+// demoState reads the state, and makes it where there is none.
+func (a *App) demoState(ctx context.Context) (state demoState, record storage.Record, err error) {
+	records := a.store.Records()
+	record, err = records.Get(ctx, demoRecord)
+	if errors.Is(err, fhir.NotFound) {
+		var value []byte
+		if value, err = json.Marshal(demoState{At: a.Now().UTC()}); err != nil {
+			return state, record, err
+		}
+		record, err = records.Swap(ctx, demoRecord, 0, value, 0)
+		if errors.Is(err, fhir.Conflict) {
+			record, err = records.Get(ctx, demoRecord)
+		}
+	}
+	if err == nil {
+		err = json.Unmarshal(record.Value, &state)
+	}
+	return state, record, err
+}
+
+// fillAll stores resources, many at a time, in no order.
+func (a *App) fillAll(ctx context.Context, resources iter.Seq[fhir.Resource]) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	work := make(chan fhir.Resource)
@@ -37,7 +85,7 @@ func (a *App) fillDemo(ctx context.Context) error {
 			}
 		})
 	}
-	for r := range demo.Generate(demo.Options{Patients: demoPatients, Seed: demoSeed, At: a.Now()}) {
+	for r := range resources {
 		if ctx.Err() != nil {
 			break
 		}
@@ -45,14 +93,7 @@ func (a *App) fillDemo(ctx context.Context) error {
 	}
 	close(work)
 	group.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	_, err := records.Swap(ctx, demoFilledRecord, 0, []byte("{}"), 0)
-	if errors.Is(err, fhir.Conflict) { // another process on the same store was first, with the same data
-		return nil
-	}
-	return err
+	return context.Cause(ctx)
 }
 
 func (a *App) fillOne(ctx context.Context, r fhir.Resource) error {

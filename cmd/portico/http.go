@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -80,14 +81,16 @@ func writeText(w http.ResponseWriter, status int, text string) {
 }
 
 // observe writes one line of log for each request, and counts it. It names the route, not the path or the query: these may hold
-// personal data.
+// personal data. It also bounds the time that the work on an answer may take.
 func (a *App) observe(m *metrics, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := a.Now()
 		seen := &observation{ResponseWriter: w, route: "none", status: http.StatusOK}
 		m.inFlight.Inc()
 		defer m.inFlight.Dec()
-		next.ServeHTTP(seen, r.WithContext(withObservation(r.Context(), seen)))
+		ctx, cancel := context.WithTimeout(withObservation(r.Context(), seen), workTimeout)
+		defer cancel()
+		next.ServeHTTP(seen, r.WithContext(ctx))
 		took := a.Now().Sub(start)
 		m.observe(r.Method, seen.route, seen.status, took)
 		a.Log.LogAttrs(r.Context(), slog.LevelInfo, "request",

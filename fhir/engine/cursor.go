@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"bytes"
+	"compress/flate"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -8,6 +10,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strings"
+	"time"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/storage"
@@ -17,7 +21,15 @@ import (
 // made or changed outside. It is bound to the partition and to the purpose that it was given out for. The key is a
 // record of the store: every process on the store reads every cursor.
 
-const cursorKeyRecord = "engine/cursor-key"
+const (
+	cursorKeyRecord = "engine/cursor-key"
+
+	// A cursor has to fit into the URL of a link. A longer one is kept in the store for a day, and its name goes into the link.
+	maxCursor     = 6000 // characters
+	cursorRecords = "engine/cursor/"
+	cursorLife    = 24 * time.Hour
+	keptPrefix    = "~" // no character of base64
+)
 
 // cursorSeal reads the key of cursors, and makes it where there is none yet.
 func cursorSeal(ctx context.Context, records storage.Records) (cipher.AEAD, error) {
@@ -41,31 +53,70 @@ func cursorSeal(ctx context.Context, records storage.Records) (cipher.AEAD, erro
 }
 
 // sealCursor makes a cursor of a value that JSON can hold.
-func (e *Engine) sealCursor(p fhir.Principal, purpose string, value any) (string, error) {
+func (e *Engine) sealCursor(ctx context.Context, p fhir.Principal, purpose string, value any) (string, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return "", err
 	}
+	text = deflate(text)
 	nonce := make([]byte, e.seal.NonceSize(), e.seal.NonceSize()+len(text)+e.seal.Overhead())
 	_, _ = rand.Read(nonce)
-	return base64.RawURLEncoding.EncodeToString(e.seal.Seal(nonce, nonce, text, cursorBinding(p, purpose))), nil
+	sealed := e.seal.Seal(nonce, nonce, text, cursorBinding(p, purpose))
+	if base64.RawURLEncoding.EncodedLen(len(sealed)) <= maxCursor {
+		return base64.RawURLEncoding.EncodeToString(sealed), nil
+	}
+	name := e.NewID(e.Now())
+	_, err = e.Store.Records().Swap(ctx, cursorRecords+name, 0, sealed, fhir.InstantOf(e.Now().Add(cursorLife)))
+	return keptPrefix + name, err
 }
 
 // openCursor reads a cursor into value. Invalid when it was not given out for this partition and purpose.
-func (e *Engine) openCursor(p fhir.Principal, purpose, cursor string, value any) error {
-	sealed, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err == nil && len(sealed) < e.seal.NonceSize() {
-		err = errors.New("shorter than its nonce")
-	}
+func (e *Engine) openCursor(ctx context.Context, p fhir.Principal, purpose, cursor string, value any) error {
+	sealed, err := e.sealedCursor(ctx, cursor)
 	if err != nil {
-		return badCursor(err)
+		return err
+	}
+	if len(sealed) < e.seal.NonceSize() {
+		return badCursor(errors.New("shorter than its nonce"))
 	}
 	nonce, sealed := sealed[:e.seal.NonceSize()], sealed[e.seal.NonceSize():]
 	text, err := e.seal.Open(nil, nonce, sealed, cursorBinding(p, purpose))
 	if err != nil {
 		return badCursor(err)
 	}
-	return json.Unmarshal(text, value)
+	return json.NewDecoder(flate.NewReader(bytes.NewReader(text))).Decode(value)
+}
+
+// sealedCursor returns the bytes of a cursor: its own, or those that are kept under its name.
+func (e *Engine) sealedCursor(ctx context.Context, cursor string) ([]byte, error) {
+	name, kept := strings.CutPrefix(cursor, keptPrefix)
+	if !kept {
+		sealed, err := base64.RawURLEncoding.DecodeString(cursor)
+		if err != nil {
+			return nil, badCursor(err)
+		}
+		return sealed, nil
+	}
+	record, err := e.Store.Records().Get(ctx, cursorRecords+name)
+	if errors.Is(err, fhir.NotFound) {
+		return nil, badCursor(err)
+	}
+	return record.Value, err
+}
+
+func deflate(text []byte) []byte {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestSpeed)
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		panic("fhir/engine: a buffer refused to be written: " + err.Error())
+	}
+	return b.Bytes()
 }
 
 func cursorBinding(p fhir.Principal, purpose string) []byte {

@@ -74,6 +74,15 @@ func subscription(status, criteria string) string {
 	return fmt.Sprintf(`{"resourceType":"Subscription","id":"s","status":%q,"reason":"r","criteria":%q,"channel":{"type":"rest-hook","endpoint":"https://example.org"}}`, status, criteria)
 }
 
+// manyNames is a list of different names, each behind a comma.
+func manyNames(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"n%d"`, i+2)
+	}
+	return b.String()
+}
+
 func wantKind(t *testing.T, err error, kind fhir.Kind, words string) {
 	t.Helper()
 	if !errors.Is(err, kind) || !strings.Contains(err.Error(), words) {
@@ -140,6 +149,7 @@ func TestRefusals(t *testing.T) {
 		{"a type that is not served", update(fhir.Key{Type: "Device", ID: "a"}, none, plain), fhir.NotFound, "Device"},
 		{"a type that is read only", update(fhir.Key{Type: "AuditEvent", ID: "a"}, none, plain), fhir.MethodNotAllowed, "AuditEvent"},
 		{"an id unlike the URL's", update(fhir.Key{Type: "Patient", ID: "b"}, none, plain), fhir.Invalid, "Patient.id"},
+		{"more to index than one write may cost", update(patient, none, `{"resourceType":"Patient","id":"a","name":[{"given":["n1"`+manyNames(20_000)+`]}]}`), fhir.Unprocessable, "at most 10000"},
 		{"no id", update(patient, none, `{"resourceType":"Patient"}`), fhir.Invalid, "must have the id"},
 		{"a type unlike the URL's", update(patient, none, `{"resourceType":"Subscription","id":"a"}`), fhir.Invalid, "resourceType"},
 		{"an id that is none", update(fhir.Key{Type: "Patient", ID: "a_b"}, none, plain), fhir.Invalid, "a_b"},
@@ -236,6 +246,31 @@ func TestSearchPagesCarryTheirQuery(t *testing.T) {
 	if want := "p6 p5 p4 p3 p2 p1 p0"; strings.Join(got, " ") != want {
 		t.Errorf("newest first: got %v, want %s", got, want)
 	}
+}
+
+// TestLongSearchesCanBePaged: the cursor carries the query, and the link to the next page has to fit into a URL all the same.
+func TestLongSearchesCanBePaged(t *testing.T) {
+	e := newEngine(t)
+	for i := range 3 {
+		put(t, e, alice, fmt.Sprintf("p%d", i), "Same")
+	}
+	values := []string{"same"}
+	for range 150 {
+		values = append(values, fhir.NewID(time.Now())+fhir.NewID(time.Now()))
+	}
+	request := engine.SearchRequest{Type: "Patient", Query: "_count=1&family=" + strings.Join(values, ","), Face: "1"}
+	for page := range 3 {
+		found, err := e.Search(t.Context(), alice, request)
+		if err != nil || len(found.Versions) != 1 {
+			t.Fatalf("page %d: %+v, %v", page, found, err)
+		}
+		if len(found.Next) > 6000 || (page < 2) != (found.Next != "") {
+			t.Fatalf("page %d: the next cursor has %d characters", page, len(found.Next))
+		}
+		request.Query = engine.CursorParam + "=" + found.Next
+	}
+	_, err := e.Search(t.Context(), alice, engine.SearchRequest{Type: "Patient", Query: engine.CursorParam + "=~gone", Face: "1"})
+	wantKind(t, err, fhir.Invalid, "cursor")
 }
 
 func TestCursorsAreBound(t *testing.T) {

@@ -32,7 +32,7 @@ func (e *Engine) History(ctx context.Context, p fhir.Principal, req HistoryReque
 	query := storage.HistoryQuery{Key: req.Key, Since: req.Since, Limit: req.Count}
 	if req.Cursor != "" {
 		var c historyCursor
-		if err := e.openCursor(p, historyFace+req.Key.String(), req.Cursor, &c); err != nil {
+		if err := e.openCursor(ctx, p, historyFace+req.Key.String(), req.Cursor, &c); err != nil {
 			return HistoryPage{}, err
 		}
 		query.Since, query.Limit, query.Before = c.Since, c.Count, c.Before
@@ -46,7 +46,7 @@ func (e *Engine) History(ctx context.Context, p fhir.Principal, req HistoryReque
 		Request: HistoryRequest{Key: req.Key, Since: query.Since, Count: query.Limit, Cursor: req.Cursor},
 	}
 	if n := len(page.Versions); page.More && n > 0 {
-		out.Next, err = e.sealCursor(p, historyFace+req.Key.String(), historyCursor{query.Since, query.Limit, page.Versions[n-1].Number})
+		out.Next, err = e.sealCursor(ctx, p, historyFace+req.Key.String(), historyCursor{query.Since, query.Limit, page.Versions[n-1].Number})
 	}
 	return out, err
 }

@@ -55,7 +55,7 @@ func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest
 		return SearchPage{}, err
 	}
 	if cursor != "" {
-		if err := e.openCursor(p, purpose, cursor, &at); err != nil {
+		if err := e.openCursor(ctx, p, purpose, cursor, &at); err != nil {
 			return SearchPage{}, err
 		}
 		if pairs, err = search.SplitQuery(at.Query); err != nil {
@@ -75,7 +75,7 @@ func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest
 	page := SearchPage{Versions: found.Versions, Total: found.Total, Counted: found.Counted, Self: search.JoinQuery(request.Applied), Warnings: request.Ignored}
 	if found.Next != nil {
 		at.Query, at.Position = search.JoinQuery(request.Applied), found.Next
-		page.Next, err = e.sealCursor(p, purpose, at)
+		page.Next, err = e.sealCursor(ctx, p, purpose, at)
 	}
 	if cursor != "" {
 		page.Self = search.JoinQuery([]search.Pair{{Name: CursorParam, Value: cursor}})

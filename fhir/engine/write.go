@@ -24,6 +24,9 @@ type Outcome struct {
 	Changed bool         // false: there was nothing to delete
 }
 
+// maxEntries bounds the index entries of a resource: all writes wait while they are stored.
+const maxEntries = 10_000
+
 // attempts bounds how often a write is decided anew because another one came between.
 const attempts = 5
 
@@ -80,7 +83,11 @@ func (e *Engine) prepare(r fhir.Resource) (storage.Op, error) {
 	if err := e.checkRules(r); err != nil {
 		return storage.Op{}, err
 	}
-	return storage.Op{Key: r.Key(), Resource: r, Entries: e.Rules.Extract(r)}, nil
+	entries := e.Rules.Extract(r)
+	if n := len(entries.Terms) + len(entries.Texts) + len(entries.Ranges); n > maxEntries {
+		return storage.Op{}, fhir.Errorf(fhir.Unprocessable, fhir.CodeTooCostly, "The resource has %d values that searches look at; at most %d are indexed.", n, maxEntries).At(r.Type())
+	}
+	return storage.Op{Key: r.Key(), Resource: r, Entries: entries}, nil
 }
 
 // change commits an update or delete under the client's precondition. A precondition that asks for
