@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,9 @@ func Capability(p Promises, v APIVersion) ([]byte, error) {
 		},
 		FhirVersion: models.FHIRVersion4_0_1,
 		Format:      []string{"application/fhir+json", "json"},
+	}
+	if slices.ContainsFunc(p.Types, func(t Type) bool { return t.Offers(Patch) }) {
+		statement.PatchFormat = []string{JSONPatch}
 	}
 	server := models.CapabilityStatementRest{
 		Mode:          models.RestfulCapabilityModeServer,
@@ -61,7 +65,7 @@ func versionNotes(p Promises, v APIVersion) string {
 		notes = append(notes, "Unknown search parameters are ignored and named in the answer, unless the request says Prefer: handling=strict.")
 	}
 	if v.MatchRequired {
-		notes = append(notes, "An update or delete of an existing resource needs If-Match.")
+		notes = append(notes, "An update, patch or delete of an existing resource needs If-Match.")
 	}
 	if !v.Deprecated.IsZero() {
 		notes = append(notes, "This version is deprecated since "+v.Deprecated.UTC().Format(time.DateOnly)+".")

@@ -94,6 +94,19 @@ func TestCapabilityHasWhatIsPromised(t *testing.T) {
 	}
 }
 
+// The format of patches is advertised where something can be patched.
+func TestCapabilityPatchFormat(t *testing.T) {
+	for types, want := range map[string][]string{"AuditEvent": nil, "Patient": {conformance.JSONPatch}} {
+		statement, err := models.UnmarshalCapabilityStatement(capability(t, table(types), "1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, statement.PatchFormat); diff != "" {
+			t.Errorf("%s: %s", types, diff)
+		}
+	}
+}
+
 // All types of R4 can be advertised: the models know each name.
 func TestCapabilityOfAllTypes(t *testing.T) {
 	types, err := conformance.ServedTypes([]string{"all"})

@@ -41,7 +41,7 @@ func TestNew(t *testing.T) {
 	}
 	for _, typ := range p.Types {
 		writable := typ.Name != "AuditEvent"
-		for _, i := range []conformance.Interaction{conformance.Create, conformance.Update, conformance.Delete} {
+		for _, i := range []conformance.Interaction{conformance.Create, conformance.Update, conformance.Patch, conformance.Delete} {
 			if typ.Offers(i) != writable {
 				t.Errorf("%s offers %s: %v", typ.Name, i, typ.Offers(i))
 			}

@@ -16,6 +16,9 @@ const FHIRPath = "/fhir"
 // ValidateDefinition is the canonical URL of R4's operation $validate.
 const ValidateDefinition = "http://hl7.org/fhir/OperationDefinition/Resource-validate"
 
+// JSONPatch is the media type of the patches that are read (RFC 6902).
+const JSONPatch = "application/json-patch+json"
+
 // Config is what the table of promises depends on.
 type Config struct {
 	Release string    // the program's version
@@ -52,7 +55,7 @@ func interactions(resourceType string) []Interaction {
 	if slices.Contains(ReadOnlyTypes(), resourceType) {
 		return []Interaction{Read, Vread, HistoryInstance, SearchType}
 	}
-	return []Interaction{Read, Vread, Update, Delete, HistoryInstance, Create, SearchType}
+	return []Interaction{Read, Vread, Update, Patch, Delete, HistoryInstance, Create, SearchType}
 }
 
 // ReadOnlyTypes are the types that the server alone writes. The caller owns the slice.

@@ -24,7 +24,7 @@ type Promises struct {
 type APIVersion struct {
 	Number        string    // "1"
 	Strict        bool      // unknown search parameters are refused, unless Prefer: handling=lenient
-	MatchRequired bool      // PUT and DELETE of an existing resource need If-Match
+	MatchRequired bool      // PUT, PATCH and DELETE of an existing resource need If-Match
 	Deprecated    time.Time // zero: not deprecated (RFC 9745)
 	Sunset        time.Time // zero: no end is set (RFC 8594)
 }
@@ -37,6 +37,7 @@ const (
 	Read            Interaction = "read"
 	Vread           Interaction = "vread"
 	Update          Interaction = "update"
+	Patch           Interaction = "patch"
 	Delete          Interaction = "delete"
 	HistoryInstance Interaction = "history-instance"
 	Create          Interaction = "create"

@@ -55,7 +55,7 @@ func from(path string) fhir.Member { return fhir.Member{Name: "from", Value: pat
 
 func apply(t *rapid.T, r fhir.Resource, steps ...any) fhir.Resource {
 	t.Helper()
-	text := fhir.AppendJSON(nil, fhir.Array(steps))
+	text := fhir.AppendJSON(nil, steps)
 	p, err := patch.Parse(text)
 	if err != nil {
 		t.Fatalf("%v: %s", err, text)

@@ -15,6 +15,7 @@
 //   - A fault of a header or parameter is placed in OperationOutcome.issue.location as "http." and its name
 //     (https://hl7.org/fhir/R4/operationoutcome-definitions.html#OperationOutcome.issue.location), a fault of
 //     a resource in issue.expression.
+//   - PATCH takes JSON Patch alone; 415 says so in Accept-Patch (RFC 5789 2.2).
 //   - Preconditions are If-Match and If-None-Match; If-Unmodified-Since is not evaluated, for a second is too coarse.
 //
 // Measured on 2026-11-21 (BenchmarkFace with -cpu 1 on a shared machine, Go 1.26.8): the face adds 5 µs and 29 allocations to a

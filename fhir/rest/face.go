@@ -154,6 +154,7 @@ func (s *server) interactions() map[conformance.Interaction][]route {
 		conformance.Read:            {{onInstance, http.MethodGet, s.read}},
 		conformance.Vread:           {{onVersion, http.MethodGet, s.vread}},
 		conformance.Update:          {{onInstance, http.MethodPut, s.update}},
+		conformance.Patch:           {{onInstance, http.MethodPatch, s.patch}},
 		conformance.Delete:          {{onInstance, http.MethodDelete, s.delete}},
 		conformance.HistoryInstance: {{onHistory, http.MethodGet, s.history}},
 		conformance.Create:          {{onType, http.MethodPost, s.create}},

@@ -1,7 +1,6 @@
 package rest_test
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,27 +14,28 @@ import (
 	"github.com/portico-health/portico/fhir/rest"
 )
 
-// request is how an interaction is asked for, and what is answered where there are no data.
+// request is how an interaction is asked for, and what is answered where there are no data. No status: it is never promised.
 type request struct {
 	method, path, body string
 	status             int
+	mediaType          string // of the body, where it is no resource
 }
 
 // requests are all interactions with a type, promised or not.
 func requests(t string) map[string]request {
-	body := fmt.Sprintf(`{"resourceType":%q,"id":"x"}`, t)
+	one := "/" + t + "/x"
 	return map[string]request{
-		"read":             {"GET", "/" + t + "/x", "", 404},
-		"vread":            {"GET", "/" + t + "/x/_history/1", "", 404},
-		"update":           {"PUT", "/" + t + "/x", "{", 400},
-		"patch":            {"PATCH", "/" + t + "/x", body, 0},
-		"delete":           {"DELETE", "/" + t + "/x", "", 200},
-		"history-instance": {"GET", "/" + t + "/x/_history", "", 404},
-		"history-type":     {"GET", "/" + t + "/_history", "", 0},
-		"create":           {"POST", "/" + t, "{", 400},
-		"search-type":      {"GET", "/" + t, "", 200},
-		"$validate":        {"POST", "/" + t + "/$validate", "{", 400},
-		"$everything":      {"POST", "/" + t + "/x/$everything", "", 0},
+		"read":             {method: "GET", path: one, status: 404},
+		"vread":            {method: "GET", path: one + "/_history/1", status: 404},
+		"update":           {method: "PUT", path: one, body: "{", status: 400},
+		"patch":            {method: "PATCH", path: one, body: "[]", mediaType: "application/json-patch+json", status: 404},
+		"delete":           {method: "DELETE", path: one, status: 200},
+		"history-instance": {method: "GET", path: one + "/_history", status: 404},
+		"history-type":     {method: "GET", path: "/" + t + "/_history"},
+		"create":           {method: "POST", path: "/" + t, body: "{", status: 400},
+		"search-type":      {method: "GET", path: "/" + t, status: 200},
+		"$validate":        {method: "POST", path: "/" + t + "/$validate", body: "{", status: 400},
+		"$everything":      {method: "POST", path: one + "/$everything"},
 	}
 }
 
@@ -64,7 +64,11 @@ func TestEveryPromiseIsKept(t *testing.T) {
 			}
 		}
 		for name, ask := range all {
-			got, body := h.send(t, scenario{method: ask.method, path: ask.path, body: ask.body})
+			sc := scenario{method: ask.method, path: ask.path, body: ask.body}
+			if ask.mediaType != "" {
+				sc.header = map[string]string{"Content-Type": ask.mediaType}
+			}
+			got, body := h.send(t, sc)
 			refused := got.status == http.StatusMethodNotAllowed || strings.Contains(string(body), `"code":"not-supported"`)
 			if slices.Contains(promised, name) {
 				if refused || got.status != ask.status {
@@ -109,7 +113,7 @@ func TestPathsThatMeanNothing(t *testing.T) {
 		{name: "the type encoded", path: "/%50atient/a", status: 200},
 		{name: "the id encoded", path: "/Patient/%61", status: 200},
 		{name: "a batch", method: "POST", path: "", body: `{"resourceType":"Bundle","type":"batch"}`, status: 404, paths: map[string]string{"issue[0].code": "not-supported"}},
-		{name: "a method of its own", method: "BREW", path: "/Patient/a", status: 405, wantHeader: map[string]string{"Allow": "DELETE, GET, HEAD, PUT"}},
+		{name: "a method of its own", method: "BREW", path: "/Patient/a", status: 405, wantHeader: map[string]string{"Allow": "DELETE, GET, HEAD, PATCH, PUT"}},
 		{name: "a method that another header names", method: "POST", path: "/Patient/a", header: map[string]string{"X-HTTP-Method-Override": "DELETE"}, status: 405},
 	})
 }
@@ -118,8 +122,8 @@ func TestPathsThatMeanNothing(t *testing.T) {
 func TestRoutesRefusesPromisesWithoutHandler(t *testing.T) {
 	face := open(t).face
 	tests := map[string]func(*conformance.Promises){
-		"patch is promised for Slot": func(p *conformance.Promises) {
-			p.Types[0] = conformance.Type{Name: "Slot", Interactions: []conformance.Interaction{"patch"}}
+		"history-type is promised for Slot": func(p *conformance.Promises) {
+			p.Types[0] = conformance.Type{Name: "Slot", Interactions: []conformance.Interaction{"history-type"}}
 		},
 		"$find is promised for Slot": func(p *conformance.Promises) {
 			p.Types[0] = conformance.Type{Name: "Slot", Operations: []conformance.Operation{{Name: "find", Type: true}}}

@@ -50,7 +50,6 @@ func TestUpdate(t *testing.T) {
 			name: "conditional update", method: "PUT", path: "/Patient?identifier=x", body: patient("a", "x"), status: 405,
 			wantHeader: map[string]string{"Allow": "GET, HEAD, POST"}, paths: map[string]string{"issue[0].code": "not-supported"}, contains: []string{"by a search instead of an id is not offered"},
 		},
-		{name: "PATCH", method: "PATCH", path: "/Patient/a", body: `[]`, header: map[string]string{"Content-Type": "application/json-patch+json"}, status: 405, wantHeader: map[string]string{"Allow": "DELETE, GET, HEAD, PUT"}},
 
 		{name: "version 2: new", method: "PUT", path: "/Patient/c", body: patient("c", "x"), header: v2(), status: 201},
 		{name: "version 2: without If-Match", method: "PUT", path: "/Patient/c", body: patient("c", "x"), header: v2(), status: 428, wantHeader: map[string]string{"HC-API-Version": "2"}, paths: map[string]string{"issue[0].code": "required"}},
