@@ -66,7 +66,7 @@ func TestApply(t *testing.T) {
 		{"A.3 remove a member", `"a":"x","b":"y"`, `[{"op":"remove","path":"/a"}]`, `"b":"y"`},
 		{"A.4 remove an item", `"given":["Ann","Bea","Eve"]`, `[{"op":"remove","path":"/given/1"}]`, `"given":["Ann","Eve"]`},
 		{"A.5 replace a value", `"a":"x","b":"y"`, `[{"op":"replace","path":"/a","value":"z"}]`, `"a":"z","b":"y"`},
-		{"A.6 move a value", `"home":{"street":"Elm","no":4},"work":{"no":9}`, `[{"op":"move","from":"/home/street","path":"/work/street"}]`, `"home":{"no":4},"work":{"no":9,"street":"Elm"}`},
+		{"A.6 move a value", `"first":{"street":"Elm","no":4},"last":{"no":9}`, `[{"op":"move","from":"/first/street","path":"/last/street"}]`, `"first":{"no":4},"last":{"no":9,"street":"Elm"}`},
 		{"A.7 move an item", `"steps":["a","d","b","c"]`, `[{"op":"move","from":"/steps/1","path":"/steps/3"}]`, `"steps":["a","b","c","d"]`},
 		{"A.8 test that holds", `"a":"x","b":["p",2,"q"]`, `[{"op":"test","path":"/a","value":"x"},{"op":"test","path":"/b/1","value":2}]`, `"a":"x","b":["p",2,"q"]`},
 		{"A.10 add a nested object", `"a":"x"`, `[{"op":"add","path":"/child","value":{"grandchild":{}}}]`, `"a":"x","child":{"grandchild":{}}`},
