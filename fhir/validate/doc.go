@@ -30,6 +30,12 @@
 //   - A hundred faults are told; then the walk ends.
 //   - A CodeableConcept with a required binding needs one coding of the value set (terminologies.html#required); today only types that
 //     are not served by default have any.
+//   - Media types (RFC 6838, with the parameters of RFC 2045), currencies (three capital letters) and languages (the grammar of
+//     BCP 47, for elements of type code and for codings that name BCP 47 as their system) are checked by their form only: who has
+//     registered them is not known here. CapabilityStatement and TestScript may also say xml, json and ttl. Not even the form is checked
+//     of the units of UCUM that three types of the evaluation of evidence bind a concept to, nor of MolecularSequence's variantType.
+//   - A contained resource needs an id that no other one has, and something that points at it; the expression
+//     of dom-3 lets one without an id pass, its words do not. Only one that points at its container with # may do without.
 //   - A relative reference that is not Type/id is a fault of form (400); a type that R4 does not have, or that the element
 //     does not allow, is not (422). In an entry of a Bundle the reference may be conditional, Patient?identifier=….
 //   - app-4: the expression says no-show, which is no code; noshow is meant.

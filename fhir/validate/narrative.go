@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
@@ -190,8 +191,23 @@ func attribute(t xml.StartElement, name string) string {
 // xmlReason is the decoder's own reason, which quotes the text only by single names.
 func xmlReason(err error) string {
 	var syntax *xml.SyntaxError
-	if errors.As(err, &syntax) {
-		return strings.TrimSpace(clip(syntax.Msg))
+	if !errors.As(err, &syntax) {
+		return "it cannot be read"
 	}
-	return "it cannot be read"
+	if entity, ok := strings.CutPrefix(syntax.Msg, "invalid character entity "); ok {
+		return wrongEntity(entity)
+	}
+	return strings.TrimSpace(clip(syntax.Msg))
+}
+
+// wrongEntity says what to write for &name; of HTML, which XML does not have, and for an & that begins nothing.
+func wrongEntity(entity string) string {
+	name, ended := strings.CutSuffix(strings.TrimPrefix(entity, "&"), ";")
+	if !ended {
+		return "an & that begins no entity is written &amp;"
+	}
+	for _, character := range xml.HTMLEntity[name] {
+		return "&" + name + "; is an entity of HTML, which XML does not have: write &#" + strconv.Itoa(int(character)) + ";"
+	}
+	return clip(entity) + " is no entity of XML: write the character itself, or its number as in &#160;"
 }

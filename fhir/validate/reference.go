@@ -21,7 +21,7 @@ func (w *walk) reference(m *member, o *fhir.Object) {
 	case declared == "":
 	case r4.IsResource(declared):
 		if pointed != "" && pointed != declared {
-			w.faultAt("type", fhir.CodeBusinessRule, "The type is "+declared+", but the reference points at a "+pointed+".")
+			w.faultAt("type", fhir.CodeBusinessRule, "The type is "+declared+", but the reference points at "+withArticle(pointed)+".")
 		} else if pointed == "" {
 			w.allowed(m, "type", declared)
 		}
@@ -34,7 +34,7 @@ func (w *walk) allowed(m *member, name, resourceType string) {
 	if resourceType == "" || len(m.typ.Targets) == 0 || slices.Contains(m.typ.Targets, resourceType) {
 		return
 	}
-	w.faultAt(name, fhir.CodeBusinessRule, m.name+" may not point at a "+resourceType+", only at "+alternatives(m.typ.Targets)+".")
+	w.faultAt(name, fhir.CodeBusinessRule, m.name+" may not point at "+withArticle(resourceType)+", only at "+alternatives(m.typ.Targets)+".")
 }
 
 // target says at which type a literal reference points, "" when it does not tell. It reports a relative reference that is none.

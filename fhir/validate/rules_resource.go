@@ -1,6 +1,10 @@
 package validate
 
-import "github.com/portico-health/portico/fhir"
+import (
+	"strconv"
+
+	"github.com/portico-health/portico/fhir"
+)
 
 // resourceRules are those that every resource with a narrative keeps (https://hl7.org/fhir/R4/domainresource.html).
 var resourceRules = map[string]func(node) string{
@@ -17,7 +21,10 @@ var containedRules = []rule{
 	}},
 	{"dom-3", fhir.Severe, func(n node) string {
 		id := n.Text("id")
-		return must(id == "" || n.scope.links[id] || n.scope.upwards[n.Object],
+		if id == "" && !n.scope.upwards[n.Object] {
+			return "A contained resource must have an id, so that the resource around it can refer to it, as in #a"
+		}
+		return must(n.scope.links[id] || n.scope.upwards[n.Object],
 			"Nothing in the resource points at this contained resource, nor does it point at the resource around it with #")
 	}},
 	{"dom-4", fhir.Severe, func(n node) string {
@@ -31,12 +38,20 @@ var containedRules = []rule{
 	}},
 }
 
-// contained holds the contained resources against the rules about them.
+// contained holds the contained resources against the rules about them. That their ids differ is no invariant of R4 but a sentence
+// (https://hl7.org/fhir/R4/references.html#contained).
 func (w *walk) contained(o *fhir.Object) {
+	places := map[string]int{}
 	for i, c := range o.Objects("contained") {
 		w.enter("contained")
 		w.item(i)
 		w.obey(containedRules, c)
+		id := c.Text("id")
+		if first, taken := places[id]; taken {
+			w.fault(fhir.CodeInvariant, "contained["+strconv.Itoa(first)+"] has the id "+fhir.Quote(id)+", too: it could not be known which of them #"+clip(id)+" means. Give each an id of its own.")
+		} else if id != "" {
+			places[id] = i
+		}
 		w.leave()
 	}
 }

@@ -133,7 +133,7 @@ func (w *walk) explain(s *structure, m *member, name string, value any, reason s
 	w.enter(m.element.Name)
 	defer w.leave()
 	before := len(w.report.faults)
-	want, what := m.jsonType(), m.describe()
+	want, what := m.jsonType(), m.describeOne()
 	if name != m.name {
 		want, what = "object", "an object with the id or the extensions of a value"
 	}
@@ -185,18 +185,29 @@ func isOf(v any, name string) bool {
 	}
 }
 
-// describe says what a value of the member is in JSON: "a string (dateTime)", "an object (HumanName)".
+// describe says what the member is in JSON: "a string (dateTime)", "an array of objects (HumanName)".
 func (m *member) describe() string {
-	article := "a "
-	if m.jsonType() == "object" {
-		article = "an "
+	if !m.element.Repeats() {
+		return m.describeOne()
 	}
 	switch code := m.typ.Code; code {
 	case "BackboneElement", "Element", m.jsonType():
-		return article + m.jsonType()
+		return "an array of " + m.jsonType() + "s"
+	case "Resource":
+		return "an array of objects (resources)"
+	default:
+		return "an array of " + m.jsonType() + "s (" + code + ")"
+	}
+}
+
+// describeOne says what one value of the member is: "an object (HumanName)".
+func (m *member) describeOne() string {
+	switch code := m.typ.Code; code {
+	case "BackboneElement", "Element", m.jsonType():
+		return withArticle(m.jsonType())
 	case "Resource":
 		return "an object (a resource)"
 	default:
-		return article + m.jsonType() + " (" + code + ")"
+		return withArticle(m.jsonType()) + " (" + code + ")"
 	}
 }

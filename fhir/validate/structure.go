@@ -25,11 +25,12 @@ type member struct {
 	name    string // without underscore: "birthDate", "deceasedBoolean"
 	element *r4.Element
 	typ     *r4.TypeRef
-	format  *format           // of a primitive, else nil
-	bare    bool              // a primitive that is no element but, in XML, an attribute or the xhtml: it has no underscore member
-	anyType bool              // a resource of any type
-	below   func() *structure // of a complex value, or of the underscore member of a primitive; nil for anyType
-	rules   []rule            // invariants of the element and of its data type
+	format  *format             // of a primitive, else nil
+	code    func(string) string // the form of its codes (codeform.go), or nil
+	bare    bool                // a primitive that is no element but, in XML, an attribute or the xhtml: it has no underscore member
+	anyType bool                // a resource of any type
+	below   func() *structure   // of a complex value, or of the underscore member of a primitive; nil for anyType
+	rules   []rule              // invariants of the element and of its data type
 }
 
 // choice is an element of several types, of which a resource gives one.
@@ -73,6 +74,7 @@ func newMember(v *Validator, e *r4.Element, t *r4.TypeRef) *member {
 		m.anyType = true
 	case typ.Kind == r4.Primitive:
 		m.format = formats[t.Code]
+		m.code = codeForm(e, t.Code)
 		m.bare = len(e.Invariants) == 0 || t.Code == "xhtml"
 		m.below = sync.OnceValue(func() *structure { return v.structure(typ.Root) })
 	default:

@@ -43,7 +43,7 @@ func TestStructureRefused(t *testing.T) {
 			`structure Patient.deceasedString: "deceasedString" is no element of Patient.`,
 		}},
 		{"underscore before what is not primitive", `{"resourceType":"Patient","_name":[{"id":"a"}]}`, []string{
-			`structure Patient._name: "_name" is no element of Patient. Only primitive values have a member with an underscore, and name is an object (HumanName).`,
+			`structure Patient._name: "_name" is no element of Patient. Only primitive values have a member with an underscore, and name is an array of objects (HumanName).`,
 		}},
 		{"underscore before an id, which has no extensions", `{"resourceType":"Patient","_id":{"id":"a"}}`, []string{
 			`structure Patient._id: "_id" is no element of Patient. id has neither an id nor extensions.`,
@@ -54,6 +54,15 @@ func TestStructureRefused(t *testing.T) {
 		{"required elements below", `{"resourceType":"Patient","link":[{"other":{"reference":"Patient/1"}}],"communication":[{"preferred":true}]}`, []string{
 			`required Patient.link[0].type: Patient.link must have the element type, a string (code).`,
 			`required Patient.communication[0].language: Patient.communication must have the element language, an object (CodeableConcept).`,
+		}},
+		{"required arrays", `{"resourceType":"Appointment","status":"proposed"}`, []string{
+			`required Appointment.participant: Appointment must have the element participant, an array of objects.`,
+		}},
+		{"required array of a data type", `{"resourceType":"Schedule"}`, []string{
+			`required Schedule.actor: Schedule must have the element actor, an array of objects (Reference).`,
+		}},
+		{"required array of codes", `{"resourceType":"CapabilityStatement","status":"draft","date":"2026","kind":"requirements","fhirVersion":"4.0.1","description":"x"}`, []string{
+			`required CapabilityStatement.format: CapabilityStatement must have the element format, an array of strings (code).`,
 		}},
 		{"required choice", `{"resourceType":"AuditEvent","type":{"code":"x"},"recorded":"2026-01-01T10:00:00Z","agent":[{"requestor":true}],"source":{"observer":{"display":"x"}},"entity":[{"detail":[{"type":"x"}]}]}`, []string{
 			`required AuditEvent.entity[0].detail[0].value: AuditEvent.entity.detail must have the element value in one of its types: valueString or valueBase64Binary.`,
@@ -102,17 +111,26 @@ func TestStructureRefused(t *testing.T) {
 			`structure Patient.gender: The object is empty. Leave a member out that has no value.`,
 		}},
 		{"code outside of a required binding", `{"resourceType":"Patient","gender":"femal","name":[{"use":"x"}],"link":[{"other":{"reference":"Patient/1"},"type":"qqqq"}]}`, []string{
-			`code-invalid Patient.gender: "femal" is no code of http://hl7.org/fhir/ValueSet/administrative-gender. Did you mean female?`,
+			`code-invalid Patient.gender: "femal" is no code of http://hl7.org/fhir/ValueSet/administrative-gender. Did you mean female? It may be male, female, other or unknown.`,
 			`code-invalid Patient.name[0].use: "x" is no code of http://hl7.org/fhir/ValueSet/name-use. It may be usual, official, temp, nickname, anonymous, old or maiden.`,
 			`code-invalid Patient.link[0].type: "qqqq" is no code of http://hl7.org/fhir/ValueSet/link-type. It may be replaced-by, replaces, refer or seealso.`,
 		}},
+		{"nine codes", `{"resourceType":"Encounter","status":"q","class":{"code":"AMB"}}`, []string{
+			`code-invalid Encounter.status: "q" is no code of http://hl7.org/fhir/ValueSet/encounter-status. It may be planned, arrived, triaged, in-progress, onleave, finished, cancelled, entered-in-error or unknown.`,
+		}},
+		{"146 codes", `{"resourceType":"CompartmentDefinition","url":"http://example.org","name":"X","status":"draft","code":"Patient","search":true,"resource":[{"code":"q"}]}`, []string{
+			`code-invalid CompartmentDefinition.resource[0].code: "q" is no code of http://hl7.org/fhir/ValueSet/resource-types. It may be Account, ActivityDefinition, AdverseEvent, AllergyIntolerance, Appointment, AppointmentResponse, AuditEvent, Basic, Binary, BiologicallyDerivedProduct and 138 more.`,
+		}},
 		{"required binding of a CodeableConcept", `{"resourceType":"Condition","subject":{"reference":"Patient/1"},"clinicalStatus":{"coding":[{"system":"http://example.org","code":"activ"}]}}`, []string{
-			`code-invalid Condition.clinicalStatus: There is no coding of http://hl7.org/fhir/ValueSet/condition-clinical, whose system is http://terminology.hl7.org/CodeSystem/condition-clinical. Did you mean active?`,
+			`code-invalid Condition.clinicalStatus: There is no coding of http://hl7.org/fhir/ValueSet/condition-clinical, whose system is http://terminology.hl7.org/CodeSystem/condition-clinical. Did you mean active? It may be active, recurrence, relapse, inactive, remission or resolved.`,
 		}},
 		{"contained resource of an unknown type", `{"resourceType":"Patient","contained":[{"resourceType":"Foo"},{"active":true},{"resourceType":7}]}`, []string{
 			`structure Patient.contained[0].resourceType: "Foo" is no resource type of R4.`,
 			`required Patient.contained[1].resourceType: The resource does not say what it is: the member "resourceType" is missing.`,
 			`structure Patient.contained[2].resourceType: The member "resourceType" must be the name of a resource type, but it is the number 7.`,
+			`invariant Patient.contained[0]: A contained resource must have an id, so that the resource around it can refer to it, as in #a (dom-3).`,
+			`invariant Patient.contained[1]: A contained resource must have an id, so that the resource around it can refer to it, as in #a (dom-3).`,
+			`invariant Patient.contained[2]: A contained resource must have an id, so that the resource around it can refer to it, as in #a (dom-3).`,
 		}},
 		{"inside a contained resource", `{"resourceType":"Patient","managingOrganization":{"reference":"#o"},"contained":[{"resourceType":"Organization","id":"o","nome":"X","name":"Y"}]}`, []string{
 			`structure Patient.contained[0].nome: "nome" is no element of Organization. Did you mean name?`,

@@ -57,19 +57,6 @@ func (s *structure) names() []string {
 	return names
 }
 
-// alternatives lists words as a sentence does, and the first few of many: "a, b or c".
-func alternatives(words []string) string {
-	const most = 8
-	switch n := len(words); {
-	case n == 1:
-		return words[0]
-	case n > most:
-		return strings.Join(words[:most], ", ") + " and so on"
-	default:
-		return strings.Join(words[:n-1], ", ") + " or " + words[n-1]
-	}
-}
-
 // nearest finds the word that another one was probably meant to be, "" when none is near.
 func nearest(word string, words []string) string {
 	best, bound := "", min(2, len(word)/3)

@@ -94,8 +94,8 @@ func (w *walk) text(m *member, s string) string {
 	default:
 		if wrong := m.format.text(s); wrong != "" {
 			w.fault(fhir.CodeValue, fhir.Quote(s)+" "+wrong+".")
-		} else if m.element.Required != "" {
-			w.code(m.element.Required, s)
+		} else {
+			w.code(m, s)
 		}
 		if m.format.link {
 			w.scope.link(s)
@@ -104,13 +104,21 @@ func (w *walk) text(m *member, s string) string {
 	return s
 }
 
-// code holds a code against a required binding, where R4 can list the codes.
-func (w *walk) code(valueSet, s string) {
-	codes, complete := r4.Codes(valueSet)
-	if !complete || slices.Contains(codes, s) {
+// code holds a code against a required binding where R4 can list the codes, else against the form that its codes have.
+func (w *walk) code(m *member, s string) {
+	if m.code != nil {
+		if wrong := m.code(s); wrong != "" {
+			w.fault(fhir.CodeCodeInvalid, fhir.Quote(s)+" "+wrong+".")
+		}
 		return
 	}
-	w.fault(fhir.CodeCodeInvalid, fhir.Quote(s)+" is no code of "+valueSet+". "+advice(s, codes))
+	if m.element.Required == "" {
+		return
+	}
+	codes, complete := r4.Codes(m.element.Required)
+	if complete && !slices.Contains(codes, s) {
+		w.fault(fhir.CodeCodeInvalid, fhir.Quote(s)+" is no code of "+m.element.Required+". "+advice(s, codes))
+	}
 }
 
 // coded holds a Coding, or the codings of a CodeableConcept, against a required binding: one of them must be of the value set
@@ -139,12 +147,13 @@ func (w *walk) coded(m *member, o *fhir.Object) {
 	w.fault(fhir.CodeCodeInvalid, "There is no coding of "+m.element.Required+", whose system is "+codings[0].System+". "+advice(written, codes))
 }
 
-// advice names the code that was probably meant, or the codes that there are.
+// advice names the code that was probably meant, and the codes that there are.
 func advice(written string, codes []string) string {
+	list := "It may be " + alternatives(codes) + "."
 	if near := nearest(written, codes); near != "" {
-		return "Did you mean " + near + "?"
+		return "Did you mean " + near + "? " + list
 	}
-	return "It may be " + alternatives(codes) + "."
+	return list
 }
 
 // clip shortens a long number for a sentence.

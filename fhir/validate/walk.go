@@ -187,5 +187,6 @@ func (w *walk) complex(m *member, value any) {
 		if m.element.Required != "" {
 			w.coded(m, o)
 		}
+		w.language(o)
 	}
 }
