@@ -13,7 +13,10 @@ type rule func(e *Engine, r fhir.Resource) error
 
 // rules are the business rules by resource type.
 var rules = map[string][]rule{
-	"Subscription": {subscriptionStatus, subscriptionCriteria},
+	"Appointment":         {endsAfterStart},
+	"AppointmentResponse": {endsAfterStart},
+	"Slot":                {endsAfterStart},
+	"Subscription":        {subscriptionStatus, subscriptionCriteria},
 }
 
 // checkRules applies the business rules and tells every fault that they find.

@@ -1,0 +1,82 @@
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/engine"
+)
+
+// timed are the resources with a start and an end of their own, valid but for these, which go where the verb is.
+var timed = map[string]string{
+	"Slot":                `{"resourceType":"Slot","schedule":{"reference":"Schedule/1"},"status":"free",%s}`,
+	"Appointment":         `{"resourceType":"Appointment","status":"booked","participant":[{"actor":{"reference":"Patient/1"},"status":"accepted"}],%s}`,
+	"AppointmentResponse": `{"resourceType":"AppointmentResponse","appointment":{"reference":"Appointment/1"},"actor":{"reference":"Patient/1"},"participantStatus":"accepted",%s}`,
+}
+
+// TestEndsAfterStart: no time is booked that ends before, or when, it begins; $validate says so, too.
+func TestEndsAfterStart(t *testing.T) {
+	e := newEngine(t)
+	for typ, frame := range timed {
+		e.Types = append(e.Types, typ)
+		for _, tt := range []struct{ times, refused string }{
+			{`"start":"2026-01-05T09:00:00Z","end":"2026-01-05T09:30:00Z"`, ""},
+			{`"start":"2026-01-05T09:00:00Z","end":"2026-01-05T09:00:00.001Z"`, ""},
+			{`"start":"2026-01-05T09:00:00+01:00","end":"2026-01-05T08:30:00Z"`, ""},
+			{`"start":"2026-01-05T09:00:00Z","_end":{"extension":[{"url":"http://example.org/absent","valueCode":"unknown"}]}`, ""},
+			{`"start":"2026-01-05T09:30:00Z","end":"2026-01-05T09:00:00Z"`, "The end, 2026-01-05T09:00:00Z, must be later than the start, 2026-01-05T09:30:00Z."},
+			{`"start":"2026-01-05T09:00:00Z","end":"2026-01-05T09:00:00Z"`, "The end, 2026-01-05T09:00:00Z, must be later than the start, 2026-01-05T09:00:00Z."},
+			{`"start":"2026-01-05T09:00:00Z","end":"2026-01-05T09:30:00+01:00"`, "The end, 2026-01-05T08:30:00Z, must be later than the start, 2026-01-05T09:00:00Z."},
+		} {
+			body := fmt.Sprintf(frame, tt.times)
+			_, err := e.Create(t.Context(), alice, resource(t, "%s", body))
+			var want []fhir.Issue
+			if tt.refused != "" {
+				want = []fhir.Issue{{Severity: fhir.Severe, Code: fhir.CodeBusinessRule, Detail: tt.refused, Path: typ + ".end"}}
+				wantKind(t, err, fhir.Unprocessable, tt.refused)
+			} else if err != nil {
+				t.Errorf("%s: %v", body, err)
+			}
+			told, err := e.Validate(t.Context(), alice, engine.ValidateRequest{Type: typ, Resource: resource(t, "%s", body)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, faults(told)); diff != "" {
+				t.Errorf("%s validates with other faults (-want +got):\n%s", body, diff)
+			}
+		}
+	}
+}
+
+// TestTimesThatAreNone: what is no instant is a fault of validation, and told once.
+func TestTimesThatAreNone(t *testing.T) {
+	e := newEngine(t)
+	e.Types = append(e.Types, "Slot")
+	for _, times := range []string{
+		`"start":"2026-01-05T09:30:00","end":"2026-01-05T09:00:00Z"`,
+		`"start":"2026-01-05T09:30:00Z","end":"tomorrow"`,
+		`"start":"2026-01-05T09:30:00Z","end":7`,
+	} {
+		told, err := e.Validate(t.Context(), alice, engine.ValidateRequest{Type: "Slot", Resource: resource(t, timed["Slot"], times)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told = faults(told); len(told) != 1 || told[0].Code == fhir.CodeBusinessRule {
+			t.Errorf("%s: %v, want one fault, of validation", times, told)
+		}
+	}
+}
+
+// faults are the issues that a write would be refused for.
+func faults(issues []fhir.Issue) []fhir.Issue {
+	var severe []fhir.Issue
+	for _, i := range issues {
+		if i.Severity == fhir.Severe {
+			severe = append(severe, i)
+		}
+	}
+	return severe
+}
