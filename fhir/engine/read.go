@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/portico-health/portico/fhir"
 )
@@ -23,7 +24,23 @@ func (e *Engine) ReadVersion(ctx context.Context, p fhir.Principal, key fhir.Key
 		return fhir.Version{}, err
 	}
 	v, err := e.Store.ReadVersion(ctx, p.Partition, key, number)
+	if errors.Is(err, fhir.NotFound) {
+		err = e.noVersion(ctx, p, key, number)
+	}
 	return present(v, err, key)
+}
+
+// noVersion is the error for a version that is not there. It says which is the newest, unless the resource is not there either.
+func (e *Engine) noVersion(ctx context.Context, p fhir.Principal, key fhir.Key, number int64) error {
+	newest, err := e.Store.Read(ctx, p.Partition, key)
+	switch {
+	case err != nil:
+		return err
+	case newest.IsDeleted():
+		return fhir.Errorf(fhir.NotFound, fhir.CodeNotFound, "%s has no version %d; the newest is %d, by which it was deleted.", key, number, newest.Number)
+	default:
+		return fhir.Errorf(fhir.NotFound, fhir.CodeNotFound, "%s has no version %d; the current one is %d.", key, number, newest.Number)
+	}
 }
 
 // present turns the mark of a deletion into Gone. The version comes with the error, for its ETag.
