@@ -29,14 +29,15 @@ func (x *exchange) resource() (fhir.Resource, error) {
 
 // body reads the body, unpacked, when its media type is accepted.
 func (x *exchange) body(accepts func(mediaType string) bool, accepted string) ([]byte, error) {
-	if mediaType := x.request.Header.Get("Content-Type"); !accepts(mediaType) {
+	if mediaType := field(x.request.Header, "Content-Type"); !accepts(mediaType) {
 		return nil, fhir.Errorf(fhir.UnsupportedMedia, fhir.CodeNotSupported, "The body cannot be read as %s. What is read here is %s.", fhir.Quote(mediaType), accepted).At(ofHTTP("Content-Type"))
 	}
 	if x.request.ContentLength > maxBody {
 		return nil, bodyTooLarge()
 	}
 	packed := http.MaxBytesReader(x.w, x.request.Body, maxBody)
-	switch strings.ToLower(x.request.Header.Get("Content-Encoding")) {
+	coding := field(x.request.Header, "Content-Encoding")
+	switch strings.ToLower(coding) {
 	case "", "identity":
 		return readBody(packed, x.request.ContentLength)
 	case "gzip", "x-gzip":
@@ -47,7 +48,7 @@ func (x *exchange) body(accepts func(mediaType string) bool, accepted string) ([
 		return readBody(unpacked, 0)
 	default:
 		x.header().Set("Accept-Encoding", "gzip") // RFC 9110 12.5.3
-		return nil, fhir.Errorf(fhir.UnsupportedMedia, fhir.CodeNotSupported, "The body is packed as %s; gzip is unpacked here, or nothing.", fhir.Quote(x.request.Header.Get("Content-Encoding"))).At(ofHTTP("Content-Encoding"))
+		return nil, fhir.Errorf(fhir.UnsupportedMedia, fhir.CodeNotSupported, "The body is packed as %s; gzip is unpacked here, or nothing.", fhir.Quote(coding)).At(ofHTTP("Content-Encoding"))
 	}
 }
 

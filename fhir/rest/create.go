@@ -9,7 +9,7 @@ import (
 
 // create: https://hl7.org/fhir/R4/http.html#create.
 func (s *server) create(x *exchange) error {
-	if x.request.Header.Get("If-None-Exist") != "" {
+	if field(x.request.Header, "If-None-Exist") != "" {
 		return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "Conditional create is not offered: a create with If-None-Exist would make the resource, whether it exists or not, and is refused therefore.").At(ofHTTP("If-None-Exist"))
 	}
 	r, err := x.resource()

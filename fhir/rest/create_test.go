@@ -1,6 +1,9 @@
 package rest_test
 
-import "testing"
+import (
+	"net/http"
+	"testing"
+)
 
 func TestCreate(t *testing.T) {
 	const stored = `{"resourceType":"Patient","id":"new1","meta":{"versionId":"1","lastUpdated":"2026-03-01T12:00:00.000000Z"},"name":[{"family":"Ash"}],"multipleBirthInteger":1}`
@@ -30,9 +33,9 @@ func TestCreate(t *testing.T) {
 			want:       `{"resourceType":"OperationOutcome","issue":[{"severity":"information","code":"informational","details":{"text":"Patient/new4 was created, as version 1."}}]}`,
 		},
 		{
-			name: "preferences that contradict each other do not count", method: "POST", path: "/Patient", body: patient("x", "Birch"),
-			header: map[string]string{"Prefer": "return=minimal, return=representation"}, status: 201,
-			wantHeader: map[string]string{"Preference-Applied": ""}, paths: map[string]string{"id": "new5"},
+			name: "of a preference that comes again the first counts", method: "POST", path: "/Patient", body: patient("x", "Birch"),
+			header: map[string]string{"Prefer": "return=representation, return=minimal"}, status: 201,
+			wantHeader: map[string]string{"Preference-Applied": "return=representation"}, paths: map[string]string{"id": "new5"},
 		},
 		{
 			name: "every fault is told, with its place", method: "POST", path: "/Patient",
@@ -58,8 +61,19 @@ func TestCreate(t *testing.T) {
 			paths: map[string]string{"issue[0].code": "not-supported", "issue[0].location": `["http.If-None-Exist"]`},
 		},
 		{
+			name: "conditional create behind an empty line", method: "POST", path: "/Patient", body: patient("x", "Ash"),
+			lines: http.Header{"If-None-Exist": {"", "identifier=x"}}, status: 400,
+		},
+		{
 			name: "AuditEvent is written by the server", method: "POST", path: "/AuditEvent", body: `{"resourceType":"AuditEvent"}`, status: 405,
-			wantHeader: map[string]string{"Allow": "GET, HEAD"}, paths: map[string]string{"issue[0].code": "not-supported"},
+			wantHeader: map[string]string{"Allow": "GET, HEAD"}, paths: map[string]string{
+				"issue[0].code":         "not-supported",
+				"issue[0].details.text": `The method "POST" is not offered here; what is: GET, HEAD. AuditEvent is written by the server alone; clients can read and search it.`,
+			},
+		},
+		{
+			name: "AuditEvent by its id", method: "PUT", path: "/AuditEvent/x", body: `{"resourceType":"AuditEvent","id":"x"}`, status: 405,
+			wantHeader: map[string]string{"Allow": "GET, HEAD"}, contains: []string{"AuditEvent is written by the server alone"},
 		},
 		{
 			name: "UTC, digits and order of members", method: "POST", path: "/Observation", status: 201,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
 )
 
@@ -29,11 +30,7 @@ func (s *server) dispatch(p place) handler {
 		}
 		h, ok := offered[method]
 		if !ok {
-			hint := ""
-			if p == onType {
-				hint = " A resource is changed and deleted by its id, [type]/[id]; by a search instead of an id is not offered."
-			}
-			return x.methodNotAllowed(offered.allowed(), hint)
+			return x.methodNotAllowed(offered.allowed(), s.hint(t))
 		}
 		if err := s.checkID(x.key, p, method); err != nil {
 			return err
@@ -46,6 +43,21 @@ func (s *server) dispatch(p place) handler {
 			return err
 		}
 		return h(x)
+	}
+}
+
+// hint says, behind the methods that a path takes, why others are missing.
+func (s *server) hint(t target) string {
+	promised, _ := s.Promises.Type(t.resourceType)
+	switch {
+	case t.place != onType && t.place != onInstance:
+		return ""
+	case !promised.Offers(conformance.Create) && !promised.Offers(conformance.Update):
+		return " " + t.resourceType + " is written by the server alone; clients can read and search it."
+	case t.place == onType:
+		return " A resource is changed and deleted by its id, [type]/[id]; by a search instead of an id is not offered."
+	default:
+		return ""
 	}
 }
 

@@ -17,6 +17,11 @@
 //     a resource in issue.expression.
 //   - PATCH takes JSON Patch alone; 415 says so in Accept-Patch (RFC 5789 2.2).
 //   - Preconditions are If-Match and If-None-Match; If-Unmodified-Since is not evaluated, for a second is too coarse.
+//   - If-Modified-Since with the very second of the current version is answered 304 only if the version before is of an earlier
+//     second. Otherwise the client may hold that one, and gets the current one with 200.
+//   - A header that has one value and comes in several lines is read as one text with commas (RFC 9110 5.2), which is
+//     malformed: SU-SiteId and HC-API-Version 400, Content-Type 415, and X-Request-Id, traceparent and If-Modified-Since as if
+//     they were not there. A credential in any line counts.
 //
 // Measured on 2026-11-21 (BenchmarkFace with -cpu 1 on a shared machine, Go 1.26.8): the face adds 5 µs and 29 allocations to a
 // read, for which the engine on SQLite needs 5 µs, and 10 to 30 µs to a page of 50 small resources, for which the engine needs

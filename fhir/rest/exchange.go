@@ -95,7 +95,7 @@ func (s *server) frame(h handler) http.Handler {
 
 // chooseVersion reads HC-API-Version. The answer carries the version by which it was made, also when it is an error.
 func (s *server) chooseVersion(x *exchange) error {
-	asked := strings.TrimSpace(strings.Join(x.request.Header.Values(headerAPIVersion), ", "))
+	asked := strings.TrimSpace(field(x.request.Header, headerAPIVersion))
 	v, known := s.Promises.Version(asked)
 	if !known {
 		v, _ = s.Promises.Version("")

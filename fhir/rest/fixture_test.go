@@ -30,7 +30,8 @@ import (
 // base is the public URL of the server under test, wherever it listens.
 const base = "http://example.org/fhir"
 
-// noon is the time at which the clock of the tests stands still; instants of the store count on from it by microseconds.
+// noon is the time at which the clock of the tests stands still, unless it is moved; instants of the store count on from it by
+// microseconds.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // house is a server with a store of its own.
@@ -38,12 +39,15 @@ type house struct {
 	face *rest.Face
 	url  string // of the FHIR base
 	log  *syncBuffer
+
+	sinceNoon *atomic.Int64 // what the clock shows, in nanoseconds
 }
 
 // open starts a server. The ids that it gives are new1, new2 and so on.
 func open(t testing.TB, change ...func(*rest.Face)) house {
 	t.Helper()
-	now := func() time.Time { return noon }
+	var sinceNoon atomic.Int64
+	now := func() time.Time { return noon.Add(time.Duration(sinceNoon.Load())) }
 	types := conformance.DefaultTypes()
 	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "rest.db"), Now: now})
 	must(t, err)
@@ -56,7 +60,7 @@ func open(t testing.TB, change ...func(*rest.Face)) house {
 		Now: now, NewID: func(time.Time) string { return "new" + strconv.FormatInt(ids.Add(1), 10) },
 	})
 	must(t, err)
-	h := house{log: &syncBuffer{}}
+	h := house{log: &syncBuffer{}, sinceNoon: &sinceNoon}
 	h.face = &rest.Face{
 		Engine: e, Authenticate: rest.OpenSite("demo", "demo/test"), Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Promises: conformance.New(conformance.Config{
@@ -112,7 +116,8 @@ type scenario struct {
 	method string // GET when empty
 	path   string // below the base, with its query
 	header map[string]string
-	body   string // as application/fhir+json, unless header has a Content-Type
+	lines  http.Header // headers in several lines, behind those of header
+	body   string      // as application/fhir+json, unless header has a Content-Type
 
 	status     int
 	wantHeader map[string]string // "" means that it must be absent
@@ -162,6 +167,11 @@ func (h house) send(t testing.TB, sc scenario) (answer, []byte) {
 	}
 	for name, value := range sc.header {
 		req.Header.Set(name, value)
+	}
+	for name, values := range sc.lines {
+		for _, value := range values {
+			req.Header.Add(name, value)
+		}
 	}
 	got, err := client.Do(req)
 	must(t, err)

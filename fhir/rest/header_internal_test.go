@@ -114,8 +114,11 @@ func TestParsePrefer(t *testing.T) {
 		{[]string{`respond-async, RETURN="Representation" ; x=1, handling = lenient`}, preferences{"representation", "lenient"}},
 		{[]string{"return=operationoutcome"}, preferences{returns: "OperationOutcome"}},
 		{[]string{"return=minimal,return=minimal"}, preferences{returns: "minimal"}},
-		{[]string{"return=minimal,return=representation"}, preferences{}},
-		{[]string{"return=minimal,return=representation,return=minimal"}, preferences{}},
+		{[]string{"return=minimal,return=representation"}, preferences{returns: "minimal"}},
+		{[]string{"return=representation", "return=minimal"}, preferences{returns: "representation"}},
+		{[]string{"handling=strict, handling=lenient"}, preferences{handling: "strict"}},
+		{[]string{"handling=lenient, Handling=strict"}, preferences{handling: "lenient"}},
+		{[]string{"return=all,return=minimal"}, preferences{}},
 		{[]string{"return=all,handling=strictly"}, preferences{}},
 		{[]string{"return", "=", ";;", ","}, preferences{}},
 	}

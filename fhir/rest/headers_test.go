@@ -27,6 +27,7 @@ func TestAPIVersion(t *testing.T) {
 		},
 		{name: "unknown, of metadata", path: "/metadata", header: version("3"), status: 400, wantHeader: version("1")},
 		{name: "two at once", path: "/Patient", header: version("1, 2"), status: 400},
+		{name: "two lines", path: "/Patient", header: version("1"), lines: http.Header{"Hc-Api-Version": {"2"}}, status: 400},
 		{name: "of an error", path: "/Patient/none", header: version("2"), status: 404, wantHeader: version("2")},
 		{name: "where nothing is", path: "/a/b/c/d/e", header: version("2"), status: 404, wantHeader: version("2")},
 	})
@@ -66,6 +67,14 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
+// An id in several lines names nothing.
+func TestRequestIDInSeveralLines(t *testing.T) {
+	got, _ := open(t).send(t, scenario{path: "/Patient", lines: http.Header{"X-Request-Id": {"client-id-1", "client-id-2"}}})
+	if id := got.header.Get("X-Request-Id"); len(id) != 20 || len(got.header.Values("X-Request-Id")) != 1 {
+		t.Errorf("X-Request-Id: %q", got.header.Values("X-Request-Id"))
+	}
+}
+
 func TestSite(t *testing.T) {
 	site := func(name string) map[string]string { return map[string]string{"SU-SiteId": name} }
 	forbidden := map[string]string{"issue[0].code": "forbidden", "issue[0].location": `["http.SU-SiteId"]`}
@@ -77,6 +86,15 @@ func TestSite(t *testing.T) {
 		{name: "another site", path: "/Patient", header: site("other"), status: 403, paths: forbidden},
 		{name: "no name of a site", path: "/Patient", header: site("?"), status: 403, paths: forbidden},
 		{name: "another site, where nothing is", path: "/Nothing/x", header: site("other"), status: 403},
+		{
+			name: "two sites in two lines", path: "/Patient", lines: http.Header{"SU-SiteId": {"demo", "other"}}, status: 400,
+			paths: map[string]string{"issue[0].code": "invalid", "issue[0].location": `["http.SU-SiteId"]`}, contains: []string{`names more than one site: \"demo, other\".`},
+		},
+		{name: "two sites in one line", path: "/Patient", header: site("demo, demo"), status: 400},
+		{name: "the site twice", path: "/Patient", lines: http.Header{"SU-SiteId": {"demo", "demo"}}, status: 400},
+		{name: "an empty line and a site", path: "/Patient", lines: http.Header{"SU-SiteId": {"", "other"}}, status: 400},
+		{name: "a bearer token behind an empty line", path: "/Patient", lines: http.Header{"Authorization": {"", "Bearer x"}}, status: 401, paths: login},
+		{name: "an API key behind an empty line", path: "/Patient", lines: http.Header{"X-Api-Key": {"", "x"}}, status: 401, paths: login},
 		{name: "a bearer token", path: "/Patient", header: map[string]string{"Authorization": "Bearer x"}, status: 401, paths: login, wantHeader: challenge},
 		{name: "an API key", path: "/Patient", header: map[string]string{"x-api-key": "x"}, status: 401, paths: login, wantHeader: challenge},
 		{name: "metadata asks nobody", path: "/metadata", header: map[string]string{"Authorization": "Bearer x", "SU-SiteId": "other"}, status: 200},
@@ -145,6 +163,23 @@ func TestContentType(t *testing.T) {
 		}
 		h.play(t, []scenario{sc})
 	}
+}
+
+// A body that is said to be two things is neither.
+func TestContentTypeInSeveralLines(t *testing.T) {
+	const json, xml = "application/fhir+json", "application/fhir+xml"
+	post := func(name string, lines http.Header) scenario {
+		return scenario{name: name, method: "POST", path: "/Patient", lines: lines, body: patient("x", "Ash"), status: 415}
+	}
+	form := post("of a search", http.Header{"Content-Type": {json}})
+	form.path, form.header = "/Patient/_search", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+	with := post("with parameters", http.Header{"Content-Type": {xml}})
+	with.header = map[string]string{"Content-Type": json + "; charset=utf-8"}
+	packed := post("packed and not", http.Header{"Content-Encoding": {"gzip", "br"}})
+	packed.body = pack(t, packed.body)
+	open(t).play(t, []scenario{
+		post("two types", http.Header{"Content-Type": {xml}}), post("one type twice", http.Header{"Content-Type": {json}}), form, with, packed,
+	})
 }
 
 func pack(t *testing.T, text string) string {

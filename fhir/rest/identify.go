@@ -8,10 +8,10 @@ import (
 )
 
 // Identify gives every request an id before it goes on, and tells it to the client. The id is the client's own
-// X-Request-Id where that is 8 to 64 of [A-Za-z0-9_.-].
+// X-Request-Id where that is 8 to 64 of [A-Za-z0-9_.-], in one line.
 func Identify(now func() time.Time, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get(headerRequestID)
+		id := field(r.Header, headerRequestID)
 		if !validRequestID(id) {
 			id = fhir.NewID(now())
 			r.Header.Set(headerRequestID, id)
@@ -25,7 +25,7 @@ func Identify(now func() time.Time, next http.Handler) http.Handler {
 func RequestID(r *http.Request) string { return r.Header.Get(headerRequestID) }
 
 // TraceID is the id of the distributed trace that a request belongs to by its traceparent, or "".
-func TraceID(r *http.Request) string { return traceID(r.Header.Get("Traceparent")) }
+func TraceID(r *http.Request) string { return traceID(field(r.Header, "Traceparent")) }
 
 func validRequestID(id string) bool {
 	if len(id) < 8 || len(id) > 64 {

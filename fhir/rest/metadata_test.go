@@ -28,6 +28,12 @@ func TestMetadata(t *testing.T) {
 		{name: "known", path: "/metadata", header: map[string]string{"If-None-Match": tag}, status: 304, wantHeader: map[string]string{"ETag": tag}, empty: true},
 		{name: "known in another version", path: "/metadata", header: map[string]string{"If-None-Match": tag, "HC-API-Version": "2"}, status: 200},
 		{name: "mode=full", path: "/metadata?mode=full", status: 200},
+		{name: "mode without a value", path: "/metadata?mode=", status: 200},
+		{name: "mode=normative", path: "/metadata?mode=normative", status: 400, paths: map[string]string{"issue[0].code": "not-supported"}},
+		{name: "mode=foo", path: "/metadata?mode=foo", status: 400, paths: map[string]string{
+			"issue[0].details.text": `There is no CapabilityStatement of the mode "foo" here; leave mode out, or say full.`, "issue[0].location": `["http.mode"]`,
+		}},
+		{name: "two modes", path: "/metadata?mode=full&mode=terminology", status: 400},
 		{name: "mode=terminology", path: "/metadata?mode=terminology", status: 400, wantHeader: map[string]string{"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}},
 		{name: "POST", method: "POST", path: "/metadata", body: "{}", status: 405, wantHeader: map[string]string{"Allow": "GET, HEAD"}},
 		{name: "preflight", method: "OPTIONS", path: "/metadata", header: map[string]string{"Origin": "https://example.org", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "hc-api-version"}, status: 204,

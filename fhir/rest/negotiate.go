@@ -53,7 +53,7 @@ func negotiateFor(r *http.Request, params url.Values) (format, error) {
 		f.mediaType = typeFHIR
 		return f, nil
 	}
-	accept := strings.Join(r.Header.Values("Accept"), ",")
+	accept := field(r.Header, "Accept")
 	if f.mediaType = acceptable(accept); f.mediaType == "" {
 		return f, notAcceptable(accept).At(ofHTTP("Accept"))
 	}

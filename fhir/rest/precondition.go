@@ -106,29 +106,57 @@ func (s *server) precondition(x *exchange) (engine.Precondition, error) {
 // matched chooses the version that If-Match binds the write to: the named one; of several the one that is current now.
 func (s *server) matched(ctx context.Context, x *exchange, match tags) (int64, error) {
 	if len(match.opaque) > 1 {
-		current, err := s.Engine.Read(ctx, x.who, x.key)
-		switch {
-		case err == nil && match.names(current):
-			return current.Number, nil
-		case err != nil && !errors.Is(err, fhir.NotFound) && !errors.Is(err, fhir.Gone):
-			return 0, err
-		}
+		return s.currentOf(ctx, x, match)
 	}
-	for _, o := range match.opaque {
-		if n, ok := versionNumber(o); ok {
-			return n, nil
-		}
+	if n, ok := versionNumber(match.opaque[0]); ok {
+		return n, nil
 	}
-	return 0, fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s has no version %s. The current one is in the ETag of a read.", x.key, fhir.Quote(match.opaque[0])).At(ofHTTP("If-Match"))
+	return 0, mismatch("%s has no version %s. The current one is in the ETag of a read.", x.key, fhir.Quote(match.opaque[0]))
+}
+
+// currentOf returns the version that is current now, if it is one of those that are named.
+func (s *server) currentOf(ctx context.Context, x *exchange, match tags) (int64, error) {
+	named := fhir.Quote(strings.Join(match.opaque, ", "))
+	current, err := s.Engine.Read(ctx, x.who, x.key)
+	switch {
+	case errors.Is(err, fhir.NotFound) || errors.Is(err, fhir.Gone):
+		return 0, mismatch("%s should be in one of the versions %s, but there is no such resource.", x.key, named)
+	case err != nil:
+		return 0, err
+	case !match.names(current):
+		return 0, mismatch("%s should be in one of the versions %s, but it is in version %d.", x.key, named, current.Number)
+	default:
+		return current.Number, nil
+	}
+}
+
+func mismatch(format string, args ...any) error {
+	return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, format, args...).At(ofHTTP("If-Match"))
 }
 
 // notModified says whether the client has the version already: by If-None-Match, or, only without it, by
 // If-Modified-Since. What is malformed in them does not count.
-func notModified(r *http.Request, v fhir.Version) bool {
-	if values := r.Header.Values("If-None-Match"); len(values) > 0 {
+func (s *server) notModified(x *exchange, v fhir.Version) bool {
+	if values := x.request.Header.Values("If-None-Match"); len(values) > 0 {
 		t, err := parseTags("If-None-Match", values)
 		return err == nil && t.names(v)
 	}
-	since, err := http.ParseTime(r.Header.Get("If-Modified-Since"))
-	return err == nil && !v.Instant.Time().Truncate(time.Second).After(since)
+	since, err := http.ParseTime(field(x.request.Header, "If-Modified-Since"))
+	if err != nil {
+		return false
+	}
+	second := v.Instant.Time().Truncate(time.Second) // the Last-Modified of the version
+	return second.Before(since) || second.Equal(since) && s.aloneSince(x, v, second)
+}
+
+// aloneSince says whether a version is the first of its second. A client that names a second may have seen any version of
+// it; the date only stands for one when the server "reliably knows that the associated representation did not change
+// twice during the second covered by the presented validator" (RFC 9110 8.8.2.2).
+func (s *server) aloneSince(x *exchange, v fhir.Version, second time.Time) bool {
+	if v.Number == 1 {
+		return true
+	}
+	before, err := s.Engine.ReadVersion(x.request.Context(), x.who, x.key, v.Number-1)
+	known := err == nil || errors.Is(err, fhir.Gone)
+	return known && before.Instant.Time().Before(second)
 }

@@ -3,13 +3,14 @@ package rest
 import "strings"
 
 // preferences are what a client prefers (RFC 7240; https://hl7.org/fhir/R4/http.html#ops). "" where it says nothing
-// that is known, or contradicts itself.
+// that is known.
 type preferences struct {
 	returns  string // minimal, representation or OperationOutcome
 	handling string // strict or lenient
 }
 
-// parsePrefer reads the Prefer headers. A preference is a wish: what is not understood is passed over.
+// parsePrefer reads the Prefer headers. A preference is a wish: what is not understood is passed over. "If any preference is
+// specified more than once, only the first instance is to be considered" (RFC 7240 2), whether it is understood or not.
 func parsePrefer(headers []string) preferences {
 	var p preferences
 	if len(headers) == 0 {
@@ -20,10 +21,9 @@ func parsePrefer(headers []string) preferences {
 		wish, _, _ := strings.Cut(part, ";")
 		name, value, _ := strings.Cut(wish, "=")
 		name, value = strings.ToLower(strings.TrimSpace(name)), strings.Trim(strings.TrimSpace(value), `"`)
-		if before, twice := wishes[name]; twice && !strings.EqualFold(before, value) {
-			value = "" // a contradiction
+		if _, again := wishes[name]; !again {
+			wishes[name] = value
 		}
-		wishes[name] = value
 	}
 	p.returns = known(wishes["return"], "minimal", "representation", "OperationOutcome")
 	p.handling = known(wishes["handling"], "strict", "lenient")

@@ -10,11 +10,11 @@ import (
 // read: https://hl7.org/fhir/R4/http.html#read and, when the client has the version already, #cread.
 func (s *server) read(x *exchange) error {
 	v, err := s.Engine.Read(x.request.Context(), x.who, x.key)
-	return x.show(v, err)
+	return s.show(x, v, err)
 }
 
 // show answers with a version: its body, or 304. The mark of a deletion comes with an error, and shows its own tag.
-func (x *exchange) show(v fhir.Version, err error) error {
+func (s *server) show(x *exchange, v fhir.Version, err error) error {
 	if err != nil {
 		if errors.Is(err, fhir.Gone) && v.Number > 0 {
 			x.stamp(v)
@@ -22,7 +22,7 @@ func (x *exchange) show(v fhir.Version, err error) error {
 		return err
 	}
 	x.stamp(v)
-	if notModified(x.request, v) {
+	if s.notModified(x, v) {
 		x.writeEmpty(http.StatusNotModified)
 		return nil
 	}

@@ -64,11 +64,14 @@ func TestSearch(t *testing.T) {
 			name: "an unknown parameter, version 2, lenient", path: "/Patient?colour=red", header: map[string]string{"HC-API-Version": "2", "Prefer": "handling=lenient"}, status: 200,
 			wantHeader: map[string]string{"Preference-Applied": "handling=lenient"}, paths: map[string]string{"total": "3", "entry[3].search.mode": "outcome"},
 		},
-		{name: "handling that contradicts itself", path: "/Patient?colour=red", header: map[string]string{"Prefer": "handling=strict, handling=lenient"}, status: 200, wantHeader: map[string]string{"Preference-Applied": ""}},
+		{name: "of handling that comes again the first counts", path: "/Patient?colour=red", header: map[string]string{"Prefer": "handling=strict, handling=lenient"}, status: 400},
+		{name: "lenient first", path: "/Patient?colour=red", header: map[string]string{"Prefer": "handling=lenient, handling=strict", "HC-API-Version": "2"}, status: 200, wantHeader: map[string]string{"Preference-Applied": "handling=lenient"}},
 		{name: "a handling that is not known", path: "/Patient?colour=red", header: map[string]string{"Prefer": "handling=relaxed"}, status: 200},
 		{name: "a value that is none", path: "/Patient?birthdate=yesterday", status: 400, paths: map[string]string{"issue[0].location": `["http.birthdate"]`}},
 		{name: "a modifier that is not offered", path: "/Patient?family:sounds=x", status: 400},
 		{name: "malformed encoding", path: "/Patient?family=%zz", status: 400},
+		{name: "a control character", path: "/Patient?name=%00", status: 400, paths: map[string]string{"issue[0].location": `["http.name"]`}, contains: []string{"the control character %00"}},
+		{name: "a boolean that is none", path: "/Patient?active=TRUE", status: 400, contains: []string{"write true or false"}},
 		{name: "_format and _pretty are no search parameters", path: "/Patient?family=Birch&_format=json&_pretty=false", header: map[string]string{"HC-API-Version": "2"}, status: 200, paths: map[string]string{"total": "1", "entry[#]": "1"}},
 
 		{name: "form", method: "POST", path: "/Patient/_search", header: form(), body: "family=ash", status: 200, paths: map[string]string{"total": "2", "link[0].url": base + "/Patient?family=ash"}},
@@ -84,7 +87,7 @@ func TestSearch(t *testing.T) {
 		{name: "of the system", path: "?_type=Patient", status: 404, paths: map[string]string{"issue[0].code": "not-supported"}},
 		{name: "a slash at the end", path: "/Patient/?family=ash", status: 404},
 	})
-	for _, path := range []string{"/Patient?family=ash", "/Patient?family=nobody", "/Patient?colour=red"} {
+	for _, path := range []string{"/Patient?family=ash", "/Patient?family=nobody", "/Patient?colour=red", "/Patient?na%07me=x"} {
 		_, text := h.send(t, scenario{path: path})
 		checkValid(t, text)
 	}

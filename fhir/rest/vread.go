@@ -9,5 +9,5 @@ func (s *server) vread(x *exchange) error {
 		return fhir.Errorf(fhir.NotFound, fhir.CodeNotFound, "%s has no version %s: versions are counted 1, 2, 3.", x.key, fhir.Quote(x.vid))
 	}
 	v, err := s.Engine.ReadVersion(x.request.Context(), x.who, x.key, number)
-	return x.show(v, err)
+	return s.show(x, v, err)
 }
