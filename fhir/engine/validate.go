@@ -35,7 +35,7 @@ func (e *Engine) Validate(_ context.Context, _ fhir.Principal, req ValidateReque
 	}
 	issues := e.Validator.Report(req.Resource)
 	if req.Resource.Type() != req.Type {
-		issues = append(issues, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The URL names a %s, but the resource is a %s.", req.Type, fhir.Quote(req.Resource.Type())).At("resourceType").Issues...)
+		issues = append(issues, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The URL is for %s, but the resource is of type %s.", req.Type, fhir.Quote(req.Resource.Type())).At("resourceType").Issues...)
 	} else if req.Mode == "update" && req.ID != "" {
 		issues = append(issues, issuesOf(sameKey(fhir.Key{Type: req.Type, ID: req.ID}, req.Resource))...)
 	}

@@ -163,7 +163,7 @@ func sameKey(key fhir.Key, r fhir.Resource) error {
 	case !fhir.ValidID(key.ID):
 		return fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no id: an id is 1 to 64 of the characters A-Z a-z 0-9 - and .", fhir.Quote(key.ID))
 	case r.Type() != key.Type:
-		return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The URL names a %s, but the resource is a %s.", key.Type, fhir.Quote(r.Type())).At("resourceType")
+		return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The URL is for %s, but the resource is of type %s.", key.Type, fhir.Quote(r.Type())).At("resourceType")
 	case r.ID() == "":
 		return fhir.Errorf(fhir.Invalid, fhir.CodeRequired, "An update's resource must have the id of the URL, %s.", fhir.Quote(key.ID)).At(key.Type + ".id")
 	case r.ID() != key.ID:

@@ -17,7 +17,7 @@ func (s *server) create(x *exchange) error {
 		return err
 	}
 	if r.Type() != x.key.Type {
-		return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The URL names a %s, but the resource is a %s.", x.key.Type, fhir.Quote(r.Type())).At("resourceType")
+		return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The URL is for %s, but the resource is of type %s.", x.key.Type, fhir.Quote(r.Type())).At("resourceType")
 	}
 	v, err := s.Engine.Create(x.request.Context(), x.who, r)
 	if err != nil {

@@ -48,7 +48,7 @@ func TestCreate(t *testing.T) {
 		},
 		{
 			name: "another type than the URL's", method: "POST", path: "/Patient", body: `{"resourceType":"Slot"}`, status: 400,
-			want: `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"invalid","details":{"text":"The URL names a Patient, but the resource is a \"Slot\"."},"expression":["resourceType"]}]}`,
+			want: `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"invalid","details":{"text":"The URL is for Patient, but the resource is of type \"Slot\"."},"expression":["resourceType"]}]}`,
 		},
 		{name: "no JSON", method: "POST", path: "/Patient", body: `{"resourceType":"Patient",}`, status: 400, paths: map[string]string{"issue[0].code": "structure"}},
 		{

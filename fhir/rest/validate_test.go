@@ -14,7 +14,7 @@ func TestValidate(t *testing.T) {
 			name: "every fault", method: "POST", path: "/Patient/$validate", body: `{"resourceType":"Patient","birthDate":"1970-02-31","gender":"f","contact":[{"gender":"male"}]}`, status: 200,
 			contains: []string{`"Patient.birthDate"`, `"Patient.gender"`, `"Patient.contact[0]"`, `"error"`},
 		},
-		{name: "another type", method: "POST", path: "/Slot/$validate", body: good, status: 200, contains: []string{"The URL names a Slot"}},
+		{name: "another type", method: "POST", path: "/Slot/$validate", body: good, status: 200, contains: []string{"The URL is for Slot"}},
 		{name: "Parameters", method: "POST", path: "/Patient/$validate", body: parameters(`{"name":"mode","valueCode":"create"},{"name":"resource","resource":` + good + `}`), status: 200, want: fine},
 		{name: "Parameters without a resource", method: "POST", path: "/Patient/$validate", body: parameters(`{"name":"mode","valueCode":"create"}`), status: 400, paths: map[string]string{"issue[0].location": `["http.resource"]`}},
 		{name: "an unknown mode", method: "POST", path: "/Patient/$validate?mode=guess", body: good, status: 400, paths: map[string]string{"issue[0].location": `["http.mode"]`}},
