@@ -13,8 +13,10 @@ import (
 // conn is one connection with its prepared statements, for one goroutine at a time. It stands on the driver itself:
 // database/sql would cost more than a point read.
 type conn struct {
-	raw   driver.Conn
-	stmts map[string]statement
+	raw    driver.Conn
+	stmts  map[string]statement
+	writes bool // what it reads may never become durable: its transaction may fail yet
+	broken bool // nobody knows whether a transaction is open
 }
 
 // statement is what the driver's prepared statements are.
@@ -24,8 +26,11 @@ type statement interface {
 	driver.StmtQueryContext
 }
 
-// maxStatements bounds the prepared statements of a connection; the texts of searches are many.
-const maxStatements = 200
+// The texts of searches are many, and some are long: what a connection keeps prepared is bounded.
+const (
+	maxStatements = 200
+	maxStatement  = 4 << 10 // bytes of the text of one; a longer one is prepared, used and closed
+)
 
 func dial(dsn string) (*conn, error) {
 	raw, err := new(sqlite.Driver).Open(dsn)
@@ -48,13 +53,28 @@ func (c *conn) forget() {
 	clear(c.stmts)
 }
 
-func (c *conn) prepare(text string) (statement, error) {
+// with runs fn with the prepared statement of a text.
+func (c *conn) with(text string, fn func(statement) error) error {
 	if s, ok := c.stmts[text]; ok {
-		return s, nil
+		return fn(s)
+	}
+	s, err := c.prepare(text)
+	if err != nil {
+		return err
+	}
+	if len(text) > maxStatement {
+		err = fn(s)
+		_ = s.Close() // it repeats the error of its last use
+		return err
 	}
 	if len(c.stmts) >= maxStatements {
 		c.forget()
 	}
+	c.stmts[text] = s
+	return fn(s)
+}
+
+func (c *conn) prepare(text string) (statement, error) {
 	raw, err := c.raw.Prepare(text)
 	if err != nil {
 		return nil, err
@@ -63,32 +83,31 @@ func (c *conn) prepare(text string) (statement, error) {
 	if !ok {
 		return nil, fmt.Errorf("the SQLite driver's statement %T lacks contexts", raw)
 	}
-	c.stmts[text] = s
 	return s, nil
 }
 
 // exec runs one statement, or a script without arguments.
 func (c *conn) exec(ctx context.Context, text string, args ...driver.Value) error {
-	s, err := c.prepare(text)
-	if err != nil {
+	return c.with(text, func(s statement) error {
+		_, err := s.ExecContext(ctx, named(args))
 		return err
-	}
-	_, err = s.ExecContext(ctx, named(args))
-	return err
+	})
 }
 
-// query runs one statement and hands its rows on, one by one; the slice is used again for the next. The driver ends the
+// query runs one statement and hands its rows on, one by one, until each returns io.EOF; the slice is used again for the next. The driver ends the
 // statement soon after ctx, but only until its first row is there: what may search long for its rows
 // must gather them before it gives the first.
 func (c *conn) query(ctx context.Context, text string, args []driver.Value, each func(row []driver.Value) error) error {
-	s, err := c.prepare(text)
-	if err != nil {
-		return err
-	}
-	rows, err := s.QueryContext(ctx, named(args))
-	if err != nil {
-		return err
-	}
+	return c.with(text, func(s statement) error {
+		rows, err := s.QueryContext(ctx, named(args))
+		if err != nil {
+			return err
+		}
+		return forEach(rows, each)
+	})
+}
+
+func forEach(rows driver.Rows, each func(row []driver.Value) error) error {
 	row := make([]driver.Value, len(rows.Columns()))
 	for {
 		err := rows.Next(row)
@@ -118,12 +137,19 @@ func (c *conn) number(ctx context.Context, text string, args ...driver.Value) (v
 	return value, found, err
 }
 
-// snapshot runs fn in one state of the store.
+// snapshot runs fn in one state of the store. Its transaction does not outlive it: it begins and ends whatever becomes of ctx,
+// for of a statement that ctx ended nobody could say whether it was carried out.
 func (c *conn) snapshot(ctx context.Context, fn func() error) error {
+	ctx = context.WithoutCancel(ctx)
 	if err := c.exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	return errors.Join(fn(), c.exec(context.WithoutCancel(ctx), "COMMIT"))
+	err := fn()
+	if failed := c.exec(ctx, "COMMIT"); failed != nil {
+		c.broken = true
+		err = errors.Join(err, failed)
+	}
+	return err
 }
 
 func named(args []driver.Value) []driver.NamedValue {

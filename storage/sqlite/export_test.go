@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"strconv"
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
@@ -73,3 +74,10 @@ func Waiting(s *Store) int { return len(s.writes.queue) }
 
 // MaxWaiting is how many writes may wait.
 const MaxWaiting = maxWaiting
+
+// LimitPages bounds the file (https://www.sqlite.org/pragma.html#pragma_max_page_count): to 1 page means to those that it has.
+func LimitPages(s *Store, most int) error {
+	return s.writes.do(context.Background(), func(t *tx) error {
+		return t.exec(t.ctx, "PRAGMA max_page_count = "+strconv.Itoa(most))
+	})
+}

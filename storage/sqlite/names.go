@@ -18,7 +18,8 @@ type scope struct {
 type numbers map[string]int64
 
 // names knows the numbers that stand for parameters in index rows. A number is remembered only when it is durable, and it
-// never changes: what is remembered cannot become wrong.
+// never changes: what is remembered cannot become wrong. What the writer reads in its own transaction is not remembered: if that
+// fails, SQLite gives the same numbers to others, perhaps of another partition.
 type names struct {
 	reads  *pool
 	writes *writer
@@ -40,7 +41,7 @@ func (n *names) find(ctx context.Context, c *conn, s scope, params []string) (nu
 		return known, nil
 	}
 	known, err := readNumbers(ctx, c, s)
-	if err == nil {
+	if err == nil && !c.writes {
 		n.remember(s, known)
 	}
 	return known, err

@@ -19,7 +19,8 @@ func newPool(size int, dial func() (*conn, error)) *pool {
 	return &pool{dial: dial, slots: make(chan struct{}, size)}
 }
 
-// with runs fn on a connection, and waits for one as long as ctx allows. A connection that failed is not used again.
+// with runs fn on a connection, and waits for one as long as ctx allows. A connection that failed is not used again; to be
+// interrupted is no failure.
 func (p *pool) with(ctx context.Context, fn func(*conn) error) error {
 	select {
 	case p.slots <- struct{}{}:
@@ -27,26 +28,37 @@ func (p *pool) with(ctx context.Context, fn func(*conn) error) error {
 		return ctx.Err()
 	}
 	defer func() { <-p.slots }()
-	c, err := p.take()
-	if err != nil {
-		return err
+	c := p.take()
+	if c == nil {
+		var err error
+		if c, err = p.dial(); err != nil {
+			return err
+		}
 	}
-	if err = fn(c); err != nil && !isRefusal(err) {
+	err := fn(c)
+	if c.broken || err != nil && !isRefusal(err) && !isInterruption(ctx, err) {
 		return errors.Join(err, c.close())
 	}
 	p.put(c)
 	return err
 }
 
-func (p *pool) take() (*conn, error) {
+// isInterruption says whether an error is the end of ctx.
+func isInterruption(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, ctx.Err())
+}
+
+// take returns the connection that was used last; nil when none is idle.
+func (p *pool) take() *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n := len(p.idle); n > 0 {
-		c := p.idle[n-1]
-		p.idle = p.idle[:n-1]
-		return c, nil
+	n := len(p.idle)
+	if n == 0 {
+		return nil
 	}
-	return p.dial()
+	c := p.idle[n-1]
+	p.idle = p.idle[:n-1]
+	return c
 }
 
 func (p *pool) put(c *conn) {

@@ -147,8 +147,9 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 	}
 	return join([]clause{
 		join(columns, ""), sql(" FROM "), x.tables(s), sql(" WHERE "), conjunction(where),
-		sql(" ORDER BY "+x.order.by(from, present)+" LIMIT ?)", int64(limit)),
-		sql(" SELECT v.number, v.instant, v.method, v.body, p.* FROM page p CROSS JOIN version v ON v.instant = p.at"),
+		sql(" ORDER BY "+x.order.by(from, present)+" LIMIT +?)", int64(limit)),
+		sql(" SELECT v.number, v.instant, v.method, v.body, p.* FROM page p CROSS JOIN version v ON v.instant = p.at AND v.partition = ? AND v.type = ?",
+			string(x.scope.partition), x.scope.kind), // whatever the index says, nothing of another partition comes out
 	}, "")
 }
 
@@ -185,7 +186,7 @@ func (x *searching) conditions(s scan) []clause {
 func (x *searching) tally(s scan, limit int) clause {
 	return join([]clause{
 		sql("SELECT count(*) FROM (SELECT 1 FROM "), x.tables(s), sql(" WHERE "),
-		conjunction(x.conditions(s)), sql(" LIMIT ?)", int64(limit)),
+		conjunction(x.conditions(s)), sql(" LIMIT +?)", int64(limit)),
 	}, "")
 }
 

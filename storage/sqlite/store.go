@@ -53,6 +53,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, classify(ctx, err)
 	}
+	main.writes = true
 	if err := migrate(ctx, main); err != nil {
 		return nil, classify(ctx, errors.Join(fmt.Errorf("%s: %w", path, err), main.close()))
 	}

@@ -14,7 +14,7 @@ CREATE UNIQUE INDEX version_key ON version (partition, type, id, number);
 -- The names of parameters as the small numbers that index rows carry; the name '' stands for the type
 -- itself. Rows are never changed and never deleted.
 CREATE TABLE name (
-	number    INTEGER PRIMARY KEY,
+	number    INTEGER PRIMARY KEY AUTOINCREMENT, -- none is given twice
 	partition TEXT NOT NULL,
 	type      TEXT NOT NULL,
 	param     TEXT NOT NULL,
