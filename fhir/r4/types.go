@@ -135,12 +135,14 @@ func (e *Element) adopt(children []*Element) {
 	e.members = make(map[string]member, size)
 	for _, c := range children {
 		for i := range c.Types {
-			e.members[c.jsonName(&c.Types[i])] = member{c, &c.Types[i]}
+			e.members[c.JSONName(&c.Types[i])] = member{c, &c.Types[i]}
 		}
 	}
 }
 
-func (e *Element) jsonName(t *TypeRef) string {
+// JSONName is the name of the JSON member that holds a value of the type t (one of e.Types): "birthDate" and, of a choice,
+// "deceasedBoolean" (https://hl7.org/fhir/R4/formats.html#choice).
+func (e *Element) JSONName(t *TypeRef) string {
 	if !e.Choice {
 		return e.Name
 	}

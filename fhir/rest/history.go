@@ -94,13 +94,9 @@ func parseCount(value string) (int, *fhir.Error) {
 	return int(min(n, search.MaxCount)), nil
 }
 
-// parseInstant reads an instant (https://hl7.org/fhir/R4/datatypes.html#instant). A plus sign that was not encoded has become
-// a space.
+// parseInstant reads an instant (https://hl7.org/fhir/R4/datatypes.html#instant).
 func parseInstant(value string) (fhir.Instant, *fhir.Error) {
-	if at := len(value) - len(" 01:00"); at > 0 && value[at] == ' ' {
-		value = value[:at] + "+" + value[at+1:]
-	}
-	d, err := fhir.ParseDateTime(value)
+	d, err := fhir.ParseDateTime(search.RepairPlus(value))
 	if err != nil || d.Precision < fhir.Second || !d.HasZone {
 		return 0, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no instant: write it as 2026-01-31T09:30:00Z.", fhir.Quote(value))
 	}

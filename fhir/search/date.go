@@ -92,7 +92,7 @@ func (d *date) lower(c criterion) (Any, *fhir.Error) {
 			return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue,
 				"%s begins with the prefix %s, which is not known: the prefixes are eq, ne, gt, lt, ge, le, sa, eb and ap.", fhir.Quote(v), fhir.Quote(prefix))
 		}
-		t, err := fhir.ParseDateTime(repairPlus(rest))
+		t, err := fhir.ParseDateTime(RepairPlus(rest))
 		if err != nil {
 			return nil, fhir.AsError(err)
 		}
@@ -117,8 +117,9 @@ func cutPrefix(v string) (prefix, rest string) {
 	return "eq", v
 }
 
-// repairPlus puts back the plus sign of an offset that was not percent-encoded and so has become a space.
-func repairPlus(v string) string {
+// RepairPlus puts back the plus sign of a date's offset that was not percent-encoded in a query and so has become a space:
+// "2026-01-31T09:30:00 01:00".
+func RepairPlus(v string) string {
 	const offset = len(" hh:mm")
 	if i := len(v) - offset; i > 0 && v[i] == ' ' {
 		return v[:i] + "+" + v[i+1:]

@@ -29,8 +29,8 @@ type Term struct {
 // Text is an entry of a string parameter.
 type Text struct {
 	Param  string
-	Folded string // without case, accents and punctuation, spaces made one: what is compared by default; a part of it, for a family name of several words
-	Exact  string // all of it as written, for :exact
+	Folded string // without case, accents and punctuation, spaces made one: what is compared by default, its first MaxFolded characters
+	Exact  string // all of it as written, for :exact; "" for the part of a family name from a later word on, which is no value itself
 }
 
 // Range is an entry of a date parameter: the interval of time that the value means.

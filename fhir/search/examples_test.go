@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/r4"
@@ -95,10 +96,16 @@ func (e *example) findByEntries() {
 		}
 	}
 	for _, text := range e.x.Entries.Texts {
-		e.find(text.Param, escapes.Replace(text.Exact))
 		e.find(text.Param, escapes.Replace(text.Folded))
-		e.find(text.Param+":contains", escapes.Replace(text.Exact))
+		e.find(text.Param+":contains", escapes.Replace(text.Folded))
+		if text.Exact == "" { // a part of a family name
+			continue
+		}
 		e.find(text.Param+":exact", escapes.Replace(text.Exact))
+		if utf8.RuneCountInString(text.Folded) < search.MaxFolded {
+			e.find(text.Param, escapes.Replace(text.Exact))
+			e.find(text.Param+":contains", escapes.Replace(text.Exact))
+		}
 	}
 	for _, r := range e.x.Entries.Ranges {
 		e.find(r.Param+":missing", "false")

@@ -10,6 +10,8 @@ type extraction struct {
 	root  *fhir.Object
 	out   Entries
 
+	contained map[string]string // the types of the contained resources, by id; made when first asked for
+
 	found bool // for finds
 	nth   int  // place of the value in its array, 0 where it is none
 }

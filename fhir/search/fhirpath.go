@@ -3,7 +3,6 @@ package search
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/r4"
@@ -128,19 +127,12 @@ func (c *compiler) child(at place, name string, then func(place) sink) sink {
 		}
 		for i := range elem.Types {
 			next := then(place{elem, &elem.Types[i]})
-			all = both(all, member(jsonName(elem, &elem.Types[i]), next))
+			all = both(all, member(elem.JSONName(&elem.Types[i]), next))
 		}
 		return all
 	}
 	c.fail("%s has no element %s", at.code(), name)
 	return nil
-}
-
-func jsonName(elem *r4.Element, typ *r4.TypeRef) string {
-	if !elem.Choice {
-		return elem.Name
-	}
-	return elem.Name + strings.ToUpper(typ.Code[:1]) + typ.Code[1:]
 }
 
 // index compiles one value of an element of the context, or of the resource.

@@ -16,7 +16,7 @@ type reading struct {
 	faults  *fhir.Error
 }
 
-// Parse reads a search for resources of a type. Invalid, with every fault and the parameter's name as its place:
+// Parse reads a search for resources of a type. Invalid, with the first faults and the parameter's name as their place:
 // what cannot be understood; TooCostly: more than MaxClauses or MaxValues; NotFound: a type that is not served.
 // "Empty parameters are not an error - they are just ignored" (https://hl7.org/fhir/R4/search.html#errors).
 func (r *Rules) Parse(typ string, pairs []Pair, opt Options) (Request, error) {
@@ -119,7 +119,7 @@ func (p *reading) unsupported(name, format string, args ...any) {
 	}
 	warning := e.Issues[0]
 	warning.Severity, warning.Detail = fhir.Warning, "This was ignored. "+warning.Detail
-	p.req.Ignored = append(p.req.Ignored, warning)
+	p.req.Ignored = tell(p.req.Ignored, warning)
 }
 
 // list writes names as in "a, b and c".

@@ -103,6 +103,7 @@ func TestParseRefusals(t *testing.T) {
 		{"Patient", "_sort=gender", "Sorting by gender is not supported. Patient sorts by _lastUpdated, birthdate and death-date."},
 		{"Patient", "_sort=birthdate,-birthdate", "comes twice"},
 		{"Patient", "_sort:exact=birthdate", "takes no modifier"},
+		{"Patient", "_sort=birthdate,a,b,c,d,e,f,g,h", "There are 9 names in _sort; at most 8 are taken."},
 	})
 	lenient := []search.Pair{{Name: "_sort", Value: "family"}}
 	if _, err := mustRules(t).Parse("Patient", lenient, search.Options{Now: now}); err == nil || !strings.Contains(err.Error(), "Patient sorts by _lastUpdated, birthdate and death-date.") {
@@ -119,7 +120,7 @@ func TestParseRefusals(t *testing.T) {
 	}
 }
 
-// TestParseCollects: every fault is told, not the first.
+// TestParseCollects: faults are told together, not the first alone.
 func TestParseCollects(t *testing.T) {
 	_, err := parse(mustRules(t), "Patient", "birthdate=x,2020,y&gender:text=a&_count=z&foo=1")
 	var places []string

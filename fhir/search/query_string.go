@@ -15,13 +15,18 @@ type Pair struct{ Name, Value string }
 
 // SplitQuery takes a query string, or a body of application/x-www-form-urlencoded, apart into its parameters, in
 // their order. A plus sign is a space; a semicolon is part of the text
-// (https://url.spec.whatwg.org/#urlencoded-parsing). Every malformed percent-encoding is reported: Invalid.
+// (https://url.spec.whatwg.org/#urlencoded-parsing). Malformed percent-encoding is Invalid, with the first faults; more than
+// MaxPairs parameters are TooCostly.
 func SplitQuery(raw string) ([]Pair, error) {
 	var pairs []Pair
 	var faults *fhir.Error
+	count := 0
 	for part := range strings.SplitSeq(raw, "&") {
 		if part == "" {
 			continue
+		}
+		if count++; count > MaxPairs {
+			return nil, fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "The search has more than %d parameters. Ask in several searches.", MaxPairs)
 		}
 		name, value, _ := strings.Cut(part, "=")
 		pair, err := decodePair(name, value)
@@ -81,15 +86,6 @@ func readable(s string) string {
 func badEncoding(what, text string) *fhir.Error {
 	return fhir.Errorf(fhir.Invalid, fhir.CodeValue,
 		"%s is not percent-encoded: %s has a %% that two hexadecimal digits do not follow; a percent sign itself is written %%25.", what, fhir.Quote(readable(text)))
-}
-
-// join adds the issues of an error to those before; the first may be nil.
-func join(all, next *fhir.Error) *fhir.Error {
-	if all == nil {
-		return next
-	}
-	all.Issues = append(all.Issues, next.Issues...)
-	return all
 }
 
 // JoinQuery writes parameters as a query string, which SplitQuery takes apart again into the same ones. What RFC 3986 allows in

@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +48,16 @@ func TestSplitQueryRefusals(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a", "%", "c", "name", "d", "\uFFFD"}, places); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestSplitQueryIsBounded(t *testing.T) {
+	most := strings.Repeat("a&&", search.MaxPairs) // an empty one is none
+	if pairs, err := search.SplitQuery(most); err != nil || len(pairs) != search.MaxPairs {
+		t.Errorf("%d parameters: %v", len(pairs), err)
+	}
+	if _, err := search.SplitQuery(most + "b=%"); !errors.Is(err, fhir.TooCostly) {
+		t.Errorf("one more: %v", err)
 	}
 }
 

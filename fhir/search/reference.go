@@ -95,12 +95,15 @@ func (x *extraction) containedType(id string) string {
 	if id == "" {
 		return x.root.Text("resourceType")
 	}
-	for _, c := range x.root.Objects("contained") {
-		if c.Text("id") == id {
-			return c.Text("resourceType")
+	if x.contained == nil {
+		x.contained = map[string]string{}
+		for _, c := range x.root.Objects("contained") {
+			if _, again := x.contained[c.Text("id")]; !again {
+				x.contained[c.Text("id")] = c.Text("resourceType")
+			}
 		}
 	}
-	return ""
+	return x.contained[id]
 }
 
 // typeInURL is the resource type in "Patient/1", "https://example.org/fhir/Patient/1" or either with a version behind

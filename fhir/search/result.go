@@ -85,6 +85,10 @@ func (p *reading) summary(v string) {
 
 // sort reads _sort: names in the order of their weight, each behind a minus sign for descending order.
 func (p *reading) sort(v string) {
+	if n := 1 + strings.Count(v, ","); n > MaxSort {
+		p.fault("_sort", fhir.CodeTooCostly, "There are %d names in _sort; at most %d are taken.", n, MaxSort)
+		return
+	}
 	var kept []string
 	for key := range strings.SplitSeq(v, ",") {
 		name, descending := strings.CutPrefix(key, "-")

@@ -51,9 +51,12 @@ const (
 const (
 	DefaultCount = 50   // rows of a page when _count is not given
 	MaxCount     = 1000 // what a greater _count is cut to
+	MaxPairs     = 1000 // parameters of any meaning, or of none
 	MaxClauses   = 64   // parameters that select
 	MaxValues    = 256  // values of all of them
 	MaxTests     = 1024 // tests that they come to: an id without its type asks for every type that it may be of
+	MaxSort      = 8    // names in _sort
+	MaxFolded    = 256  // characters of a string that are compared, but for :exact, counted as they are compared
 )
 
 // Request is a search as it was understood.
@@ -68,11 +71,11 @@ type Request struct {
 	// _sort without the names that were ignored.
 	Applied []Pair
 
-	Ignored []fhir.Issue // a warning for everything that was ignored; always empty when Strict
+	Ignored []fhir.Issue // warnings of what was ignored, the first of them when there are many; always empty when Strict
 }
 
 // rulesVersion is raised by whoever changes what Extract makes of a resource otherwise than by the tables of r4.
-const rulesVersion = 1
+const rulesVersion = 2
 
 // typeRules are the parameters of one type.
 type typeRules struct {

@@ -3,6 +3,7 @@ package search_test
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -169,6 +170,32 @@ func TestExtractOfNonsense(t *testing.T) {
 				t.Errorf("%s: %+v", text, r)
 			}
 		}
+	}
+}
+
+// TestExtractOfManyContained: a reference into the resource is looked up, not searched for. Of two with one id the first counts.
+func TestExtractOfManyContained(t *testing.T) {
+	const many = 20_000
+	contained := fhir.Array{object("resourceType", "Group", "id", "p0")}
+	var participants fhir.Array
+	for i := range many {
+		id := "p" + strconv.Itoa(i)
+		contained = append(contained, object("resourceType", "Patient", "id", id))
+		participants = append(participants, object("actor", object("reference", "#"+id)))
+	}
+	r := fhir.NewResource(object("resourceType", "Appointment", "id", "a1", "contained", contained, "participant", participants))
+	rules := mustRules(t)
+	start := time.Now()
+	got := rules.Extract(r)
+	if took := time.Since(start); took > 3*time.Second { // many times what it takes
+		t.Errorf("it took %v", took)
+	}
+	if !slices.Contains(got.Terms, search.Term{Param: "patient"}) {
+		t.Errorf("%v: no patient", got.Terms)
+	}
+	first := fhir.NewResource(object("resourceType", "Appointment", "contained", contained[:2], "participant", participants[:1]))
+	if got := rules.Extract(first).Terms; slices.Contains(got, search.Term{Param: "patient"}) {
+		t.Errorf("%v: the Group is taken for a Patient", got)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 // A text is searched by its beginning, folded; as a whole with :exact, anywhere with :contains
 // (https://hl7.org/fhir/R4/search.html#string). Of a HumanName or an Address every part of type string is a text of its own, and so
 // is the rest of a family name from each of its words on: "servers should search the parts of a family name independently".
+// Strings may have a megabyte: MaxFolded characters of each are compared, and :contains finds nothing behind them. A longer
+// beginning or part is refused, since it would be compared with less than it asks for; :exact compares all.
 type text struct {
 	name string
 }
@@ -54,7 +56,7 @@ func (t *text) parts(names ...string) sink {
 
 func (t *text) whole(x *extraction, v any) {
 	if s, ok := v.(string); ok && s != "" {
-		x.out.Texts = append(x.out.Texts, Text{t.name, fold(s), s})
+		x.out.Texts = append(x.out.Texts, Text{t.name, beginning(fold(s)), s})
 	}
 }
 
@@ -63,14 +65,27 @@ func (t *text) family(x *extraction, v any) {
 	if s == "" {
 		return
 	}
-	rest := fold(s)
+	rest, exact := fold(s), s
 	for range familyWords {
-		x.out.Texts = append(x.out.Texts, Text{t.name, rest, s})
+		x.out.Texts = append(x.out.Texts, Text{t.name, beginning(rest), exact})
+		exact = "" // a part is not the value
 		var more bool
 		if _, rest, more = strings.Cut(rest, " "); !more {
 			return
 		}
 	}
+}
+
+// beginning is what is compared of a folded text: its first MaxFolded characters.
+func beginning(folded string) string {
+	characters := 0
+	for i := range folded {
+		if characters == MaxFolded {
+			return folded[:i]
+		}
+		characters++
+	}
+	return folded
 }
 
 func (t *text) always() bool { return false }
@@ -80,13 +95,18 @@ func (t *text) modifiers() []string { return []string{"exact", "contains"} }
 func (t *text) lower(c criterion) (Any, *fhir.Error) {
 	return c.each(func(v string) ([]Test, *fhir.Error) {
 		v = unescape(v)
-		switch c.modifier {
-		case "exact":
+		if c.modifier == "exact" {
 			return []Test{Exactly{t.name, v}}, nil
-		case "contains":
-			return []Test{Contains{t.name, fold(v)}}, nil
+		}
+		folded := fold(v)
+		switch {
+		case len(folded) > len(beginning(folded)):
+			return nil, fhir.Errorf(fhir.Invalid, fhir.CodeTooLong,
+				"%s is too long: the first %d characters of a string are compared. Give at most as many, or all of the string with :exact.", fhir.Quote(v), MaxFolded)
+		case c.modifier == "contains":
+			return []Test{Contains{t.name, folded}}, nil
 		default:
-			return []Test{StartsWith{t.name, fold(v)}}, nil
+			return []Test{StartsWith{t.name, folded}}, nil
 		}
 	})
 }

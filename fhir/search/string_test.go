@@ -1,6 +1,13 @@
 package search_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-health/portico/fhir/search"
+)
 
 // https://hl7.org/fhir/R4/search.html#string
 func TestStringName(t *testing.T) {
@@ -74,4 +81,68 @@ func TestStringRefusals(t *testing.T) {
 		{"Patient", "name:Exact=x", "no modifier"},
 		{"Patient", "name:exact:contains=x", "no modifier"},
 	})
+}
+
+// TestFamilyEntries: the whole name stands in the entries once, whatever the number of its words.
+func TestFamilyEntries(t *testing.T) {
+	_, x := indexed(t, mustRules(t), `{"resourceType":"Patient","name":[{"family":"de la Cruz-Soto"},{"family":"Soto"}]}`)
+	var got []search.Text
+	for _, e := range x.Entries.Texts {
+		if e.Param == "family" {
+			got = append(got, e)
+		}
+	}
+	want := []search.Text{
+		{Param: "family", Folded: "de la cruz soto", Exact: "de la Cruz-Soto"}, {Param: "family", Folded: "la cruz soto"},
+		{Param: "family", Folded: "cruz soto"}, {Param: "family", Folded: "soto"}, {Param: "family", Folded: "soto", Exact: "Soto"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestLongStrings: the first MaxFolded characters of a string are compared, all of it with :exact.
+func TestLongStrings(t *testing.T) {
+	start := strings.Repeat("Ä", search.MaxFolded-4)
+	given := start + "1234behind"
+	patient := `{"resourceType":"Patient","id":"p1","name":[{"given":["` + given + `"],"family":"One Two ` + given + `"}]}`
+	checkHits(t, patient, []hit{
+		{"given=" + start, true},
+		{"given=" + start + "1234", true},
+		{"given=" + start + "1235", false},
+		{"given=" + start + "''''''1234", true}, // what does not count is not counted
+		{"given:contains=a1234", true},
+		{"given:contains=1234b", false}, // it ends behind what is compared
+		{"given:contains=behind", false},
+		{"given:exact=" + given, true},
+		{"given:exact=" + start + "1234", false},
+		{"given:exact=" + given + "x", false},
+		{"family=two+" + start[:len(start)/2], true},
+		{"family=" + start + "1234", true}, // each word begins a text of its own
+		{"family:exact=One+Two+" + given, true},
+		{"family:exact=Two+" + given, false},
+		{"family:exact=" + given, false},
+	})
+	const reason = "the first 256 characters of a string are compared"
+	checkRefusals(t, []refusal{
+		{"Patient", "given=" + start + "12345", reason},
+		{"Patient", "given:contains=" + start + "12345", reason},
+		{"Patient", "name=" + strings.Repeat("ß", search.MaxFolded/2+1), reason}, // compared as ss
+	})
+}
+
+// TestLongStringsAreIndexedInPart: a name of a megabyte does not make many.
+func TestLongStringsAreIndexedInPart(t *testing.T) {
+	const size = 1 << 20
+	for _, word := range []string{"x", "Éire ", "- "} {
+		name := strings.Repeat(word, size/len(word))
+		_, x := indexed(t, mustRules(t), `{"resourceType":"Patient","id":"p1","name":[{"family":"`+name+`"}]}`)
+		total := 0
+		for _, e := range x.Entries.Texts {
+			total += len(e.Folded) + len(e.Exact)
+		}
+		if total > 2*size+2*8*4*search.MaxFolded { // as family and as name: the whole once, and the folded words
+			t.Errorf("%d bytes of entries for a name of %d, of %q", total, size, word)
+		}
+	}
 }
