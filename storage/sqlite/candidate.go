@@ -157,7 +157,7 @@ func (x *searching) classes(param int64) (classes []int64, err error) {
 // measure counts what the arms of a candidate have, up to enough.
 func (x *searching) measure(c *candidate) error {
 	for _, arm := range c.arms {
-		limited := join([]clause{sql("SELECT count(*) FROM ("), arm, sql(" LIMIT ?)", int64(x.store.enough-c.size))}, "")
+		limited := join([]clause{sql("SELECT count(*) FROM ("), arm, sql(" LIMIT +?)", int64(x.store.enough-c.size))}, "")
 		n, _, err := x.number(x.ctx, limited.text, limited.args...)
 		if err != nil {
 			return err

@@ -37,7 +37,7 @@ func (r records) Scan(ctx context.Context, prefix, after string, limit int) (fou
 		where, args = where+" AND name < ?", append(args, end)
 	}
 	err = r.read(ctx, func(c *conn) error {
-		found, err = r.alive(ctx, c, where+" ORDER BY name LIMIT ?", append(args, int64(max(limit, 0)))...)
+		found, err = r.alive(ctx, c, where+" ORDER BY name LIMIT +?", append(args, int64(max(limit, 0)))...)
 		return err
 	})
 	return found, err

@@ -193,7 +193,7 @@ func TestWaitingWrites(t *testing.T) {
 func TestSearchEndsWithItsContext(t *testing.T) {
 	store := open(t, sqlite.Config{})
 	var ops []storage.Op
-	for i := range 1_000 {
+	for i := range 500 {
 		op := put("a"+string(rune('a'+i%26))+time.Duration(i).String(), "tag")
 		for n := range 40 {
 			op.Entries.Texts = append(op.Entries.Texts, search.Text{Param: "name", Folded: "anna" + string(rune('a'+n)), Exact: "Anna"})
@@ -205,7 +205,7 @@ func TestSearchEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	clause := search.Any{search.Exactly{Param: "name", Exact: "Annabel"}}
-	for i := range 500 {
+	for i := range 300 {
 		clause = append(clause, search.Exactly{Param: "name", Exact: "nobody" + time.Duration(i).String()})
 	}
 	look := func(ctx context.Context) (time.Duration, error) {

@@ -18,7 +18,7 @@ func oracle(x *house) {
 			for range 4 {
 				c.write(20, c.anyID)
 			}
-			for range 150 {
+			for range 150 / scale {
 				q := c.query()
 				page, err := c.Search(c.ctx, home, q, storage.PageRequest{Limit: 10_000})
 				c.check(err)
@@ -42,9 +42,9 @@ func large(x *house) {
 	} {
 		many := search.Any{search.Equal{Param: "code", Value: "a"}}
 		var all []search.Any
-		for i := range 1_200 {
+		for i := range 1_200 / scale {
 			many = append(many, test(i))
-			if i < 100 {
+			if i < 100/scale {
 				all = append(all, search.Any{search.Equal{Param: "code", Value: "a"}, test(i)})
 			}
 		}
@@ -70,7 +70,7 @@ func totals(x *house) {
 	for range 10 {
 		c.write(20, c.anyID)
 	}
-	for range 60 {
+	for range 60 / scale {
 		q := c.query()
 		want := len(c.expect(q))
 		for _, upTo := range []int{-1, 0, 1, want - 1, want, want + 1, 1_000} {
@@ -98,7 +98,7 @@ func pages(x *house) {
 	for range 8 {
 		c.write(20, c.anyID)
 	}
-	for range 60 {
+	for range 60 / scale {
 		q := c.query()
 		want := c.expect(q)
 		for _, size := range []int{1, 2, 3, 7, max(1, len(want)-1), max(1, len(want)), len(want) + 1} {
@@ -137,7 +137,7 @@ func churn(x *house) {
 		c.write(30, c.anyID)
 		c.write(20, restless)
 	}
-	for range 50 {
+	for range 50 / scale {
 		q := c.query()
 		before := c.expect(q)
 		matched := make(map[seen]bool)

@@ -1,0 +1,186 @@
+package sqlite_test
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	sqlitedriver "modernc.org/sqlite"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
+	"github.com/portico-health/portico/storage/sqlite"
+)
+
+// appointment is an operation as the engine makes it for a resource of 1.6 KB: 23 terms, a date.
+func appointment(i int) storage.Op {
+	id := fmt.Sprintf("appointment-%08d", i)
+	op := storage.Op{Key: key(id), Condition: storage.Condition{Absent: true}}
+	op.Resource = fhir.NewResource(fhir.NewObject(
+		fhir.Member{Name: "resourceType", Value: "Appointment"},
+		fhir.Member{Name: "id", Value: id},
+		fhir.Member{Name: "comment", Value: strings.Repeat("word ", 300)}))
+	token := func(param, system, code string) {
+		for _, v := range []string{code, system + "|" + code, system + "|"} {
+			op.Entries.Terms = append(op.Entries.Terms, search.Term{Param: param, Value: v})
+		}
+	}
+	token("identifier", "https://example.org/appointments", fmt.Sprint(i))
+	token("status", "http://hl7.org/fhir/appointmentstatus", []string{"booked", "fulfilled", "cancelled"}[i%3])
+	token("service-type", "https://example.org/services", fmt.Sprint(i%20))
+	token("part-status", "http://hl7.org/fhir/participationstatus", "accepted")
+	token("appointment-type", "http://terminology.hl7.org/CodeSystem/v2-0276", "ROUTINE")
+	for param, reference := range map[string]string{"patient": "Patient/", "practitioner": "Practitioner/", "location": "Location/"} {
+		reference += fmt.Sprint(i % 1_000)
+		op.Entries.Terms = append(op.Entries.Terms, search.Term{Param: param, Value: reference}, search.Term{Param: "actor", Value: reference})
+	}
+	op.Entries.Terms = append(op.Entries.Terms, search.Term{Param: "slot", Value: fmt.Sprint("Slot/", i)})
+	start := fhir.Instant(i%10_000) * 900_000_000
+	op.Entries.Ranges = []search.Range{{Param: "date", Interval: fhir.Interval{Low: start, High: start + 1_000_000}}}
+	return op
+}
+
+// filled is a store with n appointments.
+func filled(b *testing.B, path string, n int) *sqlite.Store {
+	b.Helper()
+	store := open(b, sqlite.Config{Path: path})
+	for i := 0; i < n; {
+		var ops []storage.Op
+		for range 500 {
+			ops, i = append(ops, appointment(i)), i+1
+		}
+		if _, err := store.Commit(b.Context(), home, ops); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return store
+}
+
+const many = 20_000
+
+// BenchmarkFloor is a point read by the driver itself: what no store on it can go below.
+func BenchmarkFloor(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "store.db")
+	filled(b, path, many)
+	conn, err := new(sqlitedriver.Driver).Open("file:" + path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	statement, err := conn.Prepare("SELECT number, instant, method, body FROM version WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = statement.Close() }()
+	row, n := make([]driver.Value, 4), 0
+	for b.Loop() {
+		n++
+		rows, err := statement.Query([]driver.Value{string(home), "Appointment", appointmentID(n)}) //nolint:staticcheck // the driver's own interface, without database/sql
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := rows.Next(row); err != nil {
+			b.Fatal(err)
+		}
+		if err := rows.Next(row); err != io.EOF {
+			b.Fatal(err)
+		}
+		_ = rows.Close()
+	}
+}
+
+// appointmentID is that of some appointment, another one for each n.
+func appointmentID(n int) string { return fmt.Sprintf("appointment-%08d", n*7919%many) }
+
+func BenchmarkRead(b *testing.B) {
+	store, n := filled(b, "", many), 0
+	for b.Loop() {
+		n++
+		if _, err := store.Read(b.Context(), home, key(appointmentID(n))); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSearch asks what users ask.
+func BenchmarkSearch(b *testing.B) {
+	store := filled(b, "", many)
+	equal := func(param, value string) search.Any { return search.Any{search.Equal{Param: param, Value: value}} }
+	from, to := fhir.Instant(5_000)*900_000_000, fhir.Instant(5_672)*900_000_000
+	week := []search.Any{
+		{search.Within{Param: "date", LowFrom: fhir.Beginning, LowTo: fhir.End, HighFrom: from + 1, HighTo: fhir.End}},
+		{search.Within{Param: "date", LowFrom: fhir.Beginning, LowTo: to - 1, HighFrom: fhir.Beginning, HighTo: fhir.End}},
+	}
+	for _, c := range []struct {
+		name  string
+		query func(n int) search.Query
+	}{
+		{"identifier", func(n int) search.Query {
+			return search.Query{All: []search.Any{equal("identifier", fmt.Sprint("https://example.org/appointments|", n*7919%many))}}
+		}},
+		{"patient/20", func(n int) search.Query {
+			return search.Query{All: []search.Any{equal("patient", fmt.Sprint("Patient/", n%1_000))}}
+		}},
+		{"patient+status", func(n int) search.Query {
+			return search.Query{All: []search.Any{equal("patient", fmt.Sprint("Patient/", n%1_000)), equal("status", "booked")}}
+		}},
+		{"newest/50", func(int) search.Query { return search.Query{} }},
+		{"status/50", func(int) search.Query { return search.Query{All: []search.Any{equal("status", "booked")}} }},
+		{"week/50", func(int) search.Query {
+			return search.Query{All: week, Sort: []search.SortKey{{Param: "date"}}}
+		}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			n := 0
+			for b.Loop() {
+				n++
+				q := c.query(n)
+				q.Type = "Appointment"
+				page, err := store.Search(b.Context(), home, q, storage.PageRequest{Limit: 50, CountUpTo: 1_000})
+				if err != nil || len(page.Versions) == 0 {
+					b.Fatal(len(page.Versions), err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkCreate has sixteen writers, each of whom waits until its resource is durable.
+func BenchmarkCreate(b *testing.B) {
+	store := filled(b, "", many)
+	var n atomic.Int64
+	n.Store(many)
+	b.ResetTimer()
+	b.SetParallelism(8) // times GOMAXPROCS
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := store.Commit(b.Context(), home, []storage.Op{appointment(int(n.Add(1)))}); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+// BenchmarkUpdate has sixteen writers that change resources.
+func BenchmarkUpdate(b *testing.B) {
+	store := filled(b, "", many)
+	var n atomic.Int64
+	b.ResetTimer()
+	b.SetParallelism(8)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			op := appointment(int(n.Add(1)) * 7919 % many)
+			op.Condition = storage.Condition{}
+			if _, err := store.Commit(b.Context(), home, []storage.Op{op}); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}

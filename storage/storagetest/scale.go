@@ -1,0 +1,6 @@
+//go:build !race
+
+package storagetest
+
+// scale divides how often chance is tried.
+const scale = 1
