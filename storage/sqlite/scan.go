@@ -173,11 +173,13 @@ func (x *searching) tables(s scan) clause {
 	return join(all, " CROSS JOIN ")
 }
 
-// conditions are those of a scan and of the whole search.
+// conditions are those of a scan and of the whole search, less the clause that the scan follows.
 func (x *searching) conditions(s scan) []clause {
 	all := slices.Clone(s.where)
 	for _, c := range x.where {
-		all = append(all, c.clause)
+		if c.equals == nil || !slices.Equal(c.equals, s.follows) {
+			all = append(all, c.clause)
+		}
 	}
 	return all
 }
