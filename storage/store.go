@@ -7,6 +7,11 @@ import (
 	"github.com/portico-health/portico/fhir/search"
 )
 
+// MaxPageBytes bounds the bodies of a page of History or Search together, so that what a caller must hold in memory does not
+// depend on how large resources are. A page ends before the version that would exceed it, and says that there is more; its first
+// version always comes.
+const MaxPageBytes = 32 << 20
+
 // Store keeps resources. All methods may be called from many goroutines at once.
 type Store interface {
 	// Read returns the current version, also when it is the mark of a deletion: see
@@ -114,7 +119,7 @@ type HistoryQuery struct {
 	Key    fhir.Key
 	Before int64        // only versions with a smaller number; 0 asks from the newest
 	Since  fhir.Instant // only versions at or after it; 0 asks for all
-	Limit  int          // at least 1
+	Limit  int          // at least 1; MaxPageBytes may end the page earlier
 }
 
 // HistoryPage is a part of a history.
@@ -126,7 +131,7 @@ type HistoryPage struct {
 
 // PageRequest asks for a part of a search's matches.
 type PageRequest struct {
-	Limit     int    // rows; 0 asks for the total alone
+	Limit     int    // rows; 0 asks for the total alone; MaxPageBytes may end the page earlier
 	After     []byte // SearchPage.Next of the page before; nil asks for the first
 	CountUpTo int    // matches are counted up to this number; 0 counts none, a negative number counts all
 }

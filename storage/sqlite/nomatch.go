@@ -5,7 +5,6 @@ import (
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
-	"github.com/portico-health/portico/storage"
 )
 
 // A NoMatch is decided in the writer, but most of its work is done before: what matched in a recent state of the store is searched
@@ -57,9 +56,13 @@ func (s *Store) matches(t *tx, p fhir.Partition, q search.Query, before twins) (
 // few returns the first matches within bounds, several at most.
 func (s *Store) few(ctx context.Context, c *conn, p fhir.Partition, q search.Query, b bounds) ([]fhir.Version, error) {
 	x, err := s.begin(ctx, c, p, q, b)
+	if err != nil || len(x.names) == 0 {
+		return nil, err
+	}
+	way, err := x.plan(nil)
 	if err != nil {
 		return nil, err
 	}
-	page, err := x.answer(storage.PageRequest{Limit: several}, nil)
-	return page.Versions, err
+	found, _, err := x.find(way, nil, room{rows: several, bytes: unlimited})
+	return versions(found), err
 }

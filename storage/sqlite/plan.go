@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql/driver"
+	"io"
 	"slices"
 )
 
@@ -155,28 +156,44 @@ func (x *searching) clipped(i int, after *position) bounds {
 	return x.bounds.clip(x.order[i], *after.Keys[i])
 }
 
-// find returns the first matches behind a position, in their order.
-func (x *searching) find(p plan, after *position, limit int) ([]match, error) {
-	var found []match
+// find returns the first matches behind a position, in their order, as many as there is room for, and says whether there are more.
+func (x *searching) find(p plan, after *position, r room) (found []match, more bool, err error) {
 	for _, st := range p.stages {
-		var part []match
-		for _, s := range st.scans {
-			statement := x.page(st, s, after, limit-len(found))
-			err := x.query(x.ctx, statement.text, statement.args, func(row []driver.Value) error {
-				part = append(part, x.match(row))
-				return nil
-			})
-			if err != nil {
-				return nil, err
+		part, err := x.gather(st, after, r)
+		if err != nil {
+			return nil, false, err
+		}
+		fit, left := r.take(part)
+		found = append(found, part[:fit]...)
+		if fit < len(part) {
+			return found, true, nil
+		}
+		r = left
+	}
+	return found, false, nil
+}
+
+// gather returns the first matches of a stage, in their order: those that there is room for and, if there is one, the next.
+func (x *searching) gather(st stage, after *position, r room) (part []match, err error) {
+	for _, s := range st.scans {
+		statement, left := x.page(st, s, after, r.rows+1), r
+		err := x.query(x.ctx, statement.text, statement.args, func(row []driver.Value) error {
+			m := x.match(row)
+			part = append(part, m)
+			if !left.takes(m.version.Body) {
+				return io.EOF
 			}
+			left = left.less(m.version.Body)
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 		slices.SortFunc(part, x.order.compare)
-		found = append(found, part[:min(len(part), limit-len(found))]...)
-		if len(found) == limit {
-			break
-		}
+		fit, _ := r.take(part)
+		part = part[:min(len(part), fit+1)]
 	}
-	return found, nil
+	return part, nil
 }
 
 // count counts the matches: all of them, or when upTo is positive up to one more.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"io"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/storage"
@@ -61,14 +62,15 @@ func (s *Store) History(ctx context.Context, p fhir.Partition, q storage.History
 			return err
 		}
 		page.Total = int(total)
+		left := room{rows: q.Limit, bytes: storage.MaxPageBytes}
 		return c.query(ctx, `SELECT number, instant, method, body FROM version
-			WHERE partition = ? AND type = ? AND id = ? AND number < ? AND instant >= ? ORDER BY number DESC LIMIT ?`,
+			WHERE partition = ? AND type = ? AND id = ? AND number < ? AND instant >= ? ORDER BY number DESC LIMIT +?`,
 			[]driver.Value{string(p), q.Key.Type, q.Key.ID, before, int64(q.Since), int64(q.Limit) + 1}, func(row []driver.Value) error {
-				if len(page.Versions) == q.Limit {
-					page.More = true
-					return nil
+				v := version(q.Key, row)
+				if page.More = !left.takes(v.Body); page.More {
+					return io.EOF
 				}
-				page.Versions = append(page.Versions, version(q.Key, row))
+				page.Versions, left = append(page.Versions, v), left.less(v.Body)
 				return nil
 			})
 	})
@@ -78,7 +80,7 @@ func (s *Store) History(ctx context.Context, p fhir.Partition, q storage.History
 // Events is storage.Store's. A version is its own event, and its instant the event's number.
 func (s *Store) Events(ctx context.Context, after int64, limit int) (events []storage.Event, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		return c.query(ctx, "SELECT instant, partition, type, id, number, method FROM version WHERE instant > ? ORDER BY instant LIMIT ?",
+		return c.query(ctx, "SELECT instant, partition, type, id, number, method FROM version WHERE instant > ? ORDER BY instant LIMIT +?",
 			[]driver.Value{after, int64(max(limit, 0))}, func(row []driver.Value) error {
 				at := integer(row[0])
 				events = append(events, storage.Event{

@@ -91,22 +91,26 @@ func (x *searching) answer(want storage.PageRequest, after *position) (page stor
 	if err != nil {
 		return page, err
 	}
-	var rows []match
 	if want.Limit > 0 {
-		if rows, err = x.find(p, after, want.Limit+1); err != nil {
+		rows, more, err := x.find(p, after, room{rows: want.Limit, bytes: storage.MaxPageBytes})
+		if err != nil {
 			return page, err
 		}
-	}
-	if len(rows) > want.Limit {
-		rows = rows[:want.Limit]
-		if page.Next, err = sealCursor(x.scope, x.q, rows[want.Limit-1].position); err != nil {
-			return page, err
+		if more {
+			if page.Next, err = sealCursor(x.scope, x.q, rows[len(rows)-1].position); err != nil {
+				return page, err
+			}
 		}
-	}
-	for _, r := range rows {
-		page.Versions = append(page.Versions, r.version)
+		page.Versions = versions(rows)
 	}
 	return page, x.total(p, want, after, &page)
+}
+
+func versions(rows []match) (list []fhir.Version) {
+	for _, r := range rows {
+		list = append(list, r.version)
+	}
+	return list
 }
 
 // total counts the matches as far as it is asked to. A first page without a next one has them all.

@@ -1,0 +1,55 @@
+package storagetest
+
+import (
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
+)
+
+// heavyPages holds that large bodies end a page early, of a search and of a history, and that nothing is lost by it.
+func heavyPages(x *house) {
+	heavy := func(id string, size int) storage.Op { return put(patient(id), strings.Repeat("x", size<<20-1_000)) }
+	for i, size := range []int{12, 12, storage.MaxPageBytes>>20 + 1, 12, 2} {
+		op, low := heavy(name("%d", i), size), fhir.Instant(i)
+		op.Entries.Ranges = []search.Range{{Param: "date", Interval: fhir.Interval{Low: low, High: low + 1<<(i%3)}}}
+		x.commit(home, op)
+	}
+	for _, c := range []struct {
+		sort []search.SortKey
+		want string
+	}{
+		{byID, "0 1|2|3 4"},
+		{[]search.SortKey{{Param: "date", Descending: true}}, "2|4 3 1|0"}, // as their ends are: 1, 3, 6, 4, 6
+		{nil, "4 3|2|1 0"},
+	} {
+		q := search.Query{Type: "Patient", Sort: c.sort}
+		var got []string
+		for request := (storage.PageRequest{Limit: 100, CountUpTo: -1}); ; {
+			page, err := x.Search(x.ctx, home, q, request)
+			x.check(err)
+			x.equal(page.Total, 5)
+			got = append(got, strings.Join(ids(page.Versions), " "))
+			if request.After = page.Next; page.Next == nil || len(got) > 5 {
+				break
+			}
+		}
+		x.equal(strings.Join(got, "|"), c.want)
+	}
+
+	for range 3 {
+		x.commit(home, heavy("h", 12))
+	}
+	x.commit(home, remove(patient("h")))
+	first, err := x.History(x.ctx, home, storage.HistoryQuery{Key: patient("h"), Limit: 100})
+	x.check(err)
+	if first.Total != 4 || len(first.Versions) != 3 || !first.More { // the deletion weighs nothing
+		x.Fatalf("%d versions of %d, more %t", len(first.Versions), first.Total, first.More)
+	}
+	rest, err := x.History(x.ctx, home, storage.HistoryQuery{Key: patient("h"), Limit: 100, Before: first.Versions[2].Number})
+	x.check(err)
+	if rest.Total != 4 || len(rest.Versions) != 1 || rest.More {
+		x.Errorf("%d versions of %d, more %t", len(rest.Versions), rest.Total, rest.More)
+	}
+}
