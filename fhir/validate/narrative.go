@@ -98,15 +98,18 @@ func (w *walk) narrativeElement(t xml.StartElement, space string) {
 	case !narrativeElements[name]:
 		w.fault(fhir.CodeInvariant, "A narrative may not have the element "+clip(name)+" (txt-1).")
 	}
-	for i, a := range t.Attr {
+	seen := map[xml.Name]bool{}
+	for _, a := range t.Attr {
+		if w.report.full() {
+			return
+		}
 		if a.Name.Space == "xmlns" || a.Name.Local == "xmlns" {
 			continue
 		}
-		for _, other := range t.Attr[:i] {
-			if other.Name == a.Name {
-				w.fault(fhir.CodeInvariant, "The attribute "+clip(a.Name.Local)+" comes twice in one "+clip(name)+" (txt-1).")
-			}
+		if seen[a.Name] {
+			w.fault(fhir.CodeInvariant, "The attribute "+clip(a.Name.Local)+" comes twice in one "+clip(name)+" (txt-1).")
 		}
+		seen[a.Name] = true
 		if wrong := wrongAttribute(name, a); wrong != "" {
 			w.fault(fhir.CodeInvariant, wrong+" (txt-1).")
 		}

@@ -2,8 +2,10 @@ package validate_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -95,5 +97,32 @@ func TestNarrativeRefused(t *testing.T) {
 		if diff := cmp.Diff("invariant Patient.text.`div`: "+sentence, issues[0]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", div, diff)
 		}
+	}
+}
+
+// TestNarrativeOfManyAttributes: each is looked up among those before it, and no more are looked at than faults are told.
+func TestNarrativeOfManyAttributes(t *testing.T) {
+	const many = 40_000
+	var named, bound strings.Builder
+	for i := range many {
+		fmt.Fprintf(&named, " a%d=''", i)
+		fmt.Fprintf(&bound, " xml:a%d=''", i)
+	}
+	for what, attributes := range map[string]string{
+		"unknown": named.String(), "of XML": bound.String(), "the same": strings.Repeat(" title=''", many),
+	} {
+		r := parse(t, withNarrative(inDiv("<p"+attributes+">A</p>")))
+		start := time.Now()
+		err := shared.Check(r)
+		if took := time.Since(start); took > 2*time.Second { // many times what it takes
+			t.Errorf("%s: it took %v", what, took)
+		}
+		if n := len(fhir.AsError(err).Issues); !errors.Is(err, fhir.Unprocessable) || n != 101 {
+			t.Errorf("%s: %d issues", what, n)
+		}
+	}
+	issues, _ := check(t, withNarrative(inDiv("<p title='' lang='' title='' title=''>A</p>")))
+	if len(issues) != 2 {
+		t.Errorf("the second and the third title are too many: %q", issues)
 	}
 }

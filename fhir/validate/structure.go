@@ -63,10 +63,7 @@ func newStructure(v *Validator, e *r4.Element) *structure {
 }
 
 func newMember(v *Validator, e *r4.Element, t *r4.TypeRef) *member {
-	m := &member{name: e.Name, element: e, typ: t}
-	if e.Choice {
-		m.name += strings.ToUpper(t.Code[:1]) + t.Code[1:]
-	}
+	m := &member{name: e.JSONName(t), element: e, typ: t}
 	owner, _, _ := strings.Cut(e.Path, ".")
 	typ := r4.Lookup(t.Code)
 	switch {
