@@ -43,6 +43,12 @@ type Store interface {
 	// committed. Zero is before the first event.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
 
+	// Reindex gives the current, not deleted versions of all partitions the index entries that entriesOf makes of them. Versions
+	// that come to be while it runs keep the entries that they were written with; bodies, histories and events stay as
+	// they are. It works in batches beside other calls, and entriesOf may use the store. When it fails or ctx ends, some versions have
+	// their new entries and the others their old ones; called again it begins anew. An error of entriesOf ends it.
+	Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error)) error
+
 	// Ready says whether the store can take reads and writes now. Unavailable.
 	Ready(ctx context.Context) error
 

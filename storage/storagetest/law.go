@@ -31,6 +31,7 @@ func Run(t *testing.T, h Harness) {
 		{"life", life}, {"bodies", bodies}, {"conditions", conditions}, {"races", races}, {"commits", commits},
 		{"history", history}, {"partitions", partitions}, {"events", events}, {"instants", instants},
 		{"meaning", meaning}, {"oracle", oracle}, {"large", large}, {"totals", totals}, {"pages", pages}, {"heavy pages", heavyPages}, {"churn", churn}, {"cursors", cursors},
+		{"reindexing", reindexing}, {"reindexing beside writes", reindexingBesideWrites}, {"reindexing by chance", reindexingByChance},
 		{"records", records}, {"record races", recordRaces}, {"record scans", recordScans},
 		{"ended contexts", endedContexts}, {"reopening", reopening}, {"closing", closing},
 	} {

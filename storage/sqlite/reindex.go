@@ -1,0 +1,108 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"io"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+)
+
+// A batch of Reindex is one transaction, for which other writes wait.
+const (
+	batchRows  = 100
+	batchBytes = 4 << 20 // of bodies
+)
+
+// renewal is a version that gets other index entries.
+type renewal struct {
+	partition fhir.Partition
+	version   fhir.Version
+	scope     int64
+	index     index
+}
+
+// Reindex is storage.Store's. Instants tell what was there when it began, and that a version is still the current one: no two
+// versions share an instant.
+func (s *Store) Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error)) error {
+	var last int64
+	err := s.read(ctx, func(c *conn) (err error) {
+		last, _, err = c.number(ctx, "SELECT max(instant) FROM live")
+		return err
+	})
+	rest := bounds{fhir.Beginning, fhir.Instant(last)}
+	for err == nil && rest.from <= rest.to {
+		rest.from, err = s.reindexSome(ctx, rest, entriesOf)
+	}
+	return err
+}
+
+// reindexSome renews the first versions within bounds, and returns where the rest begins.
+func (s *Store) reindexSome(ctx context.Context, b bounds, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error)) (rest fhir.Instant, err error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	var some []renewal
+	err = s.reads.with(ctx, func(c *conn) (err error) {
+		some, err = alive(ctx, c, b)
+		return err
+	})
+	if err != nil || len(some) == 0 {
+		return b.to + 1, classify(ctx, err)
+	}
+	for i := range some {
+		if err := s.renew(ctx, &some[i], entriesOf); err != nil {
+			return 0, classify(ctx, err)
+		}
+	}
+	err = s.writes.do(ctx, func(t *tx) error {
+		for _, r := range some {
+			if err := s.reindex(t, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return some[len(some)-1].version.Instant + 1, classify(ctx, err)
+}
+
+// alive returns the first current versions within bounds.
+func alive(ctx context.Context, c *conn, b bounds) (some []renewal, err error) {
+	left := room{rows: batchRows, bytes: batchBytes}
+	err = c.query(ctx, `SELECT v.number, v.instant, v.method, v.body, v.partition, v.type, v.id
+		FROM live l CROSS JOIN version v ON v.instant = l.instant WHERE l.instant BETWEEN ? AND ? ORDER BY l.instant`,
+		[]driver.Value{int64(b.from), int64(b.to)}, func(row []driver.Value) error {
+			v := version(fhir.Key{Type: text(row[5]), ID: text(row[6])}, row)
+			if !left.takes(v.Body) {
+				return io.EOF
+			}
+			some, left = append(some, renewal{partition: fhir.Partition(text(row[4])), version: v}), left.less(v.Body)
+			return nil
+		})
+	return some, err
+}
+
+// renew makes the index of a version anew.
+func (s *Store) renew(ctx context.Context, r *renewal, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error)) error {
+	entries, err := entriesOf(r.partition, r.version)
+	if err != nil {
+		return err
+	}
+	known, err := s.names.define(ctx, scope{r.partition, r.version.Key.Type}, params(entries))
+	r.scope, r.index = known[""], newIndex(entries, known, s.hash)
+	return err
+}
+
+// reindex puts the new index of a version in the place of the old one, unless the version was superseded.
+func (s *Store) reindex(t *tx, r renewal) error {
+	_, current, err := t.number(t.ctx, "SELECT instant FROM live WHERE instant = ?", int64(r.version.Instant))
+	if err != nil || !current {
+		return err
+	}
+	if err := s.unindex(t, r.version.Instant); err != nil {
+		return err
+	}
+	return r.index.insert(t, r.version.Instant, r.scope, r.version.Key.ID)
+}
