@@ -143,6 +143,8 @@ func TestNegotiation(t *testing.T) {
 		h.play(t, []scenario{{name: "_format=" + format, path: "/Patient/a?_format=" + format, header: map[string]string{"Accept": "application/fhir+xml"}, status: status}})
 	}
 	h.play(t, []scenario{
+		{name: "_format percent-encoded", path: "/Patient/a?%5Fformat=xml", status: 406},
+		{name: "_pretty percent-encoded", path: "/Patient/a?_prett%79=true", status: 200, contains: []string{"{\n  \"resourceType\": \"Patient\",\n"}},
 		{name: "_pretty", path: "/Patient/a?_pretty=true", status: 200, contains: []string{"{\n  \"resourceType\": \"Patient\",\n"}},
 		{name: "not _pretty", path: "/Patient/a?_pretty=false", status: 200, contains: []string{`{"resourceType":"Patient",`}},
 		{name: "_pretty and gzip of an error", path: "/Patient/b?_pretty=true", header: map[string]string{"Accept-Encoding": "gzip"}, status: 404, contains: []string{"\n  \"issue\": ["}},

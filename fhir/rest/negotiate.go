@@ -36,11 +36,7 @@ func (f format) contentType() string {
 
 // negotiate chooses the form of the answer. _format goes before Accept. Its error is NotAcceptable.
 func negotiate(r *http.Request) (format, error) {
-	var params url.Values
-	if strings.Contains(r.URL.RawQuery, "_format") || strings.Contains(r.URL.RawQuery, "_pretty") {
-		params = r.URL.Query()
-	}
-	return negotiateFor(r, params)
+	return negotiateFor(r, r.URL.Query())
 }
 
 // negotiateFor is negotiate with the parameters in hand: those of a form count as those of the URL.
