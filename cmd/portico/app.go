@@ -97,6 +97,12 @@ func (a *App) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	err = a.engine.Reindex(ctx, func() {
+		a.Log.Info("base URL, resource types or search parameters are not those of the last start: all resources are indexed anew before the server is ready")
+	})
+	if err != nil {
+		return fmt.Errorf("indexing anew: %w", rootCause(err))
+	}
 	if a.Config.Dev {
 		if err := a.fillDemo(ctx); err != nil {
 			return fmt.Errorf("filling the demo site: %w", err)

@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
 	"io"
+	"slices"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -19,6 +21,7 @@ const (
 type renewal struct {
 	partition fhir.Partition
 	version   fhir.Version
+	entries   []byte // what it has
 	scope     int64
 	index     index
 }
@@ -38,7 +41,7 @@ func (s *Store) Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir
 	return err
 }
 
-// reindexSome renews the first versions within bounds, and returns where the rest begins.
+// reindexSome renews the first versions within bounds, and returns where the rest begins. What would not change is not written.
 func (s *Store) reindexSome(ctx context.Context, b bounds, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error)) (rest fhir.Instant, err error) {
 	if err := s.enter(ctx); err != nil {
 		return 0, err
@@ -57,6 +60,14 @@ func (s *Store) reindexSome(ctx context.Context, b bounds, entriesOf func(fhir.P
 			return 0, classify(ctx, err)
 		}
 	}
+	rest = some[len(some)-1].version.Instant + 1
+	err = s.reads.with(ctx, func(c *conn) (err error) {
+		some, err = changed(ctx, c, some)
+		return err
+	})
+	if err != nil || len(some) == 0 {
+		return rest, classify(ctx, err)
+	}
 	err = s.writes.do(ctx, func(t *tx) error {
 		for _, r := range some {
 			if err := s.reindex(t, r); err != nil {
@@ -65,20 +76,20 @@ func (s *Store) reindexSome(ctx context.Context, b bounds, entriesOf func(fhir.P
 		}
 		return nil
 	})
-	return some[len(some)-1].version.Instant + 1, classify(ctx, err)
+	return rest, classify(ctx, err)
 }
 
 // alive returns the first current versions within bounds.
 func alive(ctx context.Context, c *conn, b bounds) (some []renewal, err error) {
 	left := room{rows: batchRows, bytes: batchBytes}
-	err = c.query(ctx, `SELECT v.number, v.instant, v.method, v.body, v.partition, v.type, v.id
+	err = c.query(ctx, `SELECT v.number, v.instant, v.method, v.body, v.partition, v.type, v.id, l.entries
 		FROM live l CROSS JOIN version v ON v.instant = l.instant WHERE l.instant BETWEEN ? AND ? ORDER BY l.instant`,
 		[]driver.Value{int64(b.from), int64(b.to)}, func(row []driver.Value) error {
 			v := version(fhir.Key{Type: text(row[5]), ID: text(row[6])}, row)
 			if !left.takes(v.Body) {
 				return io.EOF
 			}
-			some, left = append(some, renewal{partition: fhir.Partition(text(row[4])), version: v}), left.less(v.Body)
+			some, left = append(some, renewal{partition: fhir.Partition(text(row[4])), version: v, entries: blob(row[7])}), left.less(v.Body)
 			return nil
 		})
 	return some, err
@@ -93,6 +104,24 @@ func (s *Store) renew(ctx context.Context, r *renewal, entriesOf func(fhir.Parti
 	known, err := s.names.define(ctx, scope{r.partition, r.version.Key.Type}, params(entries))
 	r.scope, r.index = known[""], newIndex(entries, known, s.hash)
 	return err
+}
+
+// changed are those whose index is not what it was.
+func changed(ctx context.Context, c *conn, some []renewal) (others []renewal, err error) {
+	for _, r := range some {
+		var spans []spanRow
+		err := c.query(ctx, "SELECT param, low, high, class FROM span WHERE instant = ? ORDER BY param, low, high", []driver.Value{int64(r.version.Instant)}, func(row []driver.Value) error {
+			spans = append(spans, spanRow{integer(row[0]), fhir.Instant(integer(row[1])), fhir.Instant(integer(row[2])), integer(row[3])})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !bytes.Equal(r.entries, r.index.entries) || !slices.Equal(spans, r.index.spans) {
+			others = append(others, r)
+		}
+	}
+	return others, nil
 }
 
 // reindex puts the new index of a version in the place of the old one, unless the version was superseded.

@@ -49,6 +49,14 @@ func reindexing(x *house) {
 	x.equal(must(x.Read(x.ctx, home, a)), current)
 	x.equal(must(x.History(x.ctx, home, storage.HistoryQuery{Key: a, Limit: 9})), history)
 
+	x.check(x.Reindex(x.ctx, func(fhir.Partition, fhir.Version) (search.Entries, error) { // terms stay, a range moves
+		e := tags("new in demo/test")
+		e.Ranges = []search.Range{{Param: "unheard of", Interval: fhir.Interval{Low: 5, High: 6}}}
+		return e, nil
+	}))
+	late := search.Within{Param: "unheard of", LowFrom: 5, LowTo: 5, HighFrom: 6, HighTo: 6}
+	x.equal(x.found(home, search.Query{Type: "Patient", All: []search.Any{{late}}, Sort: byID}), []string{"a", "b"})
+
 	interrupted := errors.New("enough")
 	err := x.Reindex(x.ctx, func(_ fhir.Partition, v fhir.Version) (search.Entries, error) {
 		if v.Key == b {
