@@ -12,8 +12,6 @@ type candidate struct {
 	equals []search.Equal // the tests, when all are on terms: they can be followed by instant
 	bounds bool           // the bounds of the search on instants
 	param  int64          // whose windows it is; 0 for another clause
-	alone  window         // of spans that are the only one of param: the common part of all windows on it
-	crowd  window         // of other spans: the first of the windows, for the next may be satisfied by another span
 	size   int            // instants of the arms, counted up to enough
 }
 
@@ -25,18 +23,20 @@ func (x *searching) candidates() (all []candidate, err error) {
 	if x.bounds != unbounded {
 		all = append(all, candidate{bounds: true, arms: []clause{x.boundsArm(x.bounds)}})
 	}
-	windows := make(map[int64]int) // where in all the windows on a parameter are
+	seen := make(map[int64]bool) // parameters of windows
 	for _, a := range x.q.All {
-		if param, w, ok := x.soleWindow(a); ok {
-			if i, known := windows[param]; known {
-				all[i].alone = all[i].alone.and(w)
-			} else {
-				windows[param] = len(all)
-				all = append(all, candidate{param: param, alone: w, crowd: w})
-			}
+		param, w := x.names.window(a)
+		var c candidate
+		ok := true
+		switch {
+		case seen[param]:
 			continue
+		case param != 0:
+			seen[param], c.param = true, param
+			c.arms, err = x.windowArms(param, x.window(param), w)
+		default:
+			c, ok, err = x.candidate(a)
 		}
-		c, ok, err := x.candidate(a)
 		if err != nil {
 			return nil, err
 		}
@@ -44,21 +44,7 @@ func (x *searching) candidates() (all []candidate, err error) {
 			all = append(all, c)
 		}
 	}
-	for _, i := range windows {
-		if all[i].arms, err = x.windowArms(all[i].param, all[i].alone, all[i].crowd); err != nil {
-			return nil, err
-		}
-	}
 	return all, nil
-}
-
-// soleWindow is a clause that is nothing but one window on a parameter with ranges.
-func (x *searching) soleWindow(a search.Any) (param int64, w window, ok bool) {
-	if len(a) != 1 {
-		return 0, w, false
-	}
-	t, ok := a[0].(search.Within)
-	return x.names[t.Param], newWindow(t), ok && t.Param != search.LastUpdated && x.names[t.Param] != 0
 }
 
 // candidate makes a candidate of a clause, unless one of its tests is none that an index answers.
@@ -126,7 +112,8 @@ func (x *searching) boundsArm(b bounds) clause {
 	return sql("SELECT instant FROM live INDEXED BY live_scope WHERE scope = ? AND instant BETWEEN ? AND ?", x.names[""], int64(b.from), int64(b.to))
 }
 
-// windowArms are one arm for each class of spans.
+// windowArms are one arm for each class of spans: of those that are alone within the common part of all windows, of the others, where
+// each window may have its own span, within one of them.
 func (x *searching) windowArms(param int64, alone, among window) (arms []clause, err error) {
 	classes, err := x.classes(param)
 	for _, class := range classes {

@@ -30,7 +30,9 @@ func (x *searching) plan(after *position) (p plan, err error) {
 	case len(best.arms) == 0:
 		return p, nil // it cannot hold
 	default:
-		p.counted = x.met(best)
+		if p.counted, err = x.met(best); err != nil {
+			return p, err
+		}
 	}
 	switch {
 	case along == nil && best != nil && best.size < x.store.enough:
@@ -39,7 +41,7 @@ func (x *searching) plan(after *position) (p plan, err error) {
 		p.stages, err = x.inOrder(first, after)
 	case along.param != 0: // every match has a value of the key
 		p.stages = []stage{{first: first}}
-		p.stages[0].scans, err = x.ranks(first, along.alone, after)
+		p.stages[0].scans, err = x.ranks(first, after)
 	default:
 		p.stages = []stage{{first: first, scans: x.holders(along.equals, x.clipped(first, after))}}
 	}
@@ -95,14 +97,16 @@ func (x *searching) follows(c *candidate, first int) bool {
 }
 
 // met are scans for counting: they begin to give at once, and end when they have given enough.
-func (x *searching) met(c *candidate) []scan {
+func (x *searching) met(c *candidate) ([]scan, error) {
 	switch {
 	case c.equals != nil:
-		return x.holders(c.equals, x.bounds)
+		return x.holders(c.equals, x.bounds), nil
+	case c.param != 0:
+		return x.ranked(key{param: c.param}, x.window(c.param), everywhere)
 	case len(c.arms) == 1 || c.size < x.store.enough:
-		return []scan{x.set(c.arms)}
+		return []scan{x.set(c.arms)}, nil
 	default:
-		return []scan{x.listing(x.bounds)}
+		return []scan{x.listing(x.bounds)}, nil
 	}
 }
 
@@ -120,7 +124,7 @@ func (x *searching) inOrder(first int, after *position) (stages []stage, err err
 		case x.order[i].param == 0:
 			continue
 		case after == nil || after.first() <= i: // else this stage is behind us
-			st.scans, err = x.ranks(i, everywhere, after)
+			st.scans, err = x.ranks(i, after)
 		}
 		stages = append(stages, st)
 		if err != nil || i == len(x.order) || x.order[i].instant {
@@ -130,12 +134,18 @@ func (x *searching) inOrder(first int, after *position) (stages []stage, err err
 	}
 }
 
-// ranks are the scans, one for each class of spans, that give the resources with a key by its value, from a position on.
-func (x *searching) ranks(i int, alone window, after *position) ([]scan, error) {
-	k, among := x.order[i], everywhere
+// ranks are the scans that give the resources with key i by its value, from a position on.
+func (x *searching) ranks(i int, after *position) ([]scan, error) {
+	k := x.order[i]
+	alone, among := x.window(k.param), everywhere
 	if after != nil && after.first() == i {
 		alone, among = alone.clip(k, *after.Keys[i]), among.clip(k, *after.Keys[i])
 	}
+	return x.ranked(k, alone, among)
+}
+
+// ranked are the scans, one for each class of spans, that give the resources with a key by its value.
+func (x *searching) ranked(k key, alone, among window) ([]scan, error) {
 	classes, err := x.classes(k.param)
 	scans := make([]scan, len(classes))
 	for n, class := range classes {
@@ -143,7 +153,7 @@ func (x *searching) ranks(i int, alone window, after *position) ([]scan, error) 
 		if class >= crowd {
 			w = among
 		}
-		scans[n] = x.ranked(k, class, w.within(class))
+		scans[n] = x.rank(k, class, w.within(class))
 	}
 	return scans, err
 }

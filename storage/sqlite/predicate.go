@@ -78,6 +78,18 @@ func (n numbers) equals(a search.Any) []search.Equal {
 	return equals
 }
 
+// window is a clause that is nothing but one window on a parameter that some resource has; else the parameter is 0.
+func (n numbers) window(a search.Any) (param int64, w window) {
+	if len(a) != 1 {
+		return 0, w
+	}
+	t, ok := a[0].(search.Within)
+	if !ok || t.Param == search.LastUpdated {
+		return 0, w
+	}
+	return n[t.Param], newWindow(t)
+}
+
 // test is the exact predicate of a test for the row l of live.
 func (n numbers) test(t search.Test) clause {
 	switch t := t.(type) {

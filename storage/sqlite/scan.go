@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -17,7 +16,9 @@ type scan struct {
 	id    string   // the id, as the first table has it
 	key   string   // the value of the stage's first key, as the first table has it; "" when live has to tell
 
-	follows []search.Equal // the terms of the clause that the scan follows
+	sure    bool           // every row is a match but for the clauses that are not covered; live has nothing to add
+	follows []search.Equal // the terms of a clause that every row satisfies
+	covers  int64          // the parameter whose windows every row satisfies; 0 for none
 }
 
 // bounds are the instants that a scan is confined to, each included.
@@ -71,9 +72,10 @@ func (x *searching) holders(equals []search.Equal, b bounds) []scan {
 	return scans
 }
 
-// ranked goes through the resources that have a range of a key's parameter, of one class, by the key's value.
-func (x *searching) ranked(k key, class int64, w window) scan {
-	s := scan{at: "s.instant", id: "s.id", key: "s.low"}
+// rank goes through the resources that have a range of a key's parameter, of one class, by the key's value. Of a crowd the
+// range that ranks the resource may be another one than is in the window.
+func (x *searching) rank(k key, class int64, w window) scan {
+	s := scan{at: "s.instant", id: "s.id", key: "s.low", sure: true}
 	index, rival := "span_low", "(o.low, o.high) < (s.low, s.high)"
 	if k.descending {
 		s.key, index, rival = "s.high", "span_high", "(o.high, o.low) > (s.high, s.low)"
@@ -84,7 +86,9 @@ func (x *searching) ranked(k key, class int64, w window) scan {
 			k.param, class, int64(w.lowFrom), int64(w.lowTo), int64(w.highFrom), int64(w.highTo)),
 		x.bounds.on("s.instant"),
 	}
-	if class >= crowd {
+	if class < crowd {
+		s.covers = k.param
+	} else {
 		s.where = append(s.where, sql("NOT EXISTS (SELECT 1 FROM span o WHERE o.instant = s.instant AND o.param = s.param AND "+rival+")"))
 	}
 	return s
@@ -109,99 +113,4 @@ func (x *searching) set(arms []clause) scan {
 		where: []clause{x.bounds.on("d.instant")},
 		at:    "d.instant", id: "l.id",
 	}
-}
-
-// stage is a part of an order: the matches that lack all keys before first and have that one. Its scans together
-// meet each of them once.
-type stage struct {
-	first int
-	scans []scan
-	where []clause // that the keys before first are missing
-}
-
-// whole marks a stage that is the whole order, to be sorted.
-const whole = -1
-
-// page is the statement for the first rows of one scan of a stage.
-func (x *searching) page(st stage, s scan, after *position, limit int) clause {
-	from, present := st.first, true
-	if st.first == whole {
-		from, present = 0, false
-	}
-	where := append(x.conditions(s), st.where...)
-	if after != nil && (st.first == whole || after.first() == st.first) {
-		where = append(where, x.order.after(from, *after))
-	}
-	columns := []clause{sql("WITH page AS MATERIALIZED (SELECT " + s.at + " AS at, " + s.id + " AS rid")}
-	for i, k := range x.order {
-		value := k.value()
-		switch {
-		case i < st.first:
-			value = sql("NULL")
-		case k.instant:
-			value = sql(s.at)
-		case i == st.first:
-			value = sql(s.key)
-		}
-		columns = append(columns, clause{", " + value.text + " AS " + column(i), value.args})
-	}
-	return join([]clause{
-		join(columns, ""), sql(" FROM "), x.tables(s), sql(" WHERE "), conjunction(where),
-		sql(" ORDER BY "+x.order.by(from, present)+" LIMIT +?)", int64(limit)),
-		sql(" SELECT v.number, v.instant, v.method, v.body, p.* FROM page p CROSS JOIN version v ON v.instant = p.at AND v.partition = ? AND v.type = ?",
-			string(x.scope.partition), x.scope.kind), // whatever the index says, nothing of another partition comes out
-	}, "")
-}
-
-// mostProbed is how many clauses may become a table of a scan. SQLite joins 64 at most.
-const mostProbed = 32
-
-// tables are those of a scan, in the order in which they are to be read. Where the first is not live, the index of terms is asked
-// for single terms before live is: the scan passes over rows in vain at a third of the price.
-func (x *searching) tables(s scan) clause {
-	all := []clause{s.first}
-	if s.at != "l.instant" {
-		for i, c := range x.where[:min(len(x.where), mostProbed)] {
-			if len(c.equals) == 1 && !slices.Equal(c.equals, s.follows) {
-				e := "e" + strconv.Itoa(i)
-				all = append(all, sql("term "+e+" ON "+e+".param = ? AND "+e+".hash = ? AND "+e+".instant = "+s.at,
-					x.names[c.equals[0].Param], x.store.hash(c.equals[0].Value)))
-			}
-		}
-		all = append(all, sql("live l ON l.instant = "+s.at))
-	}
-	return join(all, " CROSS JOIN ")
-}
-
-// conditions are those of a scan and of the whole search, less the clause that the scan follows.
-func (x *searching) conditions(s scan) []clause {
-	all := slices.Clone(s.where)
-	for _, c := range x.where {
-		if c.equals == nil || !slices.Equal(c.equals, s.follows) {
-			all = append(all, c.clause)
-		}
-	}
-	return all
-}
-
-// tally is the statement that counts the rows of a scan, up to a limit; a negative one is none.
-func (x *searching) tally(s scan, limit int) clause {
-	return join([]clause{
-		sql("SELECT count(*) FROM (SELECT 1 FROM "), x.tables(s), sql(" WHERE "),
-		conjunction(x.conditions(s)), sql(" LIMIT +?)", int64(limit)),
-	}, "")
-}
-
-// conjunction is the predicate that all clauses hold.
-func conjunction(all []clause) clause {
-	var rest []clause
-	for _, c := range all {
-		if c.text != always.text {
-			rest = append(rest, c)
-		}
-	}
-	if len(rest) == 0 {
-		return always
-	}
-	return nest(rest, " AND ")
 }

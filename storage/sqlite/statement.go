@@ -1,0 +1,110 @@
+package sqlite
+
+import (
+	"slices"
+	"strconv"
+)
+
+// stage is a part of an order: the matches that lack all keys before first and have that one. Its scans together
+// meet each of them once.
+type stage struct {
+	first int
+	scans []scan
+	where []clause // that the keys before first are missing
+}
+
+// whole marks a stage that is the whole order, to be sorted.
+const whole = -1
+
+// page is the statement for the first rows of one scan of a stage.
+func (x *searching) page(st stage, s scan, after *position, limit int) clause {
+	from, present := st.first, true
+	if st.first == whole {
+		from, present = 0, false
+	}
+	open := x.open(s)
+	live := !s.sure || len(open) > 0 || len(st.where) > 0
+	where := slices.Concat(s.where, predicates(open), st.where)
+	if after != nil && (st.first == whole || after.first() == st.first) {
+		where = append(where, x.order.after(from, *after))
+	}
+	columns := []clause{sql("WITH page AS MATERIALIZED (SELECT " + s.at + " AS at, " + s.id + " AS rid")}
+	for i, k := range x.order {
+		value := k.value()
+		switch {
+		case i < st.first:
+			value = sql("NULL")
+		case k.instant:
+			value = sql(s.at)
+		case i == st.first:
+			value = sql(s.key)
+		default:
+			live = true
+		}
+		columns = append(columns, clause{", " + value.text + " AS " + column(i), value.args})
+	}
+	return join([]clause{
+		join(columns, ""), sql(" FROM "), x.tables(s, open, live), sql(" WHERE "), conjunction(where),
+		sql(" ORDER BY "+x.order.by(from, present)+" LIMIT +?)", int64(limit)),
+		sql(" SELECT v.number, v.instant, v.method, v.body, p.* FROM page p CROSS JOIN version v ON v.instant = p.at AND v.partition = ? AND v.type = ?",
+			string(x.scope.partition), x.scope.kind), // whatever the index says, nothing of another partition comes out
+	}, "")
+}
+
+// mostProbed is how many clauses may become a table of a scan. SQLite joins 64 at most.
+const mostProbed = 32
+
+// tables are those of a scan, in the order in which they are to be read. Where the first is not live, the index of terms is asked
+// for single terms before live is: the scan passes over rows in vain at a third of the price.
+func (x *searching) tables(s scan, open []criterion, live bool) clause {
+	all := []clause{s.first}
+	if s.at == "l.instant" || !live {
+		return s.first
+	}
+	for i, c := range open[:min(len(open), mostProbed)] {
+		if len(c.equals) == 1 {
+			e := "e" + strconv.Itoa(i)
+			all = append(all, sql("term "+e+" ON "+e+".param = ? AND "+e+".hash = ? AND "+e+".instant = "+s.at,
+				x.names[c.equals[0].Param], x.store.hash(c.equals[0].Value)))
+		}
+	}
+	return join(append(all, sql("live l ON l.instant = "+s.at)), " CROSS JOIN ")
+}
+
+// open are the clauses of the search that a scan leaves to be checked.
+func (x *searching) open(s scan) []criterion {
+	return slices.DeleteFunc(slices.Clone(x.where), func(c criterion) bool {
+		return c.equals != nil && slices.Equal(c.equals, s.follows) || c.param != 0 && c.param == s.covers
+	})
+}
+
+func predicates(all []criterion) []clause {
+	clauses := make([]clause, len(all))
+	for i, c := range all {
+		clauses[i] = c.clause
+	}
+	return clauses
+}
+
+// tally is the statement that counts the rows of a scan, up to a limit; a negative one is none.
+func (x *searching) tally(s scan, limit int) clause {
+	open := x.open(s)
+	return join([]clause{
+		sql("SELECT count(*) FROM (SELECT 1 FROM "), x.tables(s, open, !s.sure || len(open) > 0), sql(" WHERE "),
+		conjunction(slices.Concat(s.where, predicates(open))), sql(" LIMIT +?)", int64(limit)),
+	}, "")
+}
+
+// conjunction is the predicate that all clauses hold.
+func conjunction(all []clause) clause {
+	var rest []clause
+	for _, c := range all {
+		if c.text != always.text {
+			rest = append(rest, c)
+		}
+	}
+	if len(rest) == 0 {
+		return always
+	}
+	return nest(rest, " AND ")
+}
