@@ -65,7 +65,7 @@ func versionNotes(p Promises, v APIVersion) string {
 		notes = append(notes, "Unknown search parameters are ignored and named in the answer, unless the request says Prefer: handling=strict.")
 	}
 	if v.MatchRequired {
-		notes = append(notes, "An update, patch or delete of an existing resource needs If-Match.")
+		notes = append(notes, "An update, patch or delete of an existing resource needs If-Match, also when a search selects it.")
 	}
 	if !v.Deprecated.IsZero() {
 		notes = append(notes, "This version is deprecated since "+v.Deprecated.UTC().Format(time.DateOnly)+".")
@@ -84,11 +84,14 @@ func capabilityOf(t Type, v APIVersion) (models.CapabilityStatementRestResource,
 		Versioning:        pointer(models.ResourceVersionPolicyVersioned),
 		ReadHistory:       pointer(t.Offers(Vread)),
 		UpdateCreate:      pointer(t.Offers(Update)),
-		ConditionalCreate: pointer(false),
+		ConditionalCreate: pointer(t.OffersConditional(Create)),
 		ConditionalRead:   pointer(models.ConditionalReadStatusFullSupport),
-		ConditionalUpdate: pointer(false),
+		ConditionalUpdate: pointer(t.OffersConditional(Update)),
 		ConditionalDelete: pointer(models.ConditionalDeleteStatusNotSupported),
 		ReferencePolicy:   []models.ReferenceHandlingPolicy{models.ReferenceHandlingPolicyLiteral, models.ReferenceHandlingPolicyLogical},
+	}
+	if t.OffersConditional(Delete) {
+		out.ConditionalDelete = pointer(models.ConditionalDeleteStatusSingle)
 	}
 	if err := setCode(&out.Type, t.Name); err != nil {
 		return out, err

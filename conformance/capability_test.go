@@ -69,6 +69,9 @@ func TestCapabilityHasWhatIsPromised(t *testing.T) {
 			for _, i := range r.Interaction {
 				got[r.Type.Code()+" "+i.Code.Code()] = true
 			}
+			got[r.Type.Code()+" conditional create"] = *r.ConditionalCreate
+			got[r.Type.Code()+" conditional update"] = *r.ConditionalUpdate
+			got[r.Type.Code()+" conditional delete"] = *r.ConditionalDelete == models.ConditionalDeleteStatusSingle
 			for _, s := range r.SearchParam {
 				got[r.Type.Code()+" ?"+s.Name+" "+s.Type.Code()] = true
 			}
@@ -80,6 +83,9 @@ func TestCapabilityHasWhatIsPromised(t *testing.T) {
 		for _, typ := range p.Types {
 			for _, i := range typ.Interactions {
 				want[typ.Name+" "+string(i)] = true
+			}
+			for _, i := range []conformance.Interaction{conformance.Create, conformance.Update, conformance.Delete} {
+				want[typ.Name+" conditional "+string(i)] = typ.Name != "AuditEvent"
 			}
 			for _, s := range typ.Params {
 				want[typ.Name+" ?"+s.Name+" "+s.Type] = true

@@ -45,6 +45,9 @@ func TestNew(t *testing.T) {
 			if typ.Offers(i) != writable {
 				t.Errorf("%s offers %s: %v", typ.Name, i, typ.Offers(i))
 			}
+			if typ.OffersConditional(i) != (writable && i != conformance.Patch) {
+				t.Errorf("%s offers %s by a search: %v", typ.Name, i, typ.OffersConditional(i))
+			}
 		}
 		for _, i := range []conformance.Interaction{conformance.Read, conformance.Vread, conformance.HistoryInstance, conformance.SearchType} {
 			if !typ.Offers(i) {

@@ -42,7 +42,7 @@ func New(c Config) Promises {
 	}
 	for _, name := range slices.Sorted(slices.Values(c.Types)) {
 		t := Type{
-			Name: name, Interactions: interactions(name), Unchecked: c.Unchecked(name),
+			Name: name, Interactions: interactions(name), Conditional: conditional(name), Unchecked: c.Unchecked(name),
 			Operations: []Operation{{Name: "validate", Definition: ValidateDefinition, Type: true, Instance: true}},
 		}
 		t.Params, t.SortKeys = c.Search(name)
@@ -56,6 +56,14 @@ func interactions(resourceType string) []Interaction {
 		return []Interaction{Read, Vread, HistoryInstance, SearchType}
 	}
 	return []Interaction{Read, Vread, Update, Patch, Delete, HistoryInstance, Create, SearchType}
+}
+
+// conditional are the writing interactions that take a search for an id.
+func conditional(resourceType string) []Interaction {
+	if slices.Contains(ReadOnlyTypes(), resourceType) {
+		return nil
+	}
+	return []Interaction{Create, Update, Delete}
 }
 
 // ReadOnlyTypes are the types that the server alone writes. The caller owns the slice.

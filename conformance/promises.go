@@ -48,8 +48,9 @@ const (
 type Type struct {
 	Name         string
 	Interactions []Interaction
-	Params       []Param  // search parameters, sorted by name
-	SortKeys     []string // parameters that _sort takes, "-date" for descending
+	Conditional  []Interaction // those that a search may select the resource for: create (when nothing matches), update, delete
+	Params       []Param       // search parameters, sorted by name
+	SortKeys     []string      // parameters that _sort takes, "-date" for descending
 	Operations   []Operation
 	// Unchecked are the keys of invariants that R4 states for this type and its data types and that the
 	// validator does not check.
@@ -104,3 +105,6 @@ func (p Promises) VersionNumbers() []string {
 
 // Offers says whether an interaction is promised for the type.
 func (t Type) Offers(i Interaction) bool { return slices.Contains(t.Interactions, i) }
+
+// OffersConditional says whether an interaction with what a search finds is promised for the type.
+func (t Type) OffersConditional(i Interaction) bool { return slices.Contains(t.Conditional, i) }

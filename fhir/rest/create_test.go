@@ -1,9 +1,6 @@
 package rest_test
 
-import (
-	"net/http"
-	"testing"
-)
+import "testing"
 
 func TestCreate(t *testing.T) {
 	const stored = `{"resourceType":"Patient","id":"new1","meta":{"versionId":"1","lastUpdated":"2026-03-01T12:00:00.000000Z"},"name":[{"family":"Ash"}],"multipleBirthInteger":1}`
@@ -54,15 +51,6 @@ func TestCreate(t *testing.T) {
 		{
 			name: "no body", method: "POST", path: "/Patient", header: map[string]string{"Content-Type": "application/fhir+json"}, status: 400,
 			paths: map[string]string{"issue[0].code": "required"},
-		},
-		{
-			name: "conditional create is not passed over", method: "POST", path: "/Patient", body: patient("x", "Ash"),
-			header: map[string]string{"If-None-Exist": "identifier=x"}, status: 400,
-			paths: map[string]string{"issue[0].code": "not-supported", "issue[0].location": `["http.If-None-Exist"]`},
-		},
-		{
-			name: "conditional create behind an empty line", method: "POST", path: "/Patient", body: patient("x", "Ash"),
-			lines: http.Header{"If-None-Exist": {"", "identifier=x"}}, status: 400,
 		},
 		{
 			name: "AuditEvent is written by the server", method: "POST", path: "/AuditEvent", body: `{"resourceType":"AuditEvent"}`, status: 405,

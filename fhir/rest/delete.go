@@ -1,6 +1,10 @@
 package rest
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/portico-health/portico/fhir/engine"
+)
 
 // delete: https://hl7.org/fhir/R4/http.html#delete.
 func (s *server) delete(x *exchange) error {
@@ -12,6 +16,16 @@ func (s *server) delete(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	said := x.key.String() + " was deleted."
+	if !o.Changed {
+		said = "There is no " + x.key.String() + ", or it was deleted before; nothing was to be done."
+	}
+	x.deleted(o, said)
+	return nil
+}
+
+// deleted answers a delete, in the form that the client prefers.
+func (x *exchange) deleted(o engine.Outcome, said string) {
 	if o.Version.Number > 0 {
 		x.stamp(o.Version)
 	}
@@ -19,14 +33,9 @@ func (s *server) delete(x *exchange) error {
 	case "minimal":
 		x.applied("return", x.prefer.returns)
 		x.writeEmpty(http.StatusNoContent)
-		return nil
+		return
 	case "OperationOutcome": // what is answered anyway; a representation there is none
 		x.applied("return", x.prefer.returns)
 	}
-	said := x.key.String() + " was deleted."
-	if !o.Changed {
-		said = "There is no " + x.key.String() + ", or it was deleted before; nothing was to be done."
-	}
 	x.write(http.StatusOK, informed(said))
-	return nil
 }

@@ -55,7 +55,7 @@ func (s *server) hint(t target) string {
 	case !promised.Offers(conformance.Create) && !promised.Offers(conformance.Update):
 		return " " + t.resourceType + " is written by the server alone; clients can read and search it."
 	case t.place == onType:
-		return " A resource is changed and deleted by its id, [type]/[id]; by a search instead of an id is not offered."
+		return " Another method takes the id of a resource, [type]/[id]; by a search instead of an id it is not offered."
 	default:
 		return ""
 	}

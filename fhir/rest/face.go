@@ -104,7 +104,7 @@ type methods map[string]handler
 // compile turns the promises into routes and documents.
 func (s *server) compile() error {
 	s.routes = map[target]methods{}
-	interactions, operations := s.interactions(), s.operations()
+	interactions, conditionals, operations := s.interactions(), s.conditionals(), s.operations()
 	for _, t := range s.Promises.Types {
 		for _, i := range t.Interactions {
 			served, ok := interactions[i]
@@ -114,6 +114,13 @@ func (s *server) compile() error {
 			for _, r := range served {
 				s.add(target{place: r.place, resourceType: t.Name}, r.method, r.handler)
 			}
+		}
+		for _, i := range t.Conditional {
+			r, ok := conditionals[i]
+			if !ok {
+				return fmt.Errorf("fhir/rest: %s by a search is promised for %s, but there is no handler for it", i, t.Name)
+			}
+			s.add(target{place: r.place, resourceType: t.Name}, r.method, r.handler)
 		}
 		for _, o := range t.Operations {
 			h, ok := operations[o.Name]

@@ -64,7 +64,7 @@ func TestPatch(t *testing.T) {
 		change("what was deleted", "/Patient/gone", rename, 410).with(nil, expect{"issue[0].code": "deleted"}),
 		change("what cannot be an id", "/Patient/a_b", rename, 404),
 		change("a type that is read only", "/AuditEvent/a", rename, 405).with(expect{"Allow": "GET, HEAD"}, nil),
-		change("a search instead of an id", "/Patient?family=ash", rename, 405).with(expect{"Allow": "GET, HEAD, POST"}, nil),
+		change("a search instead of an id", "/Patient?family=ash", rename, 405).with(expect{"Allow": "DELETE, GET, HEAD, POST, PUT"}, nil),
 
 		change("version 2: without If-Match", "/Patient/a", rename, 428, "HC-API-Version", "2").with(expect{"HC-API-Version": "2"}, expect{"issue[0].code": "required"}),
 		change("version 2: with If-Match", "/Patient/a", rename, 200, "HC-API-Version", "2", "If-Match", `W/"7"`),

@@ -18,24 +18,28 @@ import (
 type request struct {
 	method, path, body string
 	status             int
-	mediaType          string // of the body, where it is no resource
+	header             map[string]string
 }
 
 // requests are all interactions with a type, promised or not.
 func requests(t string) map[string]request {
-	one := "/" + t + "/x"
+	one, found := "/"+t+"/x", "/"+t+"?_id=x"
 	return map[string]request{
-		"read":             {method: "GET", path: one, status: 404},
-		"vread":            {method: "GET", path: one + "/_history/1", status: 404},
-		"update":           {method: "PUT", path: one, body: "{", status: 400},
-		"patch":            {method: "PATCH", path: one, body: "[]", mediaType: "application/json-patch+json", status: 404},
-		"delete":           {method: "DELETE", path: one, status: 200},
-		"history-instance": {method: "GET", path: one + "/_history", status: 404},
-		"history-type":     {method: "GET", path: "/" + t + "/_history"},
-		"create":           {method: "POST", path: "/" + t, body: "{", status: 400},
-		"search-type":      {method: "GET", path: "/" + t, status: 200},
-		"$validate":        {method: "POST", path: "/" + t + "/$validate", body: "{", status: 400},
-		"$everything":      {method: "POST", path: one + "/$everything"},
+		"read":               {method: "GET", path: one, status: 404},
+		"vread":              {method: "GET", path: one + "/_history/1", status: 404},
+		"update":             {method: "PUT", path: one, body: "{", status: 400},
+		"patch":              {method: "PATCH", path: one, body: "[]", header: map[string]string{"Content-Type": "application/json-patch+json"}, status: 404},
+		"delete":             {method: "DELETE", path: one, status: 200},
+		"history-instance":   {method: "GET", path: one + "/_history", status: 404},
+		"history-type":       {method: "GET", path: "/" + t + "/_history"},
+		"create":             {method: "POST", path: "/" + t, body: "{", status: 400},
+		"search-type":        {method: "GET", path: "/" + t, status: 200},
+		"$validate":          {method: "POST", path: "/" + t + "/$validate", body: "{", status: 400},
+		"conditional create": {method: "POST", path: "/" + t, header: map[string]string{"If-None-Exist": "_id=x"}, body: "{", status: 400},
+		"conditional update": {method: "PUT", path: found, body: "{", status: 400},
+		"conditional patch":  {method: "PATCH", path: found, body: "[]", header: map[string]string{"Content-Type": "application/json-patch+json"}},
+		"conditional delete": {method: "DELETE", path: found, status: 200},
+		"$everything":        {method: "POST", path: one + "/$everything"},
 	}
 }
 
@@ -57,6 +61,7 @@ func TestEveryPromiseIsKept(t *testing.T) {
 		for _, o := range r.Operation {
 			promised = append(promised, "$"+o.Name)
 		}
+		promised = append(promised, conditionals(r)...)
 		all := requests(r.Type.Code())
 		for _, p := range promised {
 			if _, known := all[p]; !known {
@@ -64,11 +69,7 @@ func TestEveryPromiseIsKept(t *testing.T) {
 			}
 		}
 		for name, ask := range all {
-			sc := scenario{method: ask.method, path: ask.path, body: ask.body}
-			if ask.mediaType != "" {
-				sc.header = map[string]string{"Content-Type": ask.mediaType}
-			}
-			got, body := h.send(t, sc)
+			got, body := h.send(t, scenario{method: ask.method, path: ask.path, header: ask.header, body: ask.body})
 			refused := got.status == http.StatusMethodNotAllowed || strings.Contains(string(body), `"code":"not-supported"`)
 			if slices.Contains(promised, name) {
 				if refused || got.status != ask.status {
@@ -99,6 +100,21 @@ func TestEveryPromiseIsKept(t *testing.T) {
 	}
 }
 
+// conditionals are what the statement promises of a type that stands in flags.
+func conditionals(r models.CapabilityStatementRestResource) []string {
+	var promised []string
+	if *r.ConditionalCreate {
+		promised = append(promised, "conditional create")
+	}
+	if *r.ConditionalUpdate {
+		promised = append(promised, "conditional update")
+	}
+	if *r.ConditionalDelete != models.ConditionalDeleteStatusNotSupported {
+		promised = append(promised, "conditional delete")
+	}
+	return promised
+}
+
 func TestPathsThatMeanNothing(t *testing.T) {
 	h := open(t)
 	h.put(t, "a", "Ash")
@@ -124,6 +140,9 @@ func TestRoutesRefusesPromisesWithoutHandler(t *testing.T) {
 	tests := map[string]func(*conformance.Promises){
 		"history-type is promised for Slot": func(p *conformance.Promises) {
 			p.Types[0] = conformance.Type{Name: "Slot", Interactions: []conformance.Interaction{"history-type"}}
+		},
+		"patch by a search is promised for Slot": func(p *conformance.Promises) {
+			p.Types[0] = conformance.Type{Name: "Slot", Conditional: []conformance.Interaction{"patch"}}
 		},
 		"$find is promised for Slot": func(p *conformance.Promises) {
 			p.Types[0] = conformance.Type{Name: "Slot", Operations: []conformance.Operation{{Name: "find", Type: true}}}
