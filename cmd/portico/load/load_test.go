@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -429,7 +430,7 @@ func hangUp() { panic(http.ErrAbortHandler) }
 func TestServerBreaksOff(t *testing.T) {
 	tests := []struct {
 		name, second string
-		breaks       int // times
+		breaks       int64 // times
 		want         load.Count
 		unreachable  bool
 	}{
@@ -440,10 +441,9 @@ func TestServerBreaksOff(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s, c := newServer(t), &clock{}
-			breaks := test.breaks
+			var broke atomic.Int64 // connections come one after the other, but in goroutines of their own
 			s.answer = func(_ http.ResponseWriter, _ *http.Request, body string) bool {
-				if body == test.second && breaks > 0 {
-					breaks--
+				if body == test.second && broke.Add(1) <= test.breaks {
 					hangUp()
 				}
 				return false
