@@ -52,6 +52,17 @@ func explain(ctx context.Context, c *conn, statement clause, plan *string) error
 	})
 }
 
+// Pragma is a setting of the connection that writes.
+func Pragma(s *Store, name string) (value driver.Value, err error) {
+	err = s.writes.do(context.Background(), func(t *tx) error {
+		return t.query(t.ctx, "PRAGMA "+name, nil, func(row []driver.Value) error {
+			value = row[0]
+			return nil
+		})
+	})
+	return value, err
+}
+
 // Classify is classify.
 var Classify = classify
 

@@ -84,6 +84,16 @@ func TestFileIsTheOwners(t *testing.T) {
 	}
 }
 
+// What a commit promises rests on these: https://www.sqlite.org/pragma.html#pragma_synchronous.
+func TestCommitsAreDurable(t *testing.T) {
+	store := open(t, sqlite.Config{})
+	for name, want := range map[string]any{"journal_mode": "wal", "synchronous": int64(2)} {
+		if value, err := sqlite.Pragma(store, name); err != nil || value != want {
+			t.Errorf("%s is %v, want %v (%v)", name, value, want, err)
+		}
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text")

@@ -123,7 +123,9 @@ func (c *corpus) walk(q search.Query, size int, pause func()) (all []fhir.Versio
 		if page.Next == nil {
 			return all, cursors
 		}
-		cursors = append(cursors, page.Next)
+		if cursors = append(cursors, page.Next); len(cursors) > 2_000 {
+			c.Fatalf("%+v: pages of %d have no end", q, size)
+		}
 		request.After = page.Next
 	}
 }
