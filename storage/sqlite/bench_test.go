@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -87,7 +88,7 @@ func BenchmarkFloor(b *testing.B) {
 		if err := rows.Next(row); err != nil {
 			b.Fatal(err)
 		}
-		if err := rows.Next(row); err != io.EOF {
+		if err := rows.Next(row); !errors.Is(err, io.EOF) {
 			b.Fatal(err)
 		}
 		_ = rows.Close()

@@ -67,7 +67,7 @@ func anyFrame(param int64) []byte { return appendParam(nil, param) }
 // readFrames yields the entries of live.entries: parameter, kind and value.
 func readFrames(entries []byte) iter.Seq[frame] {
 	return func(yield func(frame) bool) {
-		for text := range bytes.SplitSeq(bytes.Trim(entries, "\xff"), []byte{edge}) {
+		for text := range bytes.SplitSeq(entries, []byte{edge}) {
 			number, rest, found := bytes.Cut(text, []byte{':'})
 			param, err := strconv.ParseInt(string(number), 10, 64)
 			if !found || err != nil || len(rest) == 0 {

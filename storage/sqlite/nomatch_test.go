@@ -77,7 +77,7 @@ func create(store *sqlite.Store, found string, kind fhir.Kind) error {
 	case kind != 0 && errors.Is(err, kind):
 		return nil
 	case kind != 0 || err != nil:
-		return fmt.Errorf("error %w, want kind %q", err, kind)
+		return fmt.Errorf("error %w, want kind %q", err, kind.Error())
 	case found == "" && results[0].Changed, found != "" && !results[0].Changed && results[0].Version.Key.ID == found:
 		return nil
 	default:

@@ -94,6 +94,25 @@ func TestCommitsAreDurable(t *testing.T) {
 	}
 }
 
+// A deleted resource leaves no row in the index, whatever its values were.
+func TestNothingIsLeftBehind(t *testing.T) {
+	store := open(t, sqlite.Config{})
+	odd := []string{"", "\ufffd", "\xff", "\xfe\x01", "a\xff7:T", "\x00", "é", "ends with \ufffd", "ends with \xff"}
+	for _, value := range odd {
+		op := put("a", value)
+		op.Entries.Texts = []search.Text{{Param: "name", Folded: value, Exact: value}, {Param: "name", Folded: value, Exact: "x"}}
+		op.Entries.Ranges = []search.Range{{Param: "date"}, {Param: "date", Interval: fhir.Interval{Low: fhir.Beginning, High: fhir.End}}}
+		for _, o := range []storage.Op{op, put("a", "other"), op, {Key: op.Key}} {
+			if _, err := store.Commit(t.Context(), home, []storage.Op{o}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if rows, err := sqlite.IndexRows(t.Context(), store); err != nil || rows != 0 {
+			t.Errorf("value %q: %d rows are left (%v)", value, rows, err)
+		}
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text")

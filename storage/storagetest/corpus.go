@@ -113,6 +113,11 @@ func (c *corpus) query() search.Query {
 	for range one(c, 0, 1, 1, 1, 2, 2, 3) {
 		q.All = append(q.All, c.any(2))
 	}
+	if c.IntN(6) == 0 { // as in a calendar
+		param := one(c, rangeParams...)
+		q.All = append(q.All, search.Any{c.window(param, c.moment)}, search.Any{c.window(param, c.moment)})
+		q.Sort = append(q.Sort, search.SortKey{Param: param, Descending: c.IntN(2) == 0})
+	}
 	for range one(c, 0, 0, 1, 1, 2, 3) {
 		q.Sort = append(q.Sort, search.SortKey{Param: one(c, append([]string{search.LastUpdated, "nobody"}, rangeParams...)...), Descending: c.IntN(2) == 0})
 	}
