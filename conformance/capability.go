@@ -49,9 +49,6 @@ func Capability(p Promises, v APIVersion) ([]byte, error) {
 		}
 		server.Resource = append(server.Resource, resource)
 	}
-	for _, o := range p.System {
-		server.Operation = append(server.Operation, operation(o))
-	}
 	statement.Rest = []models.CapabilityStatementRest{server}
 	return encode(statement)
 }

@@ -17,7 +17,6 @@ type Promises struct {
 
 	Versions []APIVersion // of HC-API-Version, oldest first; the first is served where none is asked for
 	Types    []Type       // sorted by name
-	System   []Operation  // operations at the base
 }
 
 // APIVersion is a version of the FHIR face, chosen by the header HC-API-Version.

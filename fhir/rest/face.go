@@ -135,9 +135,6 @@ func (s *server) compile() error {
 			}
 		}
 	}
-	for _, o := range s.Promises.System {
-		return fmt.Errorf("fhir/rest: $%s is promised for the base, but there is no handler for it", o.Name)
-	}
 	return s.describe()
 }
 

@@ -147,8 +147,7 @@ func TestRoutesRefusesPromisesWithoutHandler(t *testing.T) {
 		"$find is promised for Slot": func(p *conformance.Promises) {
 			p.Types[0] = conformance.Type{Name: "Slot", Operations: []conformance.Operation{{Name: "find", Type: true}}}
 		},
-		"$meta is promised for the base": func(p *conformance.Promises) { p.System = []conformance.Operation{{Name: "meta"}} },
-		"CapabilityStatement of Visit":   func(p *conformance.Promises) { p.Types[0] = conformance.Type{Name: "Visit"} },
+		"CapabilityStatement of Visit": func(p *conformance.Promises) { p.Types[0] = conformance.Type{Name: "Visit"} },
 	}
 	for want, spoil := range tests {
 		spoiled := *face
