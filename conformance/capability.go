@@ -124,6 +124,9 @@ func typeNotes(t Type) []string {
 	if !t.Offers(Create) && !t.Offers(Update) {
 		notes = append(notes, "Written by the server alone.")
 	}
+	if t.Limit != "" {
+		notes = append(notes, t.Limit)
+	}
 	if len(t.SortKeys) > 0 {
 		notes = append(notes, "_sort takes "+strings.Join(t.SortKeys, ", ")+".")
 	}

@@ -130,6 +130,17 @@ func TestCapabilityOfAllTypes(t *testing.T) {
 	}
 }
 
+// A Subscription that is stored and never delivered would be a trap, were it not said.
+func TestCapabilityTellsWhatATypeDoesNotDo(t *testing.T) {
+	const limit = "nothing is delivered"
+	if text := capability(t, table("Subscription"), "1"); !bytes.Contains(text, []byte(limit)) {
+		t.Errorf("the statement does not say of Subscription that %s: %s", limit, text)
+	}
+	if text := capability(t, table("Patient"), "1"); bytes.Contains(text, []byte(limit)) {
+		t.Errorf("the statement says of Patient that %s", limit)
+	}
+}
+
 func TestCapabilityTellsTheEndOfAVersion(t *testing.T) {
 	p := table("Patient")
 	p.Versions[0].Deprecated = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)

@@ -42,13 +42,18 @@ func New(c Config) Promises {
 	}
 	for _, name := range slices.Sorted(slices.Values(c.Types)) {
 		t := Type{
-			Name: name, Interactions: interactions(name), Conditional: conditional(name), Unchecked: c.Unchecked(name),
+			Name: name, Interactions: interactions(name), Limit: limits[name], Conditional: conditional(name), Unchecked: c.Unchecked(name),
 			Operations: []Operation{{Name: "validate", Definition: ValidateDefinition, Type: true, Instance: true}},
 		}
 		t.Params, t.SortKeys = c.Search(name)
 		p.Types = append(p.Types, t)
 	}
 	return p
+}
+
+// limits are what a client might expect of a type and does not get.
+var limits = map[string]string{
+	"Subscription": "Stored, and its criteria checked; nothing is delivered.",
 }
 
 func interactions(resourceType string) []Interaction {

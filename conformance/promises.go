@@ -51,6 +51,7 @@ type Type struct {
 	Params       []Param       // search parameters, sorted by name
 	SortKeys     []string      // parameters that _sort takes, "-date" for descending
 	Operations   []Operation
+	Limit        string // what of the type's meaning is not done, in a sentence; "" for nothing
 	// Unchecked are the keys of invariants that R4 states for this type and its data types and that the
 	// validator does not check.
 	Unchecked []string
