@@ -21,7 +21,8 @@ type Store interface {
 	// ReadVersion returns one version, current or superseded. NotFound.
 	ReadVersion(ctx context.Context, p fhir.Partition, key fhir.Key, number int64) (fhir.Version, error)
 
-	// History returns versions, deletions among them, newest first. NotFound when there never was one.
+	// History returns versions, deletions among them, newest first. NotFound when the query names a resource of which there never
+	// was one.
 	History(ctx context.Context, p fhir.Partition, q HistoryQuery) (HistoryPage, error)
 
 	// Search returns one page of the current versions that satisfy the query, in its order. A cursor of
@@ -34,7 +35,7 @@ type Store interface {
 	// returned without error, the changes survive the death of process and machine. Versions, index entries and
 	// events become visible at the same moment. The error is that of the first operation that
 	// failed, an *OpError; its kinds are those of Condition, and Invalid for two operations on one key. The operations
-	// are carried out one after the other: a NoMatch sees what those before it wrote.
+	// are carried out one after the other: a NoMatch sees what those before it wrote. Whichever fails, nothing is written.
 	// A ctx that ends before the operations are taken leaves nothing; afterwards it is too late, and
 	// the results are returned.
 	Commit(ctx context.Context, p fhir.Partition, ops []Op) ([]Result, error)
@@ -69,6 +70,10 @@ type Op struct {
 	// Method is what the history tells: Created or Updated. Zero means Created under Condition.Absent or NoMatch, else
 	// Updated. A deletion is Deleted whatever it says.
 	Method fhir.Method
+
+	// Guard makes the operation decide its Condition and write nothing: it holds what the others of its commit rest on. The Key may be
+	// zero where the Condition is a NoMatch alone.
+	Guard bool
 }
 
 // Becomes is the method of the version that the operation makes.
@@ -95,17 +100,15 @@ type Condition struct {
 	// Absent demands that there is no current resource (never one, or a deleted one). Otherwise Conflict.
 	Absent bool
 
-	// NoMatch demands that no current resource of the partition satisfies the query (conditional create). Where
-	// exactly one does, nothing is written for this operation and its Result has that version; where several do,
-	// PreconditionFailed with issue code multiple-matches.
+	// NoMatch demands that no current resource of the partition satisfies the query (conditional create). Otherwise Conflict.
 	NoMatch *search.Query
 }
 
-// Result is what became of an operation.
+// Result is what became of an operation. That of a guard is the zero Result.
 type Result struct {
-	Version fhir.Version // the new version; the existing one when Changed is false and there is one
-	Changed bool         // false: deleting what is not there, or NoMatch found one
-	Existed bool         // a current, not deleted resource was there before; the one found, where NoMatch found one
+	Version fhir.Version // the new version; where nothing was there to delete, the mark of the earlier deletion or the zero Version
+	Changed bool         // false: deleting what is not there
+	Existed bool         // a current, not deleted resource was there before
 }
 
 // OpError says which operation of a commit failed.
@@ -120,19 +123,23 @@ func (e *OpError) Error() string { return e.Err.Error() }
 // Unwrap gives errors.Is and errors.As the operation's error.
 func (e *OpError) Unwrap() error { return e.Err }
 
-// HistoryQuery asks for the versions of one resource.
+// HistoryQuery asks for the versions of one resource, of all resources of a type, or of all types.
 type HistoryQuery struct {
-	Key    fhir.Key
-	Before int64        // only versions with a smaller number; 0 asks from the newest
-	Since  fhir.Instant // only versions at or after it; 0 asks for all
-	Limit  int          // at least 1; MaxPageBytes may end the page earlier
+	Key       fhir.Key      // without ID: all resources of the type; without Type too: all resources
+	Types     []string      // only versions of these types, where Key names none; nil asks for all
+	Before    fhir.Instant  // only versions that came to be before it; 0 asks from the newest
+	Since     fhir.Instant  // only versions that came to be at or after it; 0 asks for all
+	During    fhir.Interval // only versions that were current at some moment of it, deletions too; zero asks for all
+	Limit     int           // versions; 0 asks for the total alone; MaxPageBytes may end the page earlier
+	CountUpTo int           // versions are counted up to this number; 0 counts none, a negative number counts all
 }
 
 // HistoryPage is a part of a history.
 type HistoryPage struct {
 	Versions []fhir.Version
-	Total    int  // versions at or after Since, on all pages
-	More     bool // there are versions behind this page
+	Total    int  // versions on all pages (Before does not count), as far as they were counted
+	Counted  bool // Total is exact
+	More     bool // there are versions behind this page; the next is asked for with Before as the Instant of its last one
 }
 
 // PageRequest asks for a part of a search's matches.

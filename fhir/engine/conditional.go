@@ -41,11 +41,17 @@ func (e *Engine) CreateIfNone(ctx context.Context, p fhir.Principal, r fhir.Reso
 		return Outcome{}, err
 	}
 	op.Condition, op.Method = storage.Condition{Absent: true, NoMatch: &criteria}, fhir.Created
-	result, err := e.commit(ctx, p, op)
-	if err != nil {
-		return Outcome{}, err
+	var match fhir.Version
+	o, err := e.aimed(ctx, p, func() (_ *storage.Op, err error) {
+		if match, err = e.only(ctx, p, criteria); err != nil || match.Number > 0 {
+			return nil, err
+		}
+		return &op, nil
+	})
+	if err == nil && !o.Changed {
+		o.Version = match
 	}
-	return Outcome{Version: result.Version, Created: result.Changed, Changed: result.Changed}, nil
+	return o, err
 }
 
 // UpdateWhere updates the one resource of a type that matches the criteria, a query as it stands in a URL. Where none

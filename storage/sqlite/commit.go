@@ -15,7 +15,7 @@ type change struct {
 	draft  fhir.Draft
 	scope  int64
 	index  index
-	twins  twins // of a NoMatch
+	twin   twin // of a NoMatch
 }
 
 // Commit is storage.Store's.
@@ -44,12 +44,12 @@ func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op)
 	seen := make(map[fhir.Key]bool, len(ops))
 	changes = make([]change, len(ops))
 	for i, op := range ops {
-		if seen[op.Key] {
+		if seen[op.Key] && op.Key != (fhir.Key{}) {
 			return nil, failOp(i, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "%s is changed twice in one transaction; each resource can be changed once.", op.Key))
 		}
 		seen[op.Key] = true
 		c := change{Op: op, method: op.Becomes()}
-		if c.method != fhir.Deleted {
+		if c.method != fhir.Deleted && !c.Guard {
 			known, err := s.names.define(ctx, scope{p, op.Key.Type}, params(op.Entries))
 			if err != nil {
 				return nil, err
@@ -57,7 +57,7 @@ func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op)
 			c.draft, c.scope, c.index = fhir.NewDraft(op.Resource), known[""], newIndex(op.Entries, known, s.hash)
 		}
 		if op.Condition.NoMatch != nil {
-			if c.twins, err = s.foresee(ctx, p, *op.Condition.NoMatch); err != nil {
+			if c.twin, err = s.foresee(ctx, p, *op.Condition.NoMatch); err != nil {
 				return nil, err
 			}
 		}
@@ -111,19 +111,19 @@ func (s state) refuses(c change) *fhir.Error {
 	}
 }
 
-// change carries out one operation, unless a match makes it needless or several refuse it.
+// change carries out one operation, unless a match refuses it.
 func (s *Store) change(t *tx, p fhir.Partition, i int, c *change, before state) (storage.Result, error) {
 	if c.Condition.NoMatch != nil {
-		found, err := s.matches(t, p, *c.Condition.NoMatch, c.twins)
-		switch {
-		case err != nil:
+		matched, err := s.matches(t, p, *c.Condition.NoMatch, c.twin)
+		if err != nil {
 			return storage.Result{}, err
-		case len(found) > 1:
-			return storage.Result{}, failOp(i, fhir.Errorf(fhir.PreconditionFailed, fhir.CodeMultipleMatches,
-				"Several resources of type %s match the condition; one or none must.", c.Condition.NoMatch.Type))
-		case len(found) == 1:
-			return storage.Result{Version: found[0], Existed: true}, nil
 		}
+		if matched {
+			return storage.Result{}, failOp(i, fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "A resource of type %s matches the condition, where none may.", c.Condition.NoMatch.Type))
+		}
+	}
+	if c.Guard {
+		return storage.Result{}, nil
 	}
 	if c.method == fhir.Deleted && !before.exists() {
 		return storage.Result{Version: before.version(c.Key)}, nil

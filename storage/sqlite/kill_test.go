@@ -126,7 +126,7 @@ func examine(t *testing.T, path string, acknowledged map[int]int64) {
 		if err != nil || right.Number != left.Number || right.Instant != left.Instant+1 {
 			t.Errorf("writer %d: half a commit: %+v, %+v (%v)", w, left, right, err)
 		}
-		history, err := store.History(t.Context(), home, storage.HistoryQuery{Key: left.Key, Limit: 1})
+		history, err := store.History(t.Context(), home, storage.HistoryQuery{Key: left.Key, Limit: 1, CountUpTo: -1})
 		if err != nil || int64(history.Total) != left.Number {
 			t.Errorf("writer %d: %d versions up to number %d (%v)", w, history.Total, left.Number, err)
 		}

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
-	"io"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/storage"
@@ -39,42 +38,6 @@ func version(key fhir.Key, row []driver.Value) fhir.Version {
 	return fhir.Version{
 		Key: key, Number: integer(row[0]), Instant: fhir.Instant(integer(row[1])), Method: fhir.Method(integer(row[2])), Body: blob(row[3]),
 	}
-}
-
-// History is storage.Store's.
-func (s *Store) History(ctx context.Context, p fhir.Partition, q storage.HistoryQuery) (page storage.HistoryPage, err error) {
-	err = s.snapshot(ctx, func(c *conn) error {
-		newest, _, err := c.number(ctx, "SELECT number FROM version WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1",
-			string(p), q.Key.Type, q.Key.ID)
-		if err != nil {
-			return err
-		}
-		if newest == 0 {
-			return notFound(q.Key)
-		}
-		before := q.Before
-		if before == 0 {
-			before = newest + 1
-		}
-		total, _, err := c.number(ctx, "SELECT count(*) FROM version WHERE partition = ? AND type = ? AND id = ? AND instant >= ?",
-			string(p), q.Key.Type, q.Key.ID, int64(q.Since))
-		if err != nil {
-			return err
-		}
-		page.Total = int(total)
-		left := room{rows: q.Limit, bytes: storage.MaxPageBytes}
-		return c.query(ctx, `SELECT number, instant, method, body FROM version
-			WHERE partition = ? AND type = ? AND id = ? AND number < ? AND instant >= ? ORDER BY number DESC LIMIT +?`,
-			[]driver.Value{string(p), q.Key.Type, q.Key.ID, before, int64(q.Since), int64(q.Limit) + 1}, func(row []driver.Value) error {
-				v := version(q.Key, row)
-				if page.More = !left.takes(v.Body); page.More {
-					return io.EOF
-				}
-				page.Versions, left = append(page.Versions, v), left.less(v.Body)
-				return nil
-			})
-	})
-	return page, err
 }
 
 // Events is storage.Store's. A version is its own event, and its instant the event's number.

@@ -23,7 +23,7 @@ func events(x *house) {
 	step(home, put(a, "1", "tag"))
 	step("other/test", put(a, "1"), put(b, "1"))
 	step(home, remove(b))
-	step(home, under(unmatched("tag"), put(patient("c"), "")))
+	step(home, storage.Op{Key: a, Condition: storage.Condition{Version: 1}, Guard: true})
 	step(home, put(a, "2"), remove(b), under(storage.Condition{Absent: true}, put(patient("c"), "")))
 	step(home, remove(a))
 	step(home, remove(a))

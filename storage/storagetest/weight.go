@@ -41,12 +41,12 @@ func heavyPages(x *house) {
 		x.commit(home, heavy("h", 12))
 	}
 	x.commit(home, remove(patient("h")))
-	first, err := x.History(x.ctx, home, storage.HistoryQuery{Key: patient("h"), Limit: 100})
+	first, err := x.History(x.ctx, home, storage.HistoryQuery{Key: patient("h"), Limit: 100, CountUpTo: -1})
 	x.check(err)
 	if first.Total != 4 || len(first.Versions) != 3 || !first.More { // the deletion weighs nothing
 		x.Fatalf("%d versions of %d, more %t", len(first.Versions), first.Total, first.More)
 	}
-	rest, err := x.History(x.ctx, home, storage.HistoryQuery{Key: patient("h"), Limit: 100, Before: first.Versions[2].Number})
+	rest, err := x.History(x.ctx, home, storage.HistoryQuery{Key: patient("h"), Limit: 100, Before: first.Versions[2].Instant, CountUpTo: -1})
 	x.check(err)
 	if rest.Total != 4 || len(rest.Versions) != 1 || rest.More {
 		x.Errorf("%d versions of %d, more %t", len(rest.Versions), rest.Total, rest.More)

@@ -1,0 +1,2 @@
+-- The history of a type, newest first.
+CREATE INDEX version_feed ON version (partition, type, instant);
