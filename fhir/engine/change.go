@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/portico-health/portico/fhir"
@@ -35,6 +36,30 @@ type Change struct {
 	// FullURL is the name by which the resources of a transaction refer to this one, Bundle.entry.fullUrl
 	// (https://hl7.org/fhir/R4/bundle.html#references); "" for none. Only Transact looks at it.
 	FullURL string
+}
+
+// Write carries out one change, as the single interactions do: Create, CreateIfNone, Update, UpdateWhere, Patch, PatchWhere,
+// Delete or DeleteWhere. Its errors are theirs.
+func (e *Engine) Write(ctx context.Context, p fhir.Principal, c Change) (Outcome, error) {
+	switch {
+	case c.Action == ActCreate && c.Conditional:
+		return e.CreateIfNone(ctx, p, c.Resource, c.Criteria)
+	case c.Action == ActCreate:
+		v, err := e.Create(ctx, p, c.Resource)
+		return Outcome{Version: v, Created: err == nil, Changed: err == nil}, err
+	case c.Action == ActUpdate && c.Conditional:
+		return e.UpdateWhere(ctx, p, c.Key.Type, c.Criteria, c.Resource, c.Pre)
+	case c.Action == ActUpdate:
+		return e.Update(ctx, p, c.Key, c.Resource, c.Pre)
+	case c.Action == ActPatch && c.Conditional:
+		return e.PatchWhere(ctx, p, c.Key.Type, c.Criteria, c.Patch, c.Pre)
+	case c.Action == ActPatch:
+		return e.Patch(ctx, p, c.Key, c.Patch, c.Pre)
+	case c.Action == ActDelete && c.Conditional:
+		return e.DeleteWhere(ctx, p, c.Key.Type, c.Criteria, c.Pre)
+	default:
+		return e.Delete(ctx, p, c.Key, c.Pre)
+	}
 }
 
 // ChangeError is the fault of one change of a transaction.

@@ -424,6 +424,9 @@ func TestConditionalWritesAimAnew(t *testing.T) {
 		"delete": func(e *engine.Engine) (engine.Outcome, error) {
 			return e.DeleteWhere(t.Context(), alice, "Patient", mrn, engine.Precondition{})
 		},
+		"patch": func(e *engine.Engine) (engine.Outcome, error) {
+			return e.PatchWhere(t.Context(), alice, "Patient", mrn, changes(t, `[{"op":"add","path":"/active","value":true}]`), engine.Precondition{})
+		},
 	}
 	for _, c := range []struct {
 		name   string
@@ -435,6 +438,9 @@ func TestConditionalWritesAimAnew(t *testing.T) {
 	}{
 		{"the match is another one now", []string{"a"}, func(e *engine.Engine) { put(t, e, alice, "a", "Other"); have(t, e, "b") }, "update", "b", nil},
 		{"the match is another one now", []string{"a"}, func(e *engine.Engine) { put(t, e, alice, "a", "Other"); have(t, e, "b") }, "delete", "b", nil},
+		{"the match is another one now", []string{"a"}, func(e *engine.Engine) { put(t, e, alice, "a", "Other"); have(t, e, "b") }, "patch", "b", nil},
+		{"the match matches no longer", []string{"a"}, func(e *engine.Engine) { put(t, e, alice, "a", "Other") }, "patch", "", fhir.NotFound},
+		{"the match has changed", []string{"a"}, func(e *engine.Engine) { have(t, e, "a") }, "patch", "a", nil},
 		{"the match matches no longer", []string{"a"}, func(e *engine.Engine) { put(t, e, alice, "a", "Other") }, "update", "*", nil},
 		{"the match matches no longer", []string{"a"}, func(e *engine.Engine) { put(t, e, alice, "a", "Other") }, "delete", "", nil},
 		{"the match has changed", []string{"a"}, func(e *engine.Engine) { have(t, e, "a") }, "update", "a", nil},

@@ -312,35 +312,6 @@ func flip(s string) string {
 	return string(b)
 }
 
-func TestHistoryPages(t *testing.T) {
-	e := newEngine(t)
-	for i := range 5 {
-		put(t, e, alice, "a", fmt.Sprintf("F%d", i))
-	}
-	request := engine.HistoryRequest{Key: fhir.Key{Type: "Patient", ID: "a"}, Count: 2}
-	var got []int64
-	for range 4 {
-		page, err := e.History(t.Context(), alice, request)
-		if err != nil || page.Total != 5 {
-			t.Fatal(page, err)
-		}
-		for _, v := range page.Versions {
-			got = append(got, v.Number)
-		}
-		if page.Next == "" {
-			break
-		}
-		request = engine.HistoryRequest{Key: request.Key, Count: 50, Cursor: page.Next}
-	}
-	if fmt.Sprint(got) != "[5 4 3 2 1]" {
-		t.Errorf("history over pages: %v", got)
-	}
-	_, err := e.History(t.Context(), bob, engine.HistoryRequest{Key: request.Key, Count: 2})
-	wantKind(t, err, fhir.NotFound, "")
-	_, err = e.History(t.Context(), alice, engine.HistoryRequest{Key: fhir.Key{Type: "Patient", ID: "other"}, Count: 2, Cursor: request.Cursor})
-	wantKind(t, err, fhir.Invalid, "cursor")
-}
-
 func TestPartitionsNeverMeet(t *testing.T) {
 	e := newEngine(t)
 	put(t, e, alice, "a", "Alice")

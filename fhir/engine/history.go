@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/storage"
@@ -20,44 +21,87 @@ type HistoryRequest struct {
 // HistoryPage is a part of a history, newest first.
 type HistoryPage struct {
 	Versions []fhir.Version
-	Total    int
-	Counted  bool           // Total is exact; of long histories it is not known
+	Total    int            // versions on all pages, as far as they were counted
+	Counted  bool           // Total is exact; of long histories of a type or of all types it is not known
 	Request  HistoryRequest // what was understood
 	Next     string         // cursor of the next page; "" when there is none
 }
 
-// History returns one page of a history, deletions among it. Its errors are NotFound when there never was such a
-// resource, or the type is not served, and Invalid for a cursor that was not given out for it.
+// auditType is the type whose resources are left out of the history of all types unless they are asked for: each read and each
+// write makes one.
+const auditType = "AuditEvent"
+
+// History returns one page of a history, deletions among it. Versions of types that are not served are never among it. The total is
+// exact for one resource, and where it is asked for alone; else up to a thousand. Its errors are NotFound when there never was such
+// a resource, or the type is not served, and Invalid for types that are not, and for a cursor that was not given out for it.
 func (e *Engine) History(ctx context.Context, p fhir.Principal, req HistoryRequest) (HistoryPage, error) {
-	if err := e.serves(req.Key.Type); err != nil {
-		return HistoryPage{}, err
+	if req.Key.Type != "" {
+		if err := e.serves(req.Key.Type); err != nil {
+			return HistoryPage{}, err
+		}
 	}
-	query := storage.HistoryQuery{Key: req.Key, Since: req.Since, Limit: req.Count, CountUpTo: -1}
+	var before fhir.Instant
 	if req.Cursor != "" {
 		var c historyCursor
 		if err := e.openCursor(ctx, p, historyFace+req.Key.String(), req.Cursor, &c); err != nil {
 			return HistoryPage{}, err
 		}
-		query.Since, query.Limit, query.Before = c.Since, c.Count, c.Before
+		req.Since, req.At, req.Count, req.Types, before = c.Since, c.At, c.Count, c.Types, c.Before
 	}
-	page, err := e.Store.History(ctx, p.Partition, query)
+	types, err := e.historyTypes(req)
 	if err != nil {
 		return HistoryPage{}, err
 	}
-	out := HistoryPage{
-		Versions: page.Versions, Total: page.Total, Counted: page.Counted,
-		Request: HistoryRequest{Key: req.Key, Since: query.Since, Count: query.Limit, Cursor: req.Cursor},
+	page, err := e.Store.History(ctx, p.Partition, storage.HistoryQuery{
+		Key: req.Key, Types: types, Since: req.Since, During: req.At, Before: before, Limit: req.Count, CountUpTo: countVersionsUpTo(req),
+	})
+	if err != nil {
+		return HistoryPage{}, err
 	}
+	out := HistoryPage{Versions: page.Versions, Total: page.Total, Counted: page.Counted, Request: req}
 	if n := len(page.Versions); page.More && n > 0 {
-		out.Next, err = e.sealCursor(ctx, p, historyFace+req.Key.String(), historyCursor{query.Since, query.Limit, page.Versions[n-1].Instant})
+		out.Next, err = e.sealCursor(ctx, p, historyFace+req.Key.String(), historyCursor{req.Since, req.At, req.Count, req.Types, page.Versions[n-1].Instant})
 	}
 	return out, err
 }
 
+// historyTypes are the types whose versions are shown where the key names none.
+func (e *Engine) historyTypes(req HistoryRequest) ([]string, error) {
+	switch {
+	case req.Key.Type != "" && req.Types != nil:
+		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "This is the history of %s alone; types are chosen in the history of all types.", req.Key.Type).At("_type")
+	case req.Key.Type != "":
+		return nil, nil
+	case req.Types == nil:
+		return slices.DeleteFunc(slices.Clone(e.Types), func(t string) bool { return t == auditType }), nil
+	}
+	faults := &fhir.Error{Kind: fhir.Invalid}
+	for _, t := range req.Types {
+		if e.serves(t) != nil {
+			faults.Issues = append(faults.Issues, fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "The resource type %s is not served here. The CapabilityStatement at /metadata lists those that are.", fhir.Quote(t)).At("_type").Issues...)
+		}
+	}
+	if len(faults.Issues) > 0 {
+		return nil, faults
+	}
+	return req.Types, nil
+}
+
+// countVersionsUpTo says how far the versions of a history are counted; negative to the end.
+func countVersionsUpTo(req HistoryRequest) int {
+	if req.Key.ID != "" || req.Count == 0 {
+		return -1
+	}
+	return exactTotal
+}
+
 const historyFace = "history/"
 
+// historyCursor is what a cursor of a history carries: what was asked for, and where the page before ended.
 type historyCursor struct {
 	Since  fhir.Instant
+	At     fhir.Interval
 	Count  int
+	Types  []string
 	Before fhir.Instant
 }

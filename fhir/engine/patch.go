@@ -9,10 +9,6 @@ import (
 	"github.com/portico-health/portico/storage"
 )
 
-// patchAttempts bounds how often a patch is applied anew because another write came between. Each time another one was
-// carried out, so that this many patches that come at once all succeed.
-const patchAttempts = 20
-
 // Patch changes the current version of a resource (https://hl7.org/fhir/R4/http.html#patch); what becomes of it is stored
 // as an update would be, and only as the next version of the one that was read. Where the client names no version, another write
 // that comes between is no error: the patch is applied to what that left. Its errors are those of patch.Patch.Apply and of Update;
@@ -22,50 +18,60 @@ func (e *Engine) Patch(ctx context.Context, p fhir.Principal, key fhir.Key, chan
 	if err := e.writes(key.Type); err != nil {
 		return Outcome{}, err
 	}
-	for range patchAttempts {
-		op, err := e.patched(ctx, p, key, changes, pre)
+	return e.aimed(ctx, p, func() (*storage.Op, error) {
+		current, err := e.Read(ctx, p, key)
 		if err != nil {
-			return Outcome{}, err
+			return nil, err
 		}
-		result, err := e.commit(ctx, p, op)
-		lost := errors.Is(err, fhir.PreconditionFailed) || errors.Is(err, fhir.Conflict)
-		switch {
-		case lost && pre.Version == 0:
-			continue
-		case err != nil:
-			return Outcome{}, err
-		}
-		return Outcome{Version: result.Version, Created: !result.Existed, Changed: result.Changed}, nil
+		return e.patched(current, changes, pre)
+	})
+}
+
+// PatchWhere patches the one resource of a type that matches the criteria, a query as it stands in a URL, in the version that
+// matched (https://hl7.org/fhir/R4/http.html#patch). Its errors are those of Patch; NotFound where none matches; a CriteriaError;
+// PreconditionFailed where several match.
+func (e *Engine) PatchWhere(ctx context.Context, p fhir.Principal, resourceType, query string, changes patch.Patch, pre Precondition) (Outcome, error) {
+	if err := e.writes(resourceType); err != nil {
+		return Outcome{}, err
 	}
-	return Outcome{}, fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s was changed by others each of the %d times that the patch was applied. Nothing was written; try it again.", key, patchAttempts)
+	criteria, err := e.criteria(resourceType, query)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return e.aimed(ctx, p, func() (*storage.Op, error) {
+		match, err := e.only(ctx, p, criteria)
+		switch {
+		case err != nil:
+			return nil, err
+		case match.Number == 0:
+			return nil, fhir.Errorf(fhir.NotFound, fhir.CodeNotFound, "No %s matches the condition; there is nothing to patch.", resourceType)
+		}
+		return e.patched(match, changes, pre)
+	})
 }
 
 // patched applies a patch to the current version and prepares the write of the next one.
-func (e *Engine) patched(ctx context.Context, p fhir.Principal, key fhir.Key, changes patch.Patch, pre Precondition) (storage.Op, error) {
-	current, err := e.Read(ctx, p, key)
-	if err != nil {
-		return storage.Op{}, err
-	}
+func (e *Engine) patched(current fhir.Version, changes patch.Patch, pre Precondition) (*storage.Op, error) {
 	if err := pre.holds(current); err != nil {
-		return storage.Op{}, err
+		return nil, err
 	}
 	before, err := fhir.ParseResource(current.Body)
 	if err != nil {
-		return storage.Op{}, fhir.AsError(errors.New("the stored " + key.String() + " is no JSON")) // what is wrong in it may be personal
+		return nil, fhir.AsError(errors.New("the stored " + current.Key.String() + " is no JSON")) // what is wrong in it may be personal
 	}
 	after, err := changes.Apply(before)
 	if err != nil {
-		return storage.Op{}, err
+		return nil, err
 	}
-	if err := sameIdentity(key, after); err != nil {
-		return storage.Op{}, err
+	if err := sameIdentity(current.Key, after); err != nil {
+		return nil, err
 	}
 	if err := settleNarrative(before, after, changes); err != nil {
-		return storage.Op{}, err
+		return nil, err
 	}
 	op, err := e.prepare(after)
 	op.Condition.Version, op.Method = current.Number, fhir.Updated
-	return op, err
+	return &op, err
 }
 
 // sameIdentity refuses a patch that makes another resource of one.

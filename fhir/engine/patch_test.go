@@ -111,6 +111,41 @@ func TestPatchRefusals(t *testing.T) {
 	}
 }
 
+func TestPatchWhere(t *testing.T) {
+	const rename = `[{"op":"replace","path":"/name/0/family","value":"New"}]`
+	for _, c := range []struct {
+		name    string
+		there   []string
+		query   string
+		pre     engine.Precondition
+		refusal fhir.Kind
+		words   string
+	}{
+		{"one", []string{"a"}, mrn, engine.Precondition{}, 0, ""},
+		{"one, If-Match", []string{"a"}, mrn, engine.Precondition{Version: 1, Required: true}, 0, ""},
+		{"one, another If-Match", []string{"a"}, mrn, engine.Precondition{Version: 2}, fhir.PreconditionFailed, "version 1"},
+		{"one, If-Match required", []string{"a"}, mrn, engine.Precondition{Required: true}, fhir.PreconditionRequired, `W/"1"`},
+		{"none", nil, mrn, engine.Precondition{}, fhir.NotFound, "No Patient matches"},
+		{"several", []string{"a", "b"}, mrn, engine.Precondition{}, fhir.PreconditionFailed, "Several"},
+		{"no criteria", []string{"a"}, "", engine.Precondition{}, fhir.Invalid, "no search parameter"},
+		{"criteria that are not known", []string{"a"}, "zzz=1", engine.Precondition{}, fhir.Invalid, "zzz"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t)
+			have(t, e, c.there...)
+			out, err := e.PatchWhere(t.Context(), alice, "Patient", c.query, changes(t, rename), c.pre)
+			if c.refusal != 0 {
+				wantKind(t, err, c.refusal, c.words)
+			} else if err != nil || out.Version.Key != patientA || out.Version.Number != 2 || out.Created || !out.Changed {
+				t.Errorf("%+v, %v", out, err)
+			}
+			if n := count(t, e, "family=new"); (n == 1) != (c.refusal == 0) {
+				t.Errorf("%d have the new name", n)
+			}
+		})
+	}
+}
+
 // A narrative does not outlive the data that it tells of: https://hl7.org/fhir/R4/http.html#patch.
 func TestPatchSettlesTheNarrative(t *testing.T) {
 	const narrative = `"text":{"status":"%s","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">Ash</div>"}`
