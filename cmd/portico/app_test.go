@@ -49,7 +49,16 @@ type running struct {
 // start runs the program's server on a free port of the loopback interface, on a store in dir.
 func start(tb testing.TB, dir string, change func(*Config)) *running {
 	tb.Helper()
-	log, out := &lockedBuffer{}, &lockedBuffer{}
+	log := &lockedBuffer{}
+	r := startLogging(tb, dir, change, log)
+	r.log = log
+	return r
+}
+
+// startLogging is start with a log that nobody looks into.
+func startLogging(tb testing.TB, dir string, change func(*Config), log io.Writer) *running {
+	tb.Helper()
+	out := &lockedBuffer{}
 	config := Config{
 		Listen: "127.0.0.1:0", Store: "sqlite:" + filepath.Join(dir, "portico.db"), BaseURL: "http://portico.example.org",
 		Resources: conformance.DefaultTypes(), LogLevel: "info", LogFormat: "json", Grace: 5 * time.Second,
@@ -63,7 +72,7 @@ func start(tb testing.TB, dir string, change func(*Config)) *running {
 		cancel()
 		tb.Fatal(err)
 	}
-	r := &running{App: app, url: "http://" + app.Address(), log: log, out: out, done: make(chan error, 1), stop: cancel}
+	r := &running{App: app, url: "http://" + app.Address(), out: out, done: make(chan error, 1), stop: cancel}
 	go func() { r.done <- app.Serve(ctx) }()
 	tb.Cleanup(func() { r.end(tb) })
 	return r
