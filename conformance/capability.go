@@ -49,6 +49,13 @@ func Capability(p Promises, v APIVersion) ([]byte, error) {
 		}
 		server.Resource = append(server.Resource, resource)
 	}
+	for _, i := range p.System {
+		var interaction models.CapabilityStatementRestInteraction
+		if err := setCode(&interaction.Code, string(i)); err != nil {
+			return nil, fmt.Errorf("the CapabilityStatement: %w", err)
+		}
+		server.Interaction = append(server.Interaction, interaction)
+	}
 	statement.Rest = []models.CapabilityStatementRest{server}
 	return encode(statement)
 }
@@ -123,6 +130,9 @@ func typeNotes(t Type) []string {
 	var notes []string
 	if !t.Offers(Create) && !t.Offers(Update) {
 		notes = append(notes, "Written by the server alone.")
+	}
+	if t.OffersConditional(Patch) {
+		notes = append(notes, "A search may select what to patch.")
 	}
 	if t.Limit != "" {
 		notes = append(notes, t.Limit)

@@ -45,11 +45,11 @@ func TestNew(t *testing.T) {
 			if typ.Offers(i) != writable {
 				t.Errorf("%s offers %s: %v", typ.Name, i, typ.Offers(i))
 			}
-			if typ.OffersConditional(i) != (writable && i != conformance.Patch) {
+			if typ.OffersConditional(i) != writable {
 				t.Errorf("%s offers %s by a search: %v", typ.Name, i, typ.OffersConditional(i))
 			}
 		}
-		for _, i := range []conformance.Interaction{conformance.Read, conformance.Vread, conformance.HistoryInstance, conformance.SearchType} {
+		for _, i := range []conformance.Interaction{conformance.Read, conformance.Vread, conformance.HistoryInstance, conformance.HistoryType, conformance.SearchType} {
 			if !typ.Offers(i) {
 				t.Errorf("%s does not offer %s", typ.Name, i)
 			}

@@ -39,6 +39,7 @@ func New(c Config) Promises {
 	p := Promises{
 		Software: "Portico", Release: c.Release, BaseURL: c.BaseURL + FHIRPath, Started: c.Started,
 		Versions: []APIVersion{{Number: "1"}, {Number: "2", Strict: true, MatchRequired: true}},
+		System:   []Interaction{HistorySystem},
 	}
 	for _, name := range slices.Sorted(slices.Values(c.Types)) {
 		t := Type{
@@ -58,9 +59,9 @@ var limits = map[string]string{
 
 func interactions(resourceType string) []Interaction {
 	if slices.Contains(ReadOnlyTypes(), resourceType) {
-		return []Interaction{Read, Vread, HistoryInstance, SearchType}
+		return []Interaction{Read, Vread, HistoryInstance, HistoryType, SearchType}
 	}
-	return []Interaction{Read, Vread, Update, Patch, Delete, HistoryInstance, Create, SearchType}
+	return []Interaction{Read, Vread, Update, Patch, Delete, HistoryInstance, HistoryType, Create, SearchType}
 }
 
 // conditional are the writing interactions that take a search for an id.
@@ -68,7 +69,7 @@ func conditional(resourceType string) []Interaction {
 	if slices.Contains(ReadOnlyTypes(), resourceType) {
 		return nil
 	}
-	return []Interaction{Create, Update, Delete}
+	return []Interaction{Create, Update, Patch, Delete}
 }
 
 // ReadOnlyTypes are the types that the server alone writes. The caller owns the slice.

@@ -17,6 +17,9 @@ type Promises struct {
 
 	Versions []APIVersion // of HC-API-Version, oldest first; the first is served where none is asked for
 	Types    []Type       // sorted by name
+
+	// System are the interactions with all types at once. A store that cannot write several resources as one has no Transaction here.
+	System []Interaction
 }
 
 // APIVersion is a version of the FHIR face, chosen by the header HC-API-Version.
@@ -31,7 +34,7 @@ type APIVersion struct {
 // Interaction is a code of https://hl7.org/fhir/R4/valueset-type-restful-interaction.html.
 type Interaction string
 
-// The interactions that can be promised for a type.
+// The interactions that can be promised, for a type or for the whole system.
 const (
 	Read            Interaction = "read"
 	Vread           Interaction = "vread"
@@ -39,15 +42,20 @@ const (
 	Patch           Interaction = "patch"
 	Delete          Interaction = "delete"
 	HistoryInstance Interaction = "history-instance"
+	HistoryType     Interaction = "history-type"
 	Create          Interaction = "create"
 	SearchType      Interaction = "search-type"
+
+	Batch         Interaction = "batch"
+	Transaction   Interaction = "transaction"
+	HistorySystem Interaction = "history-system"
 )
 
 // Type is what is promised for one resource type.
 type Type struct {
 	Name         string
 	Interactions []Interaction
-	Conditional  []Interaction // those that a search may select the resource for: create (when nothing matches), update, delete
+	Conditional  []Interaction // those that a search may select the resource for: create (when nothing matches), update, patch, delete
 	Params       []Param       // search parameters, sorted by name
 	SortKeys     []string      // parameters that _sort takes, "-date" for descending
 	Operations   []Operation
@@ -102,6 +110,9 @@ func (p Promises) VersionNumbers() []string {
 	}
 	return numbers
 }
+
+// OffersSystem says whether an interaction with all types at once is promised.
+func (p Promises) OffersSystem(i Interaction) bool { return slices.Contains(p.System, i) }
 
 // Offers says whether an interaction is promised for the type.
 func (t Type) Offers(i Interaction) bool { return slices.Contains(t.Interactions, i) }

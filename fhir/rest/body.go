@@ -11,13 +11,19 @@ import (
 	"github.com/portico-health/portico/fhir"
 )
 
-// maxBody is how large the body of a request may be, in bytes, unpacked.
-const maxBody = 5 << 20
+// How large the body of a request may be, in bytes, unpacked.
+const (
+	maxBody   = 5 << 20
+	maxBundle = 50 << 20 // at the base
+)
 
 // resource reads the resource in the body. Its errors are UnsupportedMedia, TooLarge, and Invalid with what is
 // wrong with the text.
-func (x *exchange) resource() (fhir.Resource, error) {
-	text, err := x.body(isJSON, "a resource as application/fhir+json, FHIR version 4.0, in UTF-8")
+func (x *exchange) resource() (fhir.Resource, error) { return x.resourceUpTo(maxBody) }
+
+// resourceUpTo is resource with a limit of its own.
+func (x *exchange) resourceUpTo(limit int64) (fhir.Resource, error) {
+	text, err := x.body(limit, isJSON, "a resource as application/fhir+json, FHIR version 4.0, in UTF-8")
 	if err != nil {
 		return fhir.Resource{}, err
 	}
@@ -27,55 +33,55 @@ func (x *exchange) resource() (fhir.Resource, error) {
 	return fhir.ParseResource(text)
 }
 
-// body reads the body, unpacked, when its media type is accepted.
-func (x *exchange) body(accepts func(mediaType string) bool, accepted string) ([]byte, error) {
+// body reads the body, unpacked, of at most limit bytes, when its media type is accepted.
+func (x *exchange) body(limit int64, accepts func(mediaType string) bool, accepted string) ([]byte, error) {
 	if mediaType := field(x.request.Header, "Content-Type"); !accepts(mediaType) {
 		return nil, fhir.Errorf(fhir.UnsupportedMedia, fhir.CodeNotSupported, "The body cannot be read as %s. What is read here is %s.", fhir.Quote(mediaType), accepted).At(ofHTTP("Content-Type"))
 	}
-	if x.request.ContentLength > maxBody {
-		return nil, bodyTooLarge()
+	if x.request.ContentLength > limit {
+		return nil, bodyTooLarge(limit)
 	}
-	packed := http.MaxBytesReader(x.w, x.request.Body, maxBody)
+	packed := http.MaxBytesReader(x.w, x.request.Body, limit)
 	coding := field(x.request.Header, "Content-Encoding")
 	switch strings.ToLower(coding) {
 	case "", "identity":
-		return readBody(packed, x.request.ContentLength)
+		return readBody(packed, x.request.ContentLength, limit)
 	case "gzip", "x-gzip":
 		unpacked, err := gzip.NewReader(packed)
 		if err != nil {
-			return nil, badBody(err)
+			return nil, badBody(err, limit)
 		}
-		return readBody(unpacked, 0)
+		return readBody(unpacked, 0, limit)
 	default:
 		x.header().Set("Accept-Encoding", "gzip") // RFC 9110 12.5.3
 		return nil, fhir.Errorf(fhir.UnsupportedMedia, fhir.CodeNotSupported, "The body is packed as %s; gzip is unpacked here, or nothing.", fhir.Quote(coding)).At(ofHTTP("Content-Encoding"))
 	}
 }
 
-// readBody reads at most maxBody bytes. The length that the client states is believed only as far as it costs little.
-func readBody(r io.Reader, length int64) ([]byte, error) {
+// readBody reads at most limit bytes. The length that the client states is believed only as far as it costs little.
+func readBody(r io.Reader, length, limit int64) ([]byte, error) {
 	const believed = 64 << 10
 	var b bytes.Buffer
 	b.Grow(int(min(max(length, 0), believed)) + bytes.MinRead)
-	n, err := b.ReadFrom(io.LimitReader(r, maxBody+1))
+	n, err := b.ReadFrom(io.LimitReader(r, limit+1))
 	switch {
 	case err != nil:
-		return nil, badBody(err)
-	case n > maxBody:
-		return nil, bodyTooLarge()
+		return nil, badBody(err, limit)
+	case n > limit:
+		return nil, bodyTooLarge(limit)
 	default:
 		return b.Bytes(), nil
 	}
 }
 
-func badBody(cause error) error {
+func badBody(cause error, limit int64) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(cause, &tooLarge) {
-		return bodyTooLarge()
+		return bodyTooLarge(limit)
 	}
 	return fhir.Errorf(fhir.Invalid, fhir.CodeStructure, "The body could not be read to its end: it broke off, or it is not packed as its headers say.").Because(cause)
 }
 
-func bodyTooLarge() error {
-	return fhir.Errorf(fhir.TooLarge, fhir.CodeTooLong, "The body is larger than %d MiB, unpacked.", maxBody>>20)
+func bodyTooLarge(limit int64) error {
+	return fhir.Errorf(fhir.TooLarge, fhir.CodeTooLong, "The body is larger than %d MiB, unpacked.", limit>>20)
 }

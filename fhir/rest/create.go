@@ -1,27 +1,40 @@
 package rest
 
 import (
-	"net/http"
-	"strconv"
+	"strings"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/engine"
 )
 
-// create: https://hl7.org/fhir/R4/http.html#create.
-func (s *server) create(x *exchange) error {
+const headerIfNoneExist = "If-None-Exist"
+
+// planCreate: https://hl7.org/fhir/R4/http.html#create.
+func (s *server) planCreate(x *exchange) (engine.Change, error) {
 	if len(x.request.Header.Values(headerIfNoneExist)) > 0 {
-		return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "Conditional create is not offered: a create with If-None-Exist would make the resource, whether it exists or not, and is refused therefore.").At(ofHTTP(headerIfNoneExist))
+		return engine.Change{}, fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "Conditional create is not offered: a create with If-None-Exist would make the resource, whether it exists or not, and is refused therefore.").At(ofHTTP(headerIfNoneExist))
 	}
 	r, err := x.resourceToCreate()
-	if err != nil {
-		return err
+	return engine.Change{Action: engine.ActCreate, Key: x.key, Resource: r}, err
+}
+
+// planCreateIfNone is planCreate, with the header If-None-Exist on the condition that nothing matches it:
+// https://hl7.org/fhir/R4/http.html#ccreate.
+func (s *server) planCreateIfNone(x *exchange) (engine.Change, error) {
+	conditions := x.request.Header.Values(headerIfNoneExist)
+	if len(conditions) == 0 {
+		return s.planCreate(x)
 	}
-	v, err := s.Engine.Create(x.request.Context(), x.who, r)
-	if err != nil {
-		return err
+	query := strings.TrimSpace(conditions[0])
+	name, _, _ := strings.Cut(query, "=")
+	switch {
+	case len(conditions) > 1:
+		return engine.Change{}, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "There are %d headers If-None-Exist; all parameters stand in one, with & between.", len(conditions)).At(ofHTTP(headerIfNoneExist))
+	case strings.Contains(name, "?"):
+		return engine.Change{}, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "If-None-Exist holds what stands behind the question mark of a search, as in identifier=https://example.org/mrn|1, but this is %s.", fhir.Quote(query)).At(ofHTTP(headerIfNoneExist))
 	}
-	s.written(x, v, true)
-	return nil
+	r, err := x.resourceToCreate()
+	return engine.Change{Action: engine.ActCreate, Key: x.key, Conditional: true, Criteria: query, Resource: r}, err
 }
 
 // resourceToCreate reads the resource in the body, which must be of the URL's type. Errors as of resource.
@@ -31,34 +44,4 @@ func (x *exchange) resourceToCreate() (fhir.Resource, error) {
 		err = fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The URL is for %s, but the resource is of type %s.", x.key.Type, fhir.Quote(r.Type())).At("resourceType")
 	}
 	return r, err
-}
-
-// written answers a create or an update.
-func (s *server) written(x *exchange, v fhir.Version, created bool) {
-	if created {
-		s.locate(x, v)
-		x.represent(http.StatusCreated, v, "was created, as")
-		return
-	}
-	x.represent(http.StatusOK, v, "was updated, as")
-}
-
-// locate says where a version is.
-func (s *server) locate(x *exchange, v fhir.Version) {
-	x.header().Set("Location", s.Promises.BaseURL+"/"+v.Key.String()+"/_history/"+strconv.FormatInt(v.Number, 10))
-}
-
-// represent answers a write with the version that is current now, in the form that the client prefers
-// (https://hl7.org/fhir/R4/http.html#ops). In words: the resource, what became of it, its version.
-func (x *exchange) represent(status int, v fhir.Version, became string) {
-	x.stamp(v)
-	x.applied("return", x.prefer.returns)
-	switch x.prefer.returns {
-	case "minimal":
-		x.writeEmpty(status)
-	case "OperationOutcome":
-		x.write(status, informed(v.Key.String()+" "+became+" version "+strconv.FormatInt(v.Number, 10)+"."))
-	default:
-		x.write(status, v.Body)
-	}
 }

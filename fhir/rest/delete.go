@@ -6,26 +6,11 @@ import (
 	"github.com/portico-health/portico/fhir/engine"
 )
 
-// delete: https://hl7.org/fhir/R4/http.html#delete.
-func (s *server) delete(x *exchange) error {
-	pre, err := s.precondition(x)
-	if err != nil {
-		return err
-	}
-	o, err := s.Engine.Delete(x.request.Context(), x.who, x.key, pre)
-	if err != nil {
-		return err
-	}
-	said := x.key.String() + " was deleted."
-	if !o.Changed {
-		said = "There is no " + x.key.String() + ", or it was deleted before; nothing was to be done."
-	}
-	x.deleted(o, said)
-	return nil
-}
+// planDelete: https://hl7.org/fhir/R4/http.html#delete; without an id #cdelete, of one resource at most.
+func (s *server) planDelete(x *exchange) (engine.Change, error) { return s.aim(x, engine.ActDelete) }
 
 // deleted answers a delete, in the form that the client prefers.
-func (x *exchange) deleted(o engine.Outcome, said string) {
+func (x *exchange) deleted(c engine.Change, o engine.Outcome) {
 	if o.Version.Number > 0 {
 		x.stamp(o.Version)
 	}
@@ -37,5 +22,13 @@ func (x *exchange) deleted(o engine.Outcome, said string) {
 	case "OperationOutcome": // what is answered anyway; a representation there is none
 		x.applied("return", x.prefer.returns)
 	}
-	x.write(http.StatusOK, informed(said))
+	said := o.Version.Key.String() + " was deleted."
+	switch {
+	case o.Changed:
+	case c.Conditional:
+		said = "No " + c.Key.Type + " matches; nothing was to be done."
+	default:
+		said = "There is no " + c.Key.String() + ", or it was deleted before; nothing was to be done."
+	}
+	x.tell(http.StatusOK, informed(said))
 }

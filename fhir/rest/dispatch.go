@@ -13,37 +13,64 @@ import (
 	"github.com/portico-health/portico/fhir"
 )
 
-// dispatch finds the handler of a path of a kind.
+// dispatch answers for a path of a kind.
 func (s *server) dispatch(p place) handler {
 	return func(x *exchange) error {
-		vars := mux.Vars(x.request)
-		x.key = fhir.Key{Type: decodeSegment(vars["type"]), ID: decodeSegment(vars["id"])}
-		x.vid = decodeSegment(vars["version"])
-		t := target{p, x.key.Type, strings.TrimPrefix(decodeSegment(vars["operation"]), "$")}
-		offered, ok := s.routes[t]
-		if !ok {
-			return s.notOffered(t)
-		}
-		method := x.request.Method
-		if method == http.MethodHead {
-			method = http.MethodGet
-		}
-		h, ok := offered[method]
-		if !ok {
-			return x.methodNotAllowed(offered.allowed(), s.hint(t))
-		}
-		if err := s.checkID(x.key, p, method); err != nil {
+		a, err := s.find(x, p)
+		if err != nil {
 			return err
 		}
-		if p == onSearch { // the form may say how the answer is to be written
-			return h(x)
-		}
-		var err error
-		if x.form, err = negotiate(x.request); err != nil {
-			return err
-		}
-		return h(x)
+		return s.do(x, a)
 	}
+}
+
+// do carries an action out.
+func (s *server) do(x *exchange, a action) error {
+	if a.plan == nil {
+		return a.answer(x)
+	}
+	c, err := a.plan(x)
+	if err != nil {
+		return err
+	}
+	o, err := s.Engine.Write(x.request.Context(), x.who, c)
+	if err != nil {
+		return ofCriteria(c, err)
+	}
+	s.answer(x, c, o)
+	return nil
+}
+
+// find finds the action that a request asks for at a path of a kind, and reads what the path names and how the answer is to be written.
+func (s *server) find(x *exchange, p place) (action, error) {
+	vars := mux.Vars(x.request)
+	x.key = fhir.Key{Type: decodeSegment(vars["type"]), ID: decodeSegment(vars["id"])}
+	x.vid = decodeSegment(vars["version"])
+	t := target{p, x.key.Type, strings.TrimPrefix(decodeSegment(vars["operation"]), "$")}
+	offered, ok := s.routes[t]
+	if !ok {
+		return action{}, s.notOffered(t)
+	}
+	method := x.request.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	a, ok := offered[method]
+	switch {
+	case !ok && p == onBase && method == http.MethodGet:
+		return action{}, s.notOffered(t)
+	case !ok:
+		return action{}, x.methodNotAllowed(offered.allowed(), s.hint(t))
+	}
+	if err := s.checkID(x.key, p, method); err != nil {
+		return action{}, err
+	}
+	if p == onSearch { // the form may say how the answer is to be written
+		return a, nil
+	}
+	var err error
+	x.form, err = negotiate(x.request)
+	return a, err
 }
 
 // hint says, behind the methods that a path takes, why others are missing.
@@ -73,29 +100,35 @@ func decodeSegment(s string) string {
 // checkID refuses what cannot be an id: there is no such resource. An update would make it, and is told by the engine.
 func (s *server) checkID(key fhir.Key, p place, method string) error {
 	switch {
-	case p == onType || p == onSearch || p == onTypeOperation || method == http.MethodPut || fhir.ValidID(key.ID):
+	case p.ofSystem() || p.ofType() || method == http.MethodPut || fhir.ValidID(key.ID):
 		return nil
-	case strings.HasPrefix(key.ID, "_"): // [type]/_history and what else R4 may name so
-		return s.notOffered(target{resourceType: key.Type})
+	case strings.HasPrefix(key.ID, "_"): // what R4 may name so
+		return s.notOffered(target{place: p, resourceType: key.Type})
 	}
 	return fhir.Errorf(fhir.NotFound, fhir.CodeNotFound, "There is no %s/%s: an id is 1 to 64 of the characters A-Z a-z 0-9 - and .", key.Type, fhir.Quote(key.ID))
 }
 
 // notOffered says what of a path is not promised: the type, the interaction or the operation.
 func (s *server) notOffered(t target) error {
-	if _, served := s.Promises.Type(t.resourceType); !served {
+	const see = "The CapabilityStatement at %s/metadata lists what is."
+	_, served := s.Promises.Type(t.resourceType)
+	switch {
+	case t.place.ofSystem() && len(s.routes[target{place: onBase}]) > 0:
+		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "This interaction with all types at once is not offered; what the base takes is a Bundle, by POST. "+see, s.Promises.BaseURL)
+	case t.place.ofSystem():
+		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "This interaction with all types at once is not offered. "+see, s.Promises.BaseURL)
+	case !served:
 		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "The resource type %s is not served here. The CapabilityStatement at %s/metadata lists those that are.", fhir.Quote(t.resourceType), s.Promises.BaseURL)
+	case t.operation != "":
+		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "The operation %s is not offered for %s. "+see, fhir.Quote("$"+t.operation), t.resourceType, s.Promises.BaseURL)
+	default:
+		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "This interaction is not offered for %s. "+see, t.resourceType, s.Promises.BaseURL)
 	}
-	what := "This interaction"
-	if t.operation != "" {
-		what = "The operation " + fhir.Quote("$"+t.operation)
-	}
-	return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "%s is not offered for %s. The CapabilityStatement at %s/metadata lists what is.", what, t.resourceType, s.Promises.BaseURL)
 }
 
 // noRoute answers for paths that mean nothing here.
-func noRoute(*exchange) error {
-	return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "There is nothing at this path. The paths are [type], [type]/[id] and those below, without a slash at their end; interactions with the whole system, such as a batch, are not offered.")
+func (s *server) noRoute(*exchange) error {
+	return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "There is nothing at this path. The paths are [type], [type]/[id] and those below, without a slash at their end, and those of the whole system that the CapabilityStatement at %s/metadata lists.", s.Promises.BaseURL)
 }
 
 // allowed lists the methods, with HEAD beside GET, sorted.

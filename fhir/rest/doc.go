@@ -18,6 +18,8 @@
 //   - PATCH takes JSON Patch alone; 415 says so in Accept-Patch (RFC 5789 2.2).
 //   - A conditional delete takes one match; several are 412. Where a search selects what to write, If-Match names one version, or *, and
 //     holds for the match; where nothing matches it fails.
+//   - A history of all types takes _type, a list of types, which R4 does not have: AuditEvent is left out of it unless _type names it.
+//     _list is refused. Of a long history the total is left out, but for _count=0.
 //   - Preconditions are If-Match and If-None-Match; If-Unmodified-Since is not evaluated, for a second is too coarse.
 //   - If-Modified-Since with the very second of the current version is answered 304 only if the version before is of an earlier
 //     second. Otherwise the client may hold that one, and gets the current one with 200.

@@ -54,7 +54,7 @@ func (s *server) private(h handler) http.Handler {
 
 // public frames a handler of what everybody may see, also from a page of another origin (https://fetch.spec.whatwg.org/).
 func (s *server) public(h handler) http.Handler {
-	return s.frame(func(x *exchange) (err error) {
+	return s.frame(func(x *exchange) error {
 		x.header().Set("Access-Control-Allow-Origin", "*")
 		x.header().Set("Access-Control-Expose-Headers", "ETag, HC-API-Version, X-Request-Id")
 		if x.request.Method == http.MethodOptions {
@@ -63,9 +63,6 @@ func (s *server) public(h handler) http.Handler {
 			x.header().Set("Access-Control-Max-Age", "86400")
 			x.writeEmpty(http.StatusNoContent)
 			return nil
-		}
-		if x.form, err = negotiate(x.request); err != nil {
-			return err
 		}
 		return h(x)
 	})
@@ -152,7 +149,12 @@ func (x *exchange) parameters() url.Values {
 }
 
 // write answers with a resource as JSON text. A HEAD gets the headers alone.
-func (x *exchange) write(status int, body []byte) {
+func (x *exchange) write(status int, body []byte) { x.send(status, body) }
+
+// tell answers with an OperationOutcome about the exchange itself, as JSON text.
+func (x *exchange) tell(status int, outcome []byte) { x.send(status, outcome) }
+
+func (x *exchange) send(status int, body []byte) {
 	header := x.header()
 	header.Set("Content-Type", x.form.contentType())
 	if x.request.Method == http.MethodHead {

@@ -39,20 +39,41 @@ func (f *Face) Routes(router *mux.Router) error {
 		return err
 	}
 	router.UseEncodedPath().SkipClean(true)
-	mount := func(path string, h http.Handler) *mux.Route {
-		return router.Handle(conformance.FHIRPath+path, compress(h))
+	s.paths = mux.NewRouter().UseEncodedPath().SkipClean(true)
+	s.places = map[*mux.Route]place{}
+	for _, p := range paths {
+		h := s.private(s.dispatch(p.place))
+		if p.place == onMetadata {
+			h = s.public(s.dispatch(p.place))
+		}
+		route, within := router.Handle(conformance.FHIRPath+p.template, compress(h)), s.paths.Path(conformance.FHIRPath+p.template)
+		if p.operation {
+			route.MatcherFunc(namesOperation)
+			within.MatcherFunc(namesOperation)
+		}
+		s.places[within] = p.place
 	}
-	mount("/metadata", s.public(s.capabilities))
-	mount("/{type}", s.private(s.dispatch(onType)))
-	mount("/{type}/_search", s.private(s.dispatch(onSearch)))
-	mount("/{type}/{operation}", s.private(s.dispatch(onTypeOperation))).MatcherFunc(namesOperation)
-	mount("/{type}/{id}", s.private(s.dispatch(onInstance)))
-	mount("/{type}/{id}/_history", s.private(s.dispatch(onHistory)))
-	mount("/{type}/{id}/_history/{version}", s.private(s.dispatch(onVersion)))
-	mount("/{type}/{id}/{operation}", s.private(s.dispatch(onInstanceOperation))).MatcherFunc(namesOperation)
-	mount("", s.private(noRoute))
-	router.PathPrefix(conformance.FHIRPath + "/").Handler(compress(s.private(noRoute)))
+	router.PathPrefix(conformance.FHIRPath + "/").Handler(compress(s.private(s.noRoute)))
 	return nil
+}
+
+// paths are the paths below the base, in the order in which they are tried.
+var paths = []struct {
+	place     place
+	template  string
+	operation bool // the last segment names an operation
+}{
+	{place: onBase, template: ""},
+	{place: onMetadata, template: "/metadata"},
+	{place: onSystemHistory, template: "/_history"},
+	{place: onType, template: "/{type}"},
+	{place: onSearch, template: "/{type}/_search"},
+	{place: onTypeHistory, template: "/{type}/_history"},
+	{place: onTypeOperation, template: "/{type}/{operation}", operation: true},
+	{place: onInstance, template: "/{type}/{id}"},
+	{place: onHistory, template: "/{type}/{id}/_history"},
+	{place: onVersion, template: "/{type}/{id}/_history/{version}"},
+	{place: onInstanceOperation, template: "/{type}/{id}/{operation}", operation: true},
 }
 
 // namesOperation says whether the last segment of a path begins with a dollar sign, encoded or not.
@@ -73,14 +94,21 @@ type server struct {
 	*Face
 	routes   map[target]methods
 	metadata map[string]document // by number of the API version
+
+	paths  *mux.Router // tells the paths of entries of Bundles apart, as the server's router does those of requests
+	places map[*mux.Route]place
 }
 
 // place is a kind of path.
 type place int
 
 const (
-	onType              place = iota // [type]
+	onBase              place = iota // the base itself
+	onMetadata                       // metadata
+	onSystemHistory                  // _history
+	onType                           // [type]
 	onSearch                         // [type]/_search
+	onTypeHistory                    // [type]/_history
 	onTypeOperation                  // [type]/$[name]
 	onInstance                       // [type]/[id]
 	onHistory                        // [type]/[id]/_history
@@ -88,81 +116,128 @@ const (
 	onInstanceOperation              // [type]/[id]/$[name]
 )
 
+// ofSystem says whether a place is of no type.
+func (p place) ofSystem() bool { return p < onType }
+
+// ofType says whether a place is of a type as a whole.
+func (p place) ofType() bool { return onType <= p && p <= onTypeOperation }
+
 // target is what a path names, but for the id.
 type target struct {
 	place        place
-	resourceType string
+	resourceType string // "" on the places of the whole system
 	operation    string // "validate", on the places of operations
 }
 
 // handler answers one exchange, or returns the error to answer with.
 type handler func(*exchange) error
 
-// methods are the handlers of a target by HTTP method. GET serves HEAD too.
-type methods map[string]handler
+// action is how an interaction is done: it is answered by a handler or, where it writes, planned as a change.
+type action struct {
+	answer handler
+	plan   planner
+}
+
+// methods are the actions of a target by HTTP method. GET serves HEAD too.
+type methods map[string]action
 
 // compile turns the promises into routes and documents.
 func (s *server) compile() error {
 	s.routes = map[target]methods{}
-	interactions, conditionals, operations := s.interactions(), s.conditionals(), s.operations()
+	s.add(target{place: onMetadata}, http.MethodGet, action{answer: s.capabilities})
+	system := s.system()
+	for _, i := range s.Promises.System {
+		r, ok := system[i]
+		if !ok {
+			return fmt.Errorf("fhir/rest: %s is promised for the whole system, but there is no handler for it", i)
+		}
+		s.add(target{place: r.place}, r.method, r.action)
+	}
 	for _, t := range s.Promises.Types {
-		for _, i := range t.Interactions {
-			served, ok := interactions[i]
-			if !ok {
-				return fmt.Errorf("fhir/rest: %s is promised for %s, but there is no handler for it", i, t.Name)
-			}
-			for _, r := range served {
-				s.add(target{place: r.place, resourceType: t.Name}, r.method, r.handler)
-			}
-		}
-		for _, i := range t.Conditional {
-			r, ok := conditionals[i]
-			if !ok {
-				return fmt.Errorf("fhir/rest: %s by a search is promised for %s, but there is no handler for it", i, t.Name)
-			}
-			s.add(target{place: r.place, resourceType: t.Name}, r.method, r.handler)
-		}
-		for _, o := range t.Operations {
-			h, ok := operations[o.Name]
-			if !ok {
-				return fmt.Errorf("fhir/rest: $%s is promised for %s, but there is no handler for it", o.Name, t.Name)
-			}
-			if o.Type {
-				s.add(target{onTypeOperation, t.Name, o.Name}, http.MethodPost, h)
-			}
-			if o.Instance {
-				s.add(target{onInstanceOperation, t.Name, o.Name}, http.MethodPost, h)
-			}
+		if err := s.compileType(t); err != nil {
+			return err
 		}
 	}
 	return s.describe()
 }
 
-func (s *server) add(t target, method string, h handler) {
+// compileType makes the routes of a type. An interaction by a search takes the place of the plain one on the same route, and does both.
+func (s *server) compileType(t conformance.Type) error {
+	interactions, conditionals, operations := s.interactions(), s.conditionals(), s.operations()
+	for _, i := range t.Interactions {
+		served, ok := interactions[i]
+		if !ok {
+			return fmt.Errorf("fhir/rest: %s is promised for %s, but there is no handler for it", i, t.Name)
+		}
+		for _, r := range served {
+			s.add(target{place: r.place, resourceType: t.Name}, r.method, r.action)
+		}
+	}
+	for _, i := range t.Conditional {
+		r, ok := conditionals[i]
+		if !ok {
+			return fmt.Errorf("fhir/rest: %s by a search is promised for %s, but there is no handler for it", i, t.Name)
+		}
+		s.add(target{place: r.place, resourceType: t.Name}, r.method, r.action)
+	}
+	for _, o := range t.Operations {
+		h, ok := operations[o.Name]
+		if !ok {
+			return fmt.Errorf("fhir/rest: $%s is promised for %s, but there is no handler for it", o.Name, t.Name)
+		}
+		if o.Type {
+			s.add(target{onTypeOperation, t.Name, o.Name}, http.MethodPost, action{answer: h})
+		}
+		if o.Instance {
+			s.add(target{onInstanceOperation, t.Name, o.Name}, http.MethodPost, action{answer: h})
+		}
+	}
+	return nil
+}
+
+func (s *server) add(t target, method string, a action) {
 	if s.routes[t] == nil {
 		s.routes[t] = methods{}
 	}
-	s.routes[t][method] = h
+	s.routes[t][method] = a
 }
 
 // route is where and by which method an interaction is asked for.
 type route struct {
-	place   place
-	method  string
-	handler handler
+	place  place
+	method string
+	action action
 }
 
-// interactions lists what the face can do: https://hl7.org/fhir/R4/http.html#summary.
+// interactions lists what the face can do with a type: https://hl7.org/fhir/R4/http.html#summary.
 func (s *server) interactions() map[conformance.Interaction][]route {
 	return map[conformance.Interaction][]route{
-		conformance.Read:            {{onInstance, http.MethodGet, s.read}},
-		conformance.Vread:           {{onVersion, http.MethodGet, s.vread}},
-		conformance.Update:          {{onInstance, http.MethodPut, s.update}},
-		conformance.Patch:           {{onInstance, http.MethodPatch, s.patch}},
-		conformance.Delete:          {{onInstance, http.MethodDelete, s.delete}},
-		conformance.HistoryInstance: {{onHistory, http.MethodGet, s.history}},
-		conformance.Create:          {{onType, http.MethodPost, s.create}},
-		conformance.SearchType:      {{onType, http.MethodGet, s.search}, {onSearch, http.MethodPost, s.search}},
+		conformance.Read:            {{onInstance, http.MethodGet, action{answer: s.read}}},
+		conformance.Vread:           {{onVersion, http.MethodGet, action{answer: s.vread}}},
+		conformance.Update:          {{onInstance, http.MethodPut, action{plan: s.planUpdate}}},
+		conformance.Patch:           {{onInstance, http.MethodPatch, action{plan: s.planPatch}}},
+		conformance.Delete:          {{onInstance, http.MethodDelete, action{plan: s.planDelete}}},
+		conformance.HistoryInstance: {{onHistory, http.MethodGet, action{answer: s.history}}},
+		conformance.HistoryType:     {{onTypeHistory, http.MethodGet, action{answer: s.history}}},
+		conformance.Create:          {{onType, http.MethodPost, action{plan: s.planCreate}}},
+		conformance.SearchType:      {{onType, http.MethodGet, action{answer: s.search}}, {onSearch, http.MethodPost, action{answer: s.search}}},
+	}
+}
+
+// conditionals lists what the face can do with what a search finds instead of an id.
+func (s *server) conditionals() map[conformance.Interaction]route {
+	return map[conformance.Interaction]route{
+		conformance.Create: {onType, http.MethodPost, action{plan: s.planCreateIfNone}},
+		conformance.Update: {onType, http.MethodPut, action{plan: s.planUpdate}},
+		conformance.Patch:  {onType, http.MethodPatch, action{plan: s.planPatch}},
+		conformance.Delete: {onType, http.MethodDelete, action{plan: s.planDelete}},
+	}
+}
+
+// system lists what the face can do with all types at once.
+func (s *server) system() map[conformance.Interaction]route {
+	return map[conformance.Interaction]route{
+		conformance.HistorySystem: {onSystemHistory, http.MethodGet, action{answer: s.history}},
 	}
 }
 

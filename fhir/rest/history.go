@@ -7,56 +7,62 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/fhir/search"
 )
 
-// history of an instance: https://hl7.org/fhir/R4/http.html#history.
+// history of an instance, a type or all types: https://hl7.org/fhir/R4/http.html#history.
 func (s *server) history(x *exchange) error {
 	params := x.parameters()
-	asked, err := parseHistory(params, x.strict())
+	asked, err := parseHistory(params, x.key, x.strict())
 	if err != nil {
 		return err
 	}
-	page, err := s.Engine.History(x.request.Context(), x.who, engine.HistoryRequest{
-		Key: x.key, Since: asked.since, Count: max(asked.count, 1), Cursor: asked.cursor,
-	})
+	page, err := s.Engine.History(x.request.Context(), x.who, asked)
 	if err != nil {
 		return ofRequest(err)
 	}
-	if asked.count == 0 { // the total alone
-		page.Versions, page.Next, page.Request.Count = nil, "", 0
-	}
-	address := s.Promises.BaseURL + "/" + x.key.String() + "/_history?"
-	links := []link{{"self", address + search.JoinQuery(understood(page.Request))}}
+	address := s.Promises.BaseURL + historyPath(x.key) + "?"
+	links := []link{{"self", address + search.JoinQuery(understood(page.Request, params))}}
 	if page.Next != "" {
 		links = append(links, link{"next", address + nextQuery(page.Next, params)})
 	}
-	b := newBundle("history", s.Promises.BaseURL, page.Total, links, page.Versions)
+	total := -1
+	if page.Counted {
+		total = page.Total
+	}
+	made, err := s.created(x, page.Versions)
+	if err != nil {
+		return err
+	}
+	b := newBundle("history", s.Promises.BaseURL, total, links, page.Versions)
 	for i, v := range page.Versions {
-		created, err := s.created(x, page.Versions, i)
-		if err != nil {
-			return err
-		}
-		b.version(v, historyURL(v), historyStatus(created))
+		b.version(v, historyURL(v), historyStatus(made[i]))
 	}
 	x.write(http.StatusOK, b.end())
 	return nil
 }
 
-// historyParams are the parameters of a history.
-type historyParams struct {
-	count  int // 0: the total alone
-	since  fhir.Instant
-	cursor string
+// historyPath is where a history stands below the base.
+func historyPath(key fhir.Key) string {
+	switch {
+	case key.Type == "":
+		return "/_history"
+	case key.ID == "":
+		return "/" + key.Type + "/_history"
+	default:
+		return "/" + key.String() + "/_history"
+	}
 }
 
 // parseHistory reads the parameters of a history. Its error is Invalid, with every fault. What R4 knows
 // and is not offered is refused even when not strict: ignored, it would show more than was asked for.
-func parseHistory(params url.Values, strict bool) (historyParams, error) {
-	p := historyParams{count: search.DefaultCount, cursor: params.Get(engine.CursorParam)}
+func parseHistory(params url.Values, key fhir.Key, strict bool) (engine.HistoryRequest, error) {
+	req := engine.HistoryRequest{Key: key, Count: search.DefaultCount, Cursor: params.Get(engine.CursorParam)}
+	ofSystem := key.Type == ""
 	faults := &fhir.Error{Kind: fhir.Invalid}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		value := params.Get(name)
@@ -64,25 +70,37 @@ func parseHistory(params url.Values, strict bool) (historyParams, error) {
 		switch {
 		case name == "_format" || name == "_pretty" || value == "": // R4: an empty parameter is as if it were not there
 		case name == engine.CursorParam && len(params[name]) == 1:
-		case p.cursor != "":
+		case req.Cursor != "":
 			fault = fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "A cursor carries the whole request; no other parameter goes with it but _format and _pretty. Follow the link of the page before as it stands.")
 		case len(params[name]) > 1:
 			fault = fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The parameter comes %d times, but can mean one thing only.", len(params[name]))
 		case name == "_count":
-			p.count, fault = parseCount(value)
+			req.Count, fault = parseCount(value)
 		case name == "_since":
-			p.since, fault = parseInstant(value)
-		case strict || name == "_at" || name == "_list":
-			fault = fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "A history has no parameter %s here; it has _count and _since.", fhir.Quote(name))
+			req.Since, fault = parseInstant(value)
+		case name == "_at":
+			req.At, fault = parseMoment(value)
+		case name == "_type" && ofSystem:
+			req.Types = strings.Split(value, ",")
+		case strict || name == "_list" || name == "_type":
+			fault = fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "This history has no parameter %s; it has %s.", fhir.Quote(name), historyParams(ofSystem))
 		}
 		if fault != nil {
 			faults.Issues = append(faults.Issues, fault.At(ofHTTP(name)).Issues...)
 		}
 	}
 	if len(faults.Issues) > 0 {
-		return p, faults
+		return req, faults
 	}
-	return p, nil
+	return req, nil
+}
+
+// historyParams names the parameters of a history. _type is ours; R4 has none.
+func historyParams(ofSystem bool) string {
+	if ofSystem {
+		return "_count, _since, _at and _type"
+	}
+	return "_count, _since and _at"
 }
 
 // parseCount reads _count; more than a page may have is cut.
@@ -103,14 +121,30 @@ func parseInstant(value string) (fhir.Instant, *fhir.Error) {
 	return d.Interval().Low, nil
 }
 
-// understood are the parameters by which a page of a history was made.
-func understood(req engine.HistoryRequest) []search.Pair {
+// parseMoment reads _at: a date of any precision, which means all of its stretch of time; UTC where no zone is written, as in a search.
+func parseMoment(value string) (fhir.Interval, *fhir.Error) {
+	d, err := fhir.ParseDateTime(search.RepairPlus(value))
+	if err != nil {
+		return fhir.Interval{}, fhir.AsError(err)
+	}
+	return d.Interval(), nil
+}
+
+// understood are the parameters by which a page of a history was made: as the server read them, but _at as it was written, for no other
+// text means the same stretch of time.
+func understood(req engine.HistoryRequest, params url.Values) []search.Pair {
 	if req.Cursor != "" {
 		return []search.Pair{{Name: engine.CursorParam, Value: req.Cursor}}
 	}
 	pairs := []search.Pair{{Name: "_count", Value: strconv.Itoa(req.Count)}}
 	if req.Since != 0 {
 		pairs = append(pairs, search.Pair{Name: "_since", Value: req.Since.String()})
+	}
+	if at := params.Get("_at"); at != "" {
+		pairs = append(pairs, search.Pair{Name: "_at", Value: search.RepairPlus(at)})
+	}
+	if len(req.Types) > 0 {
+		pairs = append(pairs, search.Pair{Name: "_type", Value: strings.Join(req.Types, ",")})
 	}
 	return pairs
 }
@@ -131,23 +165,28 @@ func nextQuery(cursor string, params url.Values) string {
 	return search.JoinQuery(append([]search.Pair{{Name: engine.CursorParam, Value: cursor}}, shaping(params)...))
 }
 
-// created says whether the version made the resource: a create, or an update where there was none or a deleted one. Versions
-// are newest first; behind the last one of a page its predecessor is asked for.
-func (s *server) created(x *exchange, versions []fhir.Version, i int) (bool, error) {
-	v := versions[i]
-	switch {
-	case v.IsDeleted():
-		return false, nil
-	case v.Method == fhir.Created || v.Number == 1:
-		return true, nil
-	case i+1 < len(versions):
-		return versions[i+1].IsDeleted(), nil
+// created says of each version whether it made its resource: by a create, or by an update where there was none or a deleted one. Versions
+// are newest first. Where the one before is not among them, it is asked for.
+func (s *server) created(x *exchange, versions []fhir.Version) ([]bool, error) {
+	made := make([]bool, len(versions))
+	before := map[fhir.Key]fhir.Version{}
+	for i, v := range slices.Backward(versions) {
+		switch {
+		case v.IsDeleted():
+		case v.Method == fhir.Created || v.Number == 1:
+			made[i] = true
+		case before[v.Key].Number == v.Number-1:
+			made[i] = before[v.Key].IsDeleted()
+		default:
+			_, err := s.Engine.ReadVersion(x.request.Context(), x.who, v.Key, v.Number-1)
+			made[i] = errors.Is(err, fhir.Gone)
+			if err != nil && !made[i] {
+				return nil, err
+			}
+		}
+		before[v.Key] = v
 	}
-	_, err := s.Engine.ReadVersion(x.request.Context(), x.who, x.key, v.Number-1)
-	if errors.Is(err, fhir.Gone) {
-		return true, nil
-	}
-	return false, err
+	return made, nil
 }
 
 // historyURL is where the request of a version went, relative to the base.

@@ -1,8 +1,12 @@
 package rest_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/portico-health/portico/fhir"
 )
 
 func TestHistory(t *testing.T) {
@@ -54,17 +58,20 @@ func TestHistory(t *testing.T) {
 		{name: "an unknown parameter, strict", path: "/Patient/new1/_history?x=1", header: map[string]string{"Prefer": "handling=strict"}, status: 400, paths: map[string]string{"issue[0].location": `["http.x"]`}},
 		{name: "an unknown parameter, version 2", path: "/Patient/new1/_history?x=1", header: map[string]string{"HC-API-Version": "2"}, status: 400},
 		{
-			name: "every fault", path: "/Patient/new1/_history?_count=-1&_since=2026-03-01&_at=2026", status: 400,
+			name: "every fault", path: "/Patient/new1/_history?_count=-1&_since=2026-03-01&_list=a&_at=x&_type=Patient", status: 400,
 			paths: map[string]string{
-				"issue[#]":           "3",
-				"issue[0].location":  `["http._at"]`,
-				"issue[1].location":  `["http._count"]`,
-				"issue[2].location":  `["http._since"]`,
-				"issue[2].code":      "value",
-				"issue[0].code":      "not-supported",
-				"issue[1].details":   `{"text":"\"-1\" is no number of entries: write 0 to 1000."}`,
-				"issue[2].severity":  "error",
-				"issue[2].something": "",
+				"issue[#]":          "5",
+				"issue[0].location": `["http._at"]`,
+				"issue[0].code":     "value",
+				"issue[1].location": `["http._count"]`,
+				"issue[1].details":  `{"text":"\"-1\" is no number of entries: write 0 to 1000."}`,
+				"issue[2].location": `["http._list"]`,
+				"issue[2].code":     "not-supported",
+				"issue[2].details":  `{"text":"This history has no parameter \"_list\"; it has _count, _since and _at."}`,
+				"issue[3].location": `["http._since"]`,
+				"issue[3].code":     "value",
+				"issue[4].location": `["http._type"]`,
+				"issue[4].severity": "error",
 			},
 		},
 		{name: "_count that is no number", path: "/Patient/new1/_history?_count=ten", status: 400},
@@ -72,7 +79,6 @@ func TestHistory(t *testing.T) {
 		{name: "an invented cursor", path: "/Patient/new1/_history?_cursor=abc", status: 400, paths: map[string]string{"issue[0].location": `["http._cursor"]`}},
 		{name: "never there", path: "/Patient/b/_history", status: 404, paths: map[string]string{"issue[0].code": "not-found"}},
 		{name: "HEAD", method: "HEAD", path: "/Patient/new1/_history", status: 200, empty: true},
-		{name: "of a type", path: "/Patient/_history", status: 404},
 	})
 	_, text := h.send(t, scenario{path: "/Patient/new1/_history"})
 	checkValid(t, text)
@@ -108,4 +114,113 @@ func TestHistory(t *testing.T) {
 		{name: "a cursor with other parameters", path: second + "&_count=5", status: 400, paths: map[string]string{"issue[0].location": `["http._count"]`}},
 		{name: "a cursor of another resource", path: strings.Replace(second, "new1", "put", 1), status: 400},
 	})
+}
+
+// Histories of a type and of all types (https://hl7.org/fhir/R4/http.html#history): newest first, deletions among them, resources mixed. What
+// made a resource was answered 201.
+func TestHistoryOfMany(t *testing.T) {
+	h := open(t)
+	clock := func(minutes int) { h.sinceNoon.Store(int64(time.Duration(minutes) * time.Minute)) }
+	slot := `{"resourceType":"Slot","id":"s","schedule":{"reference":"Schedule/s"},"status":"free","start":"2026-03-01T12:00:00Z","end":"2026-03-01T12:10:00Z"}`
+	h.put(t, "a", "Ash") // at noon
+	clock(1)
+	h.put(t, "b", "Birch")
+	clock(2)
+	h.send(t, scenario{method: "PUT", path: "/Slot/s", body: slot})
+	clock(3)
+	h.put(t, "a", "Alder")
+	clock(4)
+	h.send(t, scenario{method: "DELETE", path: "/Patient/a"})
+	clock(5)
+	h.put(t, "b", "Beech")
+	clock(6)
+	h.put(t, "a", "Aspen")
+	told := func(entries ...string) string { return "[" + strings.Join(entries, " ") + "]" }
+	aspen, beech, gone, alder, free, birch, ash := "Patient/a 4 201", "Patient/b 2 200", "Patient/a 3 200", "Patient/a 2 200", "Slot/s 1 201", "Patient/b 1 201", "Patient/a 1 201"
+	tests := []struct {
+		name, path, self, want string
+		total                  string
+	}{
+		{"a type", "/Patient/_history", "/Patient/_history?_count=50", told(aspen, beech, gone, alder, birch, ash), "6"},
+		{"all types", "/_history", "/_history?_count=50", told(aspen, beech, gone, alder, free, birch, ash), "7"},
+		{"some types", "/_history?_type=Slot,AuditEvent", "/_history?_count=50&_type=Slot,AuditEvent", told(free), "1"},
+		{"the total alone", "/_history?_count=0", "/_history?_count=0", told(), "7"},
+		{"_since", "/_history?_since=2026-03-01T12:05:00Z", "/_history?_count=50&_since=2026-03-01T12:05:00.000000Z", told(aspen, beech), "2"},
+		{"_at a moment", "/Patient/_history?_at=2026-03-01T12:03:30Z", "/Patient/_history?_count=50&_at=2026-03-01T12:03:30Z", told(alder, birch), "2"},
+		{"_at a minute without zone", "/Patient/_history?_at=2026-03-01T12:04", "/Patient/_history?_count=50&_at=2026-03-01T12:04", told(gone, birch), "2"},
+		{"_at with an offset", "/Slot/_history?_at=2026-03-01T13:03:30%2B01:00", "/Slot/_history?_count=50&_at=2026-03-01T13:03:30%2B01:00", told(free), "1"},
+		{"_at a day", "/Slot/_history?_at=2026-03-01", "/Slot/_history?_count=50&_at=2026-03-01", told(free), "1"},
+		{"_at a year before", "/_history?_at=2025", "/_history?_count=50&_at=2025", told(), "0"},
+		{"_at of an instance", "/Patient/a/_history?_at=2026-03-01T12:03:30Z", "/Patient/a/_history?_count=50&_at=2026-03-01T12:03:30Z", told(alder), "1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, text := h.send(t, scenario{path: tt.path})
+			if got.status != 200 {
+				t.Fatalf("%d: %s", got.status, text)
+			}
+			tree := parse(t, text)
+			if entries := told(versionsIn(tree)...); entries != tt.want {
+				t.Errorf("entries %s, want %s", entries, tt.want)
+			}
+			checkAt(t, tree, map[string]string{"total": tt.total, "link[0].url": base + tt.self})
+			checkValid(t, text)
+		})
+	}
+	t.Run("page by page", func(t *testing.T) {
+		var walked []string
+		next := "/_history?_count=2"
+		for range 6 {
+			_, text := h.send(t, scenario{path: next})
+			tree := parse(t, text)
+			walked = append(walked, versionsIn(tree)...)
+			if next = strings.TrimPrefix(at(tree, "link[1].url"), base); next == "" {
+				break
+			}
+		}
+		if got, want := told(walked...), told(aspen, beech, gone, alder, free, birch, ash); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	})
+	h.play(t, []scenario{
+		{name: "_list", path: "/_history?_list=a", status: 400, contains: []string{"it has _count, _since, _at and _type."}},
+		{name: "_type of a type's", path: "/Patient/_history?_type=Slot", status: 400, paths: map[string]string{"issue[0].location": `["http._type"]`}},
+		{name: "_type that is not served", path: "/_history?_type=Slot,Visit", status: 400, paths: map[string]string{"issue[#]": "1", "issue[0].location": `["http._type"]`}},
+		{name: "a type that is not served", path: "/Claim/_history", status: 404},
+		{name: "another method", method: "POST", path: "/_history", status: 405, wantHeader: map[string]string{"Allow": "GET, HEAD"}},
+		{name: "strict", path: "/_history?x=1", header: map[string]string{"HC-API-Version": "2"}, status: 400},
+	})
+}
+
+// A long history of many is not counted to its end.
+func TestHistoryWithoutTotal(t *testing.T) {
+	h := open(t)
+	const more = 1001
+	for i := range more {
+		h.put(t, "p"+strconv.Itoa(i%7), "Ash"+strconv.Itoa(i))
+	}
+	_, text := h.send(t, scenario{path: "/Patient/_history?_count=3"})
+	checkAt(t, parse(t, text), map[string]string{"total": "", "entry[#]": "3"})
+	_, text = h.send(t, scenario{path: "/Patient/_history?_count=0"})
+	checkAt(t, parse(t, text), map[string]string{"total": strconv.Itoa(more), "entry[#]": ""})
+}
+
+// versionsIn tells the entries of a history: "Patient/a 2 200".
+func versionsIn(tree any) []string {
+	bundle, _ := tree.(*fhir.Object)
+	var told []string
+	for _, e := range bundle.Objects("entry") {
+		response := e.Object("response")
+		told = append(told, strings.TrimPrefix(e.Text("fullUrl"), base+"/")+" "+strings.Trim(response.Text("etag"), `W/"`)+" "+response.Text("status"))
+	}
+	return told
+}
+
+func checkAt(t *testing.T, tree any, paths map[string]string) {
+	t.Helper()
+	for path, want := range paths {
+		if got := at(tree, path); got != want {
+			t.Errorf("%s: %q, want %q in %s", path, got, want, text(tree))
+		}
+	}
 }

@@ -43,9 +43,6 @@ func (s *server) describe() error {
 // capabilities: https://hl7.org/fhir/R4/http.html#capabilities. Of the modes of R4 there is full alone: normative would be the
 // normative parts of the statement, terminology another resource.
 func (s *server) capabilities(x *exchange) error {
-	if m := x.request.Method; m != http.MethodGet && m != http.MethodHead {
-		return x.methodNotAllowed([]string{http.MethodGet, http.MethodHead}, "")
-	}
 	for _, mode := range x.parameters()["mode"] {
 		if mode != "" && mode != "full" {
 			return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "There is no CapabilityStatement of the mode %s here; leave mode out, or say full.", fhir.Quote(mode)).At(ofHTTP("mode"))

@@ -73,7 +73,7 @@ func (s *server) fail(x *exchange, err error) {
 	case fhir.Unavailable:
 		x.header().Set("Retry-After", "5")
 	}
-	x.write(status(err, e.Kind), outcome(issues))
+	x.tell(status(err, e.Kind), outcome(issues))
 }
 
 // logFailure writes a line of log for what must not happen. It names the request, not its path or parameters: these may

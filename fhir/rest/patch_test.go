@@ -64,7 +64,6 @@ func TestPatch(t *testing.T) {
 		change("what was deleted", "/Patient/gone", rename, 410).with(nil, expect{"issue[0].code": "deleted"}),
 		change("what cannot be an id", "/Patient/a_b", rename, 404),
 		change("a type that is read only", "/AuditEvent/a", rename, 405).with(expect{"Allow": "GET, HEAD"}, nil),
-		change("a search instead of an id", "/Patient?family=ash", rename, 405).with(expect{"Allow": "DELETE, GET, HEAD, POST, PUT"}, nil),
 
 		change("version 2: without If-Match", "/Patient/a", rename, 428, "HC-API-Version", "2").with(expect{"HC-API-Version": "2"}, expect{"issue[0].code": "required"}),
 		change("version 2: with If-Match", "/Patient/a", rename, 200, "HC-API-Version", "2", "If-Match", `W/"7"`),
@@ -77,4 +76,26 @@ func TestPatch(t *testing.T) {
 		sc.contains = []string{"XML Patch and FHIRPath Patch are not"}
 		h.play(t, []scenario{sc})
 	}
+}
+
+// A search may select what to patch: https://hl7.org/fhir/R4/http.html#patch, as other writes are conditional.
+func TestPatchWhere(t *testing.T) {
+	const rename = `[{"op":"replace","path":"/name/0/family","value":"Cedar"}]`
+	h := open(t)
+	h.put(t, "a", "Ash")
+	h.put(t, "b", "Birch")
+	h.put(t, "c", "Birch")
+	h.play(t, []scenario{
+		change("one matches", "/Patient?family=ash", rename, 200).with(expect{"ETag": `W/"2"`}, expect{"id": "a", "name[0].family": "Cedar"}),
+		change("none matches", "/Patient?family=ash", rename, 404).with(nil, expect{"issue[0].code": "not-found"}),
+		change("several match", "/Patient?family=birch", rename, 412).with(nil, expect{"issue[0].code": "multiple-matches"}),
+		change("no criteria", "/Patient", rename, 400),
+		change("criteria that say only how to answer", "/Patient?_format=json", rename, 400),
+		change("unknown criteria", "/Patient?famly=ash", rename, 400).with(nil, expect{"issue[0].location": `["http.famly"]`}),
+		change("If-Match of the version", "/Patient?family=cedar", rename, 200, "If-Match", `W/"2"`).with(expect{"ETag": `W/"3"`}, nil),
+		change("If-Match of another version", "/Patient?family=cedar", rename, 412, "If-Match", `W/"2"`),
+		change("a failed test", "/Patient?family=cedar", `[{"op":"test","path":"/id","value":"z"}]`, 422).with(nil, expect{"issue[0].expression": `["[0]"]`}),
+		change("version 2: without If-Match", "/Patient?family=cedar", rename, 428, "HC-API-Version", "2"),
+		change("a type that is read only", "/AuditEvent?_id=a", rename, 405),
+	})
 }

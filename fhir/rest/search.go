@@ -60,7 +60,7 @@ func (x *exchange) query() (query string, err error) {
 		return query, nil
 	}
 	if x.request.ContentLength != 0 {
-		form, err := x.body(isForm, "the parameters of a search as "+typeForm+", in UTF-8")
+		form, err := x.body(maxBody, isForm, "the parameters of a search as "+typeForm+", in UTF-8")
 		if err != nil {
 			return "", err
 		}

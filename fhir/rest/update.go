@@ -1,19 +1,13 @@
 package rest
 
-// update, also as create: https://hl7.org/fhir/R4/http.html#update.
-func (s *server) update(x *exchange) error {
-	pre, err := s.precondition(x)
+import "github.com/portico-health/portico/fhir/engine"
+
+// planUpdate: https://hl7.org/fhir/R4/http.html#update, also as create; without an id #cond-update.
+func (s *server) planUpdate(x *exchange) (engine.Change, error) {
+	c, err := s.aim(x, engine.ActUpdate)
 	if err != nil {
-		return err
+		return c, err
 	}
-	r, err := x.resource()
-	if err != nil {
-		return err
-	}
-	o, err := s.Engine.Update(x.request.Context(), x.who, x.key, r, pre)
-	if err != nil {
-		return err
-	}
-	s.written(x, o.Version, o.Created)
-	return nil
+	c.Resource, err = x.resource()
+	return c, err
 }

@@ -32,7 +32,7 @@ func (x *exchange) validateRequest() (engine.ValidateRequest, error) {
 	params := x.parameters()
 	in := validateInput{mode: params.Get("mode"), profiles: params["profile"]}
 	if x.request.ContentLength != 0 {
-		text, err := x.body(isJSON, "a resource or Parameters as application/fhir+json, FHIR version 4.0, in UTF-8")
+		text, err := x.body(maxBody, isJSON, "a resource or Parameters as application/fhir+json, FHIR version 4.0, in UTF-8")
 		if err != nil {
 			return engine.ValidateRequest{}, err
 		}
