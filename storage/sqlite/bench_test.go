@@ -151,6 +151,57 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
+// BenchmarkHistory asks for pages of 50 of the newest versions, and of those that have half of all behind them, where one type has 99 of 100
+// versions; the totals are counted up to 1 000.
+func BenchmarkHistory(b *testing.B) {
+	const versions = 100_000
+	store := open(b, sqlite.Config{})
+	var middle fhir.Instant
+	for i := 0; i < versions; {
+		var ops []storage.Op
+		for range 500 {
+			op := put(fmt.Sprint(i), "")
+			switch op.Key.Type = "AuditEvent"; {
+			case i%500 == 0:
+				op.Key.ID = "often"
+			case i%100 == 0:
+				op.Key.Type = "Slot"
+			}
+			op.Entries, ops, i = search.Entries{}, append(ops, op), i+1
+		}
+		results, err := store.Commit(b.Context(), home, ops)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if i == versions/2 {
+			middle = results[0].Version.Instant
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		query storage.HistoryQuery
+	}{
+		{"resource", storage.HistoryQuery{Key: fhir.Key{Type: "AuditEvent", ID: "often"}}},
+		{"type", storage.HistoryQuery{Key: fhir.Key{Type: "AuditEvent"}}},
+		{"rare-type", storage.HistoryQuery{Key: fhir.Key{Type: "Slot"}}},
+		{"all", storage.HistoryQuery{}},
+		{"all-but-many", storage.HistoryQuery{Types: []string{"Appointment", "Patient", "Slot"}}},
+		{"all-during", storage.HistoryQuery{During: fhir.Interval{Low: middle, High: middle + 1}}},
+	} {
+		for page, before := range map[string]fhir.Instant{"newest": 0, "middle": middle} {
+			b.Run(c.name+"/"+page, func(b *testing.B) {
+				q := c.query
+				q.Before, q.Limit, q.CountUpTo = before, 50, 1_000
+				for b.Loop() {
+					if found, err := store.History(b.Context(), home, q); err != nil || len(found.Versions) != q.Limit {
+						b.Fatal(len(found.Versions), err)
+					}
+				}
+			})
+		}
+	}
+}
+
 // BenchmarkCreate has sixteen writers, each of whom waits until its resource is durable.
 func BenchmarkCreate(b *testing.B) {
 	store := filled(b, "", many)

@@ -68,29 +68,35 @@ func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op)
 
 // apply carries out the operations of one commit. Whatever can refuse does so before the first change; only a NoMatch, which
 // sees the changes before it, may come later.
-func (s *Store) apply(t *tx, p fhir.Partition, changes []change) ([]storage.Result, error) {
+func (s *Store) apply(t *tx, p fhir.Partition, changes []change) (results []storage.Result, err error) {
 	before := make([]state, len(changes))
-	late := false
+	var refusal error
+	last := -1 // with a NoMatch
 	for i, c := range changes {
-		var err error
 		if before[i], err = current(t, p, c.Key); err != nil {
 			return nil, err
 		}
-		if refusal := before[i].refuses(c); refusal != nil {
-			return nil, failOp(i, refusal)
+		if refused := before[i].refuses(c); refused != nil {
+			changes, refusal = changes[:i], failOp(i, refused)
+			break
 		}
-		late = late || i > 0 && c.Condition.NoMatch != nil
+		if c.Condition.NoMatch != nil {
+			last = i
+		}
 	}
-	results := make([]storage.Result, len(changes))
-	run := func() (err error) {
+	if refusal != nil {
+		changes = changes[:last+1] // of these one may be refused first
+	}
+	results = make([]storage.Result, len(changes))
+	run := func() error {
 		for i := range changes {
 			if results[i], err = s.change(t, p, i, &changes[i], before[i]); err != nil {
 				return err
 			}
 		}
-		return nil
+		return refusal
 	}
-	if late {
+	if last > 0 || last == 0 && refusal != nil {
 		return results, t.undoable(run)
 	}
 	return results, run()

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
 )
 
 // Contrary returns a configuration in which nearly all terms collide and searches rather follow an order than sort.
@@ -100,4 +102,32 @@ func LimitPages(s *Store, most int) error {
 	return s.writes.do(context.Background(), func(t *tx) error {
 		return t.exec(t.ctx, "PRAGMA max_page_count = "+strconv.Itoa(most))
 	})
+}
+
+// ExplainHistory returns SQLite's plans of the statements that read a page of a history and that count it.
+func ExplainHistory(ctx context.Context, s *Store, p fhir.Partition, q storage.HistoryQuery) (found, counted string, err error) {
+	err = s.snapshot(ctx, func(c *conn) error {
+		of, err := pastOf(ctx, c, p, q)
+		if err != nil {
+			return err
+		}
+		page, err := of.page(cmp.Or(q.Before, fhir.End), q.Limit+1)
+		if err != nil {
+			return err
+		}
+		if err := explain(ctx, c, page, &found); err != nil {
+			return err
+		}
+		if f, ok := of.(*feed); ok {
+			return explain(ctx, c, f.tally(q.CountUpTo), &counted)
+		}
+		return nil
+	})
+	return found, counted, err
+}
+
+// ExplainTypes returns SQLite's plan of the statement that finds the types of a partition.
+func ExplainTypes(ctx context.Context, s *Store, p fhir.Partition) (plan string, err error) {
+	err = s.read(ctx, func(c *conn) error { return explain(ctx, c, leap(p), &plan) })
+	return plan, err
 }

@@ -1,59 +1,57 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"io"
-	"strings"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/storage"
 )
 
+// past is what a history is read of. Neither of its forms reads more rows for a page than the page has, however many there are
+// before and behind it.
+type past interface {
+	// page is the statement for the newest versions before an instant: number, instant, method, body, type, id.
+	page(before fhir.Instant, limit int) (clause, error)
+
+	// count counts all versions, at least as far as it is asked to; a negative number asks for all.
+	count(upTo int) (int, error)
+}
+
 // History is storage.Store's.
 func (s *Store) History(ctx context.Context, p fhir.Partition, q storage.HistoryQuery) (page storage.HistoryPage, err error) {
 	err = s.snapshot(ctx, func(c *conn) error {
-		if q.Key.ID != "" {
-			_, known, err := c.number(ctx, "SELECT number FROM version WHERE partition = ? AND type = ? AND id = ? LIMIT 1", string(p), q.Key.Type, q.Key.ID)
-			if err != nil {
-				return err
-			}
-			if !known {
-				return notFound(q.Key)
-			}
-		}
-		if err := countVersions(ctx, c, p, q, &page); err != nil || q.Limit == 0 {
+		of, err := pastOf(ctx, c, p, q)
+		if err != nil {
 			return err
 		}
-		return readVersions(ctx, c, p, q, &page)
+		if err := readPast(ctx, c, of, q, &page); err != nil {
+			return err
+		}
+		return countPast(of, q, &page)
 	})
 	return page, err
 }
 
-// countVersions counts what a query asks for, as far as it asks for that.
-func countVersions(ctx context.Context, c *conn, p fhir.Partition, q storage.HistoryQuery, page *storage.HistoryPage) error {
-	if q.CountUpTo == 0 {
-		return nil
+func pastOf(ctx context.Context, c *conn, p fhir.Partition, q storage.HistoryQuery) (past, error) {
+	if q.Key.ID != "" {
+		return newLineage(ctx, c, p, q)
 	}
-	q.Before = 0
-	from, args := versionsOf(p, q)
-	statement := "SELECT count(*) " + from
-	if q.CountUpTo > 0 {
-		statement, args = "SELECT count(*) FROM (SELECT 1 "+from+" LIMIT +?)", append(args, int64(q.CountUpTo)+1)
-	}
-	n, _, err := c.number(ctx, statement, args...)
-	page.Total, page.Counted = int(n), q.CountUpTo < 0 || n <= int64(q.CountUpTo)
-	if !page.Counted {
-		page.Total = q.CountUpTo
-	}
-	return err
+	return newFeed(ctx, c, p, q)
 }
 
-func readVersions(ctx context.Context, c *conn, p fhir.Partition, q storage.HistoryQuery, page *storage.HistoryPage) error {
-	from, args := versionsOf(p, q)
+func readPast(ctx context.Context, c *conn, of past, q storage.HistoryQuery, page *storage.HistoryPage) error {
+	if q.Limit <= 0 {
+		return nil
+	}
+	statement, err := of.page(cmp.Or(q.Before, fhir.End), q.Limit+1)
+	if err != nil {
+		return err
+	}
 	left := room{rows: q.Limit, bytes: storage.MaxPageBytes}
-	statement := "SELECT v.number, v.instant, v.method, v.body, v.type, v.id " + from + " ORDER BY v.instant DESC LIMIT +?"
-	return c.query(ctx, statement, append(args, int64(q.Limit)+1), func(row []driver.Value) error {
+	return c.query(ctx, statement.text, statement.args, func(row []driver.Value) error {
 		v := version(fhir.Key{Type: text(row[4]), ID: text(row[5])}, row)
 		if page.More = !left.takes(v.Body); page.More {
 			return io.EOF
@@ -63,36 +61,19 @@ func readVersions(ctx context.Context, c *conn, p fhir.Partition, q storage.Hist
 	})
 }
 
-// versionsOf is the part of a statement that says which versions are meant.
-func versionsOf(p fhir.Partition, q storage.HistoryQuery) (from string, args []driver.Value) {
-	var b strings.Builder
-	where := func(condition string, values ...driver.Value) {
-		b.WriteString(condition)
-		args = append(args, values...)
+// countPast counts as far as it is asked to. A first page without a next one has them all.
+func countPast(of past, q storage.HistoryQuery, page *storage.HistoryPage) (err error) {
+	if q.CountUpTo == 0 {
+		return nil
 	}
-	switch {
-	case q.Key.ID != "":
-		where("FROM version v INDEXED BY version_key WHERE v.partition = ? AND v.type = ? AND v.id = ?", string(p), q.Key.Type, q.Key.ID)
-	case q.Key.Type != "":
-		where("FROM version v INDEXED BY version_feed WHERE v.partition = ? AND v.type = ?", string(p), q.Key.Type)
-	default:
-		where("FROM version v NOT INDEXED WHERE v.partition = ?", string(p))
-		if q.Types != nil {
-			where(" AND v.type IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(q.Types)), ", ") + ")")
-			for _, t := range q.Types {
-				args = append(args, t)
-			}
-		}
+	if q.Limit > 0 && q.Before == 0 && !page.More {
+		page.Total = len(page.Versions)
+	} else if page.Total, err = of.count(q.CountUpTo); err != nil {
+		return err
 	}
-	if q.Before != 0 {
-		where(" AND v.instant < ?", int64(q.Before))
+	page.Counted = q.CountUpTo < 0 || page.Total <= q.CountUpTo
+	if !page.Counted {
+		page.Total = q.CountUpTo
 	}
-	if q.Since != 0 {
-		where(" AND v.instant >= ?", int64(q.Since))
-	}
-	if q.During != (fhir.Interval{}) {
-		where(" AND v.instant < ? AND NOT EXISTS (SELECT 1 FROM version n INDEXED BY version_key WHERE n.partition = v.partition AND n.type = v.type AND n.id = v.id AND n.number = v.number + 1 AND n.instant <= ?)",
-			int64(q.During.High), int64(q.During.Low))
-	}
-	return b.String(), args
+	return nil
 }

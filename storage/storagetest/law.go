@@ -29,11 +29,12 @@ func Run(t *testing.T, h Harness) {
 		hold func(*house)
 	}{
 		{"life", life}, {"bodies", bodies}, {"conditions", conditions}, {"races", races}, {"commits", commits},
-		{"history", history}, {"partitions", partitions}, {"events", events}, {"instants", instants},
+		{"guards", guards}, {"refusals in order", refusalsInOrder}, {"large commits", largeCommits}, {"transfers", transfers}, {"twins", twins},
+		{"history", history}, {"histories", histories}, {"histories beside writes", historiesBesideWrites}, {"partitions", partitions}, {"events", events}, {"instants", instants},
 		{"meaning", meaning}, {"oracle", oracle}, {"large", large}, {"totals", totals}, {"pages", pages}, {"heavy pages", heavyPages}, {"churn", churn}, {"cursors", cursors},
 		{"reindexing", reindexing}, {"reindexing beside writes", reindexingBesideWrites}, {"reindexing by chance", reindexingByChance},
 		{"records", records}, {"record races", recordRaces}, {"record scans", recordScans},
-		{"ended contexts", endedContexts}, {"reopening", reopening}, {"closing", closing},
+		{"ended contexts", endedContexts}, {"commits given up", commitsGivenUp}, {"reopening", reopening}, {"closing", closing},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()

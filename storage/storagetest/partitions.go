@@ -18,6 +18,12 @@ func partitions(x *house) {
 		x.want(err, fhir.NotFound)
 		_, err = x.History(x.ctx, p, storage.HistoryQuery{Key: key, Limit: 1})
 		x.want(err, fhir.NotFound)
+		for _, q := range []storage.HistoryQuery{{}, {Key: fhir.Key{Type: "Patient"}}, {Types: []string{"Patient"}}} {
+			q.Limit, q.CountUpTo = 10, -1
+			page, err := x.History(x.ctx, p, q)
+			x.check(err)
+			x.equal(page, storage.HistoryPage{Counted: true})
+		}
 		x.equal(x.found(p, search.Query{Type: "Patient"}), []string{})
 		x.equal(x.found(p, tagged("here")), []string{})
 	}
