@@ -153,6 +153,7 @@ func loadCommand(std streams) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&opts.URL, "url", "http://127.0.0.1:8080/fhir", "FHIR base of the server")
 	cmd.Flags().StringVar(&opts.Key, "key", "", "API key")
+	cmd.Flags().BoolVar(&opts.Transaction, "transaction", false, "post Bundles of type transaction or batch whole, one after the other")
 	cmd.Flags().StringVar(&opts.Site, "site", "", "site, sent as SU-SiteId")
 	cmd.Flags().StringVar(&output, "output", "text", "text or json")
 	return cmd

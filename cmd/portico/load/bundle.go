@@ -49,10 +49,17 @@ func (l links) follow(v any) (unknown []string) {
 
 const isHistory = "A Bundle of type history has versions of the past, newest first; loading them would bring back old states."
 
-// bundle takes a Bundle in memory apart.
-func (r *reader) bundle(at Place, bundle *fhir.Object) bool {
-	if bundle.Text("type") == "history" {
+// isWhole says whether Bundles of a type mean something as a whole: https://hl7.org/fhir/R4/http.html#transaction.
+func isWhole(bundleType string) bool { return bundleType == "transaction" || bundleType == "batch" }
+
+// bundle sends a Bundle in memory, whole or taken apart.
+func (r *reader) bundle(at Place, resource fhir.Resource) bool {
+	bundle := resource.Root()
+	switch typ := bundle.Text("type"); {
+	case typ == "history":
 		return r.fault(at, isHistory)
+	case r.whole && isWhole(typ):
+		return r.send(unit{Place: at, resource: resource, whole: true})
 	}
 	known := links{}
 	for _, entry := range bundle.Objects("entry") {
@@ -91,5 +98,5 @@ func noResource(entry *fhir.Object) string {
 	if request == nil {
 		return "The entry has no resource."
 	}
-	return "The entry has no resource, only the request " + fhir.Quote(request.Text("method")+" "+request.Text("url")) + "; requests of a Bundle are not carried out."
+	return "The entry has no resource, only the request " + fhir.Quote(request.Text("method")+" "+request.Text("url")) + "; it is carried out only where the Bundle is a transaction or batch that is posted whole (--transaction)."
 }

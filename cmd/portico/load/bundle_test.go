@@ -49,11 +49,11 @@ func TestBundles(t *testing.T) {
 			requests: []string{visitPut, "PUT /fhir/Patient/ann " + ann}},
 		{name: "a reference to an entry without id", bundle: entries("transaction", strings.Replace(annEntry, ann, noID, 1), visit),
 			requests: []string{"POST /fhir/Patient " + noID},
-			refused:  []load.Refusal{{Place: load.Place{Entry: 2}, Resource: "Encounter/v", Reason: "post the Bundle to the server as it is"}}},
+			refused:  []load.Refusal{{Place: load.Place{Entry: 2}, Resource: "Encounter/v", Reason: "need a transaction"}}},
 		{name: "entries that have nothing to load", bundle: entries("batch", `{"request":{"method":"DELETE","url":"Patient/x"}}`, `{}`, `7`, `{"resource":{"id":"x"}}`, `{"resource":`+ann+`}`),
 			requests: []string{"PUT /fhir/Patient/ann " + ann},
 			refused: []load.Refusal{
-				{Place: load.Place{Entry: 1}, Reason: `The entry has no resource, only the request "DELETE Patient/x"`},
+				{Place: load.Place{Entry: 1}, Reason: `The entry has no resource, only the request "DELETE Patient/x"; it is carried out only where`},
 				{Place: load.Place{Entry: 2}, Reason: "The entry has no resource."},
 				{Place: load.Place{Entry: 3}, Reason: "An entry of a Bundle is an object, but this is the number 7."},
 				{Place: load.Place{Entry: 4}, Reason: `"resourceType" is missing`},

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	mediaType  = "application/fhir+json"
-	maxOutcome = 1 << 20 // bytes of an answer that are read
+	mediaType = "application/fhir+json"
+	maxAnswer = MaxBundle // bytes that are read
 )
 
 // client sends resources to one server.
@@ -88,8 +88,17 @@ func checkURL(text string) []fhir.Issue {
 	return nil
 }
 
-// load sends one resource. The error ends the whole load.
-func (c *client) load(ctx context.Context, u unit) (result, error) {
+// load sends one unit. The error ends the whole load.
+func (c *client) load(ctx context.Context, u unit) ([]result, error) {
+	if u.whole {
+		return c.post(ctx, u)
+	}
+	r, err := c.store(ctx, u)
+	return []result{r}, err
+}
+
+// store sends one resource to its place.
+func (c *client) store(ctx context.Context, u unit) (result, error) {
 	r := result{Place: u.Place, number: u.number, refusal: u.fault}
 	method := http.MethodPost
 	if !u.resource.IsZero() {
@@ -108,8 +117,6 @@ func (c *client) load(ctx context.Context, u unit) (result, error) {
 		return r, err
 	}
 	switch {
-	case a.status == http.StatusUnauthorized:
-		return r, fhir.Errorf(fhir.Unauthenticated, fhir.CodeLogin, "The server wants other credentials: %s", a.reason())
 	case a.status == http.StatusCreated:
 		r.created = true
 	case a.status/100 != 2:
@@ -130,6 +137,8 @@ func (c *client) persist(ctx context.Context, method, url string, body []byte) (
 			return answer{}, fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The server at %s cannot be reached: %s.", c.base, reason(err))
 		case err != nil:
 			wait = backoff(attempt)
+		case a.status == http.StatusUnauthorized:
+			return answer{}, fhir.Errorf(fhir.Unauthenticated, fhir.CodeLogin, "The server wants other credentials: %s", a.reason())
 		default:
 			var again bool
 			if wait, again = a.wait(attempt, c.now()); !again {
@@ -162,7 +171,7 @@ func (c *client) send(ctx context.Context, method, url string, body []byte) (ans
 	}
 	defer response.Body.Close()
 	c.answered.Store(true)
-	text, _ := io.ReadAll(io.LimitReader(response.Body, maxOutcome)) // the status has said all; what is lost is at most the reason
+	text, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // the status has said all; what is lost is at most the reason
 	return answer{response.StatusCode, response.Header, text}, nil
 }
 

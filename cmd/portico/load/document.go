@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/portico-health/portico/fhir"
@@ -62,12 +63,18 @@ type root struct {
 func (r *root) isBundle() bool  { return r.typ == `"Bundle"` }
 func (r *root) isHistory() bool { return r.isBundle() && r.class == `"history"` }
 
+// parts says whether the entries can be sent on as they come. A Bundle that may have to stay whole is kept until its type is known.
+func (d *document) parts(r *root) bool {
+	mayBeWhole := d.whole && (r.class == "" || isWhole(strings.Trim(r.class, `"`)))
+	return r.isBundle() && !r.isHistory() && !mayBeWhole
+}
+
 // object reads a resource member by member. The error is one of reading.
 func (d *document) object(at Place) (more bool, err error) {
 	if err := d.expect('{'); err != nil {
 		return false, err
 	}
-	r := root{at: at, kept: keeper{limit: MaxResource, text: []byte{'{'}}}
+	r := root{at: at, kept: keeper{limit: d.limit(), text: []byte{'{'}}}
 	for first := true; ; first = false {
 		more, err := d.item(first, '}')
 		if err != nil {
@@ -91,11 +98,11 @@ func (d *document) member(r *root, first bool) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if string(name) == `"entry"` && r.isBundle() && !r.isHistory() {
+	if string(name) == `"entry"` && d.parts(r) {
 		r.apart = true
 		return d.entries(r.at)
 	}
-	value, err := d.value(MaxResource)
+	value, err := d.value(d.limit())
 	switch {
 	case errors.Is(err, errTooLong):
 		r.kept.err = err
@@ -125,7 +132,7 @@ func (d *document) end(r *root) bool {
 	case r.isHistory():
 		return d.fault(r.at, isHistory)
 	case r.kept.err != nil:
-		return d.fault(r.at, tooLong)
+		return d.fault(r.at, tooLong(d.limit()))
 	default:
 		return d.text(r.at, append(r.kept.text, '}'))
 	}
@@ -190,7 +197,7 @@ func (d *document) nextEntry(at Place, known links) (*waiting, error) {
 	next := &waiting{at: at}
 	text, err := d.value(MaxResource)
 	if errors.Is(err, errTooLong) {
-		next.fault = tooLong
+		next.fault = tooLong(MaxResource)
 		return next, nil
 	}
 	if err != nil {

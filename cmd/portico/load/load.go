@@ -17,6 +17,9 @@ const (
 	// MaxResource is the size of the largest resource that is read, in bytes of JSON text as it is written in the file.
 	MaxResource = 5 << 20
 
+	// MaxBundle is that of the largest Bundle that is posted whole.
+	MaxBundle = 50 << 20
+
 	defaultConcurrency = 8
 	requestTimeout     = 2 * time.Minute
 )
@@ -27,6 +30,10 @@ type Options struct {
 	Key   string   // sent as "Authorization: Bearer"; "" for none
 	Site  string   // sent as SU-SiteId; "" for none
 	Files []string // files, directories, and "-" for Stdin
+
+	// Transaction posts Bundles of type transaction and batch to the base, each whole and one after the other in the order of reading. Other
+	// Bundles are taken apart all the same.
+	Transaction bool
 
 	// Concurrency is how many requests are under way at once; 0 means 8.
 	Concurrency int
@@ -86,7 +93,7 @@ func (c *client) sendAll(ctx context.Context, stop context.CancelCauseFunc, sour
 	for i := range lanes {
 		lanes[i] = make(chan unit, 4)
 	}
-	go read(ctx, sources, opts.stdin(), lanes)
+	go read(ctx, sources, reader{stdin: opts.stdin(), whole: opts.Transaction}, lanes)
 
 	results := make(chan result)
 	var senders sync.WaitGroup
@@ -100,12 +107,14 @@ func (c *client) sendAll(ctx context.Context, stop context.CancelCauseFunc, sour
 					if !more {
 						return
 					}
-					r, err := c.load(ctx, u)
+					done, err := c.load(ctx, u)
 					if err != nil {
 						stop(err)
 						return
 					}
-					results <- r
+					for _, r := range done {
+						results <- r
+					}
 				}
 			}
 		})
@@ -125,14 +134,14 @@ func (o Options) stdin() io.Reader {
 }
 
 // read reads all sources into the lanes, and closes them.
-func read(ctx context.Context, sources []string, stdin io.Reader, lanes []chan unit) {
+func read(ctx context.Context, sources []string, r reader, lanes []chan unit) {
 	defer func() {
 		for _, lane := range lanes {
 			close(lane)
 		}
 	}()
 	number := 0
-	r := reader{stdin: stdin, send: func(u unit) bool {
+	r.send = func(u unit) bool {
 		u.number = number
 		number++
 		select {
@@ -141,7 +150,7 @@ func read(ctx context.Context, sources []string, stdin io.Reader, lanes []chan u
 		case <-ctx.Done():
 			return false
 		}
-	}}
+	}
 	for _, s := range sources {
 		if !r.source(s) {
 			return
@@ -155,10 +164,14 @@ type unit struct {
 	number   int           // in the order of reading
 	resource fhir.Resource // zero when it could not be read
 	fault    string
+	whole    bool // the resource is a Bundle for the base
 }
 
-// lane is the same for resources of the same type and id, so that they stay in order.
+// lane is the same for resources of the same type and id, and for all Bundles that are posted whole, so that they stay in order.
 func (u unit) lane(lanes int) int {
+	if u.whole {
+		return 0
+	}
 	if u.fault != "" || u.resource.ID() == "" {
 		return u.number % lanes
 	}
@@ -167,13 +180,14 @@ func (u unit) lane(lanes int) int {
 	return int(h.Sum32() % uint32(lanes))
 }
 
-// result is what became of a unit.
+// result is what became of a unit, or of an entry of one.
 type result struct {
 	Place
 	number   int
 	typ      string // "" when it could not be read
 	resource string // "Patient/123", or "Patient" when there is no id
 	created  bool
-	refusal  string // "" when it was stored
+	other    bool   // it was carried out, but stored nothing
+	refusal  string // "" when it was carried out
 	status   int
 }

@@ -35,7 +35,7 @@ func (p *progress) update(s Summary, at Place) {
 		return
 	}
 	p.last = now
-	fmt.Fprintf(p.w, "%s%d loaded, %d refused (%s)", clearLine, s.Created+s.Updated, s.Refused, at)
+	fmt.Fprintf(p.w, "%s%d loaded, %d refused (%s)", clearLine, s.Created+s.Updated+s.Other, s.Refused, at)
 }
 
 func (p *progress) clear() {

@@ -37,6 +37,7 @@ func (p Place) String() string {
 // reader takes sources apart into units. Its methods return false when nobody wants any more.
 type reader struct {
 	stdin io.Reader
+	whole bool // transactions and batches are not taken apart
 	send  func(unit) bool
 }
 
@@ -91,11 +92,11 @@ func beginsWithLine(in *bufio.Reader) bool {
 // lines reads newline-delimited JSON. Empty lines are passed over.
 func (r *reader) lines(in *bufio.Reader, file string) bool {
 	for at := (Place{File: file, Line: 1}); ; at.Line++ {
-		text, err := readLine(in)
+		text, err := readLine(in, r.limit())
 		more := true
 		switch text = bytes.TrimSpace(text); {
 		case errors.Is(err, errTooLong):
-			more = r.fault(at, tooLong)
+			more = r.fault(at, tooLong(r.limit()))
 		case err != nil && !errors.Is(err, io.EOF):
 			r.fault(at, "The file cannot be read any further: "+err.Error()+".")
 			return true
@@ -108,11 +109,21 @@ func (r *reader) lines(in *bufio.Reader, file string) bool {
 	}
 }
 
-var tooLong = fmt.Sprintf("The resource is longer than the %d bytes that are read.", MaxResource)
+func tooLong(limit int) string {
+	return fmt.Sprintf("The resource is longer than the %d bytes that are read.", limit)
+}
+
+// limit is how many bytes of one object are kept in memory.
+func (r *reader) limit() int {
+	if r.whole {
+		return MaxBundle
+	}
+	return MaxResource
+}
 
 // readLine reads up to and with the line feed. The line is valid until the next call.
-func readLine(in *bufio.Reader) ([]byte, error) {
-	k := keeper{limit: MaxResource + len("\r\n")}
+func readLine(in *bufio.Reader, limit int) ([]byte, error) {
+	k := keeper{limit: limit + len("\r\n")}
 	for {
 		part, err := in.ReadSlice('\n')
 		if err == nil && k.text == nil && k.err == nil {
@@ -136,7 +147,10 @@ func (r *reader) text(at Place, text []byte) bool {
 		return r.fault(at, parseFault(err, text))
 	}
 	if resource.Type() == "Bundle" {
-		return r.bundle(at, resource.Root())
+		return r.bundle(at, resource)
+	}
+	if len(text) > MaxResource {
+		return r.fault(at, tooLong(MaxResource))
 	}
 	return r.resource(at, resource, nil)
 }
@@ -164,7 +178,7 @@ func (r *reader) resource(at Place, resource fhir.Resource, known links) bool {
 	}
 	if unknown := known.follow(resource.Root()); len(unknown) > 0 {
 		return refuse(fmt.Sprintf("The reference to %s means another entry of the Bundle, but none with an id is near. "+
-			"References between entries without ids need a transaction: post the Bundle to the server as it is.", fhir.Quote(unknown[0])))
+			"References between entries without ids need a transaction: a Bundle of this type that is posted whole (--transaction).", fhir.Quote(unknown[0])))
 	}
 	return r.send(unit{Place: at, resource: resource})
 }

@@ -21,15 +21,16 @@ type Summary struct {
 
 // Count is how many resources came to which end.
 type Count struct {
-	Created int `json:"created"` // answered with 201
-	Updated int `json:"updated"` // stored, and there before
-	Refused int `json:"refused"` // by the server, or because they could not be read
+	Created int `json:"created"`         // answered with 201
+	Updated int `json:"updated"`         // stored, and there before
+	Other   int `json:"other,omitempty"` // entries of a Bundle that were carried out and stored nothing: reads, deletions, creates that found a match
+	Refused int `json:"refused"`         // by the server, or because they could not be read
 }
 
-// Refusal is a resource that was not stored.
+// Refusal is a resource that was not stored, or an entry of a Bundle that was not carried out.
 type Refusal struct {
 	Place
-	Resource string `json:"resource,omitempty"` // "Patient/123", or "Patient" when it had no id; "" when that could not be read
+	Resource string `json:"resource,omitempty"` // "Patient/123", or "Patient" when it had no id; the request, "DELETE Patient/123", of an entry without one; "" when it could not be read
 	Status   int    `json:"status,omitempty"`   // of HTTP; 0 when it was not sent
 	Reason   string `json:"reason"`
 
@@ -61,9 +62,16 @@ func (s Summary) WriteJSON(w io.Writer) error {
 func (s Summary) WriteText(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(name string, c Count) {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t\n", name, c.Created, c.Updated, c.Refused)
+		fmt.Fprintf(table, "%s\t%d\t%d\t", name, c.Created, c.Updated)
+		if s.Other > 0 {
+			fmt.Fprintf(table, "%d\t", c.Other)
+		}
+		fmt.Fprintf(table, "%d\t\n", c.Refused)
 	}
-	if s.Count != (Count{}) {
+	switch {
+	case s.Other > 0:
+		fmt.Fprintln(table, "\tcreated\tupdated\tother\trefused\t")
+	case s.Count != (Count{}):
 		fmt.Fprintln(table, "\tcreated\tupdated\trefused\t")
 	}
 	for _, typ := range slices.Sorted(maps.Keys(s.Types)) {
@@ -103,6 +111,8 @@ func (s *Summary) add(r result) {
 		s.Refusals = append(s.Refusals, Refusal{Place: r.Place, Resource: r.resource, Status: r.status, Reason: r.refusal, number: r.number})
 	case r.created:
 		one = Count{Created: 1}
+	case r.other:
+		one = Count{Other: 1}
 	}
 	s.Count = s.Count.plus(one)
 	if r.typ != "" {
@@ -111,10 +121,10 @@ func (s *Summary) add(r result) {
 }
 
 func (c Count) plus(d Count) Count {
-	return Count{c.Created + d.Created, c.Updated + d.Updated, c.Refused + d.Refused}
+	return Count{c.Created + d.Created, c.Updated + d.Updated, c.Other + d.Other, c.Refused + d.Refused}
 }
 
 // finish brings the refusals, which came as the server answered, into the order of reading.
 func (s *Summary) finish() {
-	slices.SortFunc(s.Refusals, func(a, b Refusal) int { return cmp.Compare(a.number, b.number) })
+	slices.SortFunc(s.Refusals, func(a, b Refusal) int { return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.Entry, b.Entry)) })
 }
