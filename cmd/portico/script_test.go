@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// The registers of a script: patients that all clients change, by id and by a condition, and such as each client has for itself.
+const (
+	scripters     = 8 // clients
+	sharedByID    = 4
+	sharedByMatch = 3
+	ownByID       = 2
+	scriptSteps   = 5000 // of one client, at most
+)
+
+// script lets clients write at random. The same seed makes each client draw the same lots; what it sends also depends on which versions it
+// has seen.
+type script struct {
+	client *client
+	round  int
+	seed   uint64
+	start  time.Time
+
+	answered atomic.Int64
+	mu       sync.Mutex
+	history  []porcupine.Operation
+	faults   []error
+}
+
+// scripter is one of the clients.
+type scripter struct {
+	*script
+	number, step int
+	lots         *rand.Rand
+	seen         map[string]int64 // newest version that it knows, by register
+}
+
+// run lets all clients write until their server is gone; killed is called when enough was answered.
+func (s *script) run(ctx context.Context, enough int64, kill func()) {
+	var group sync.WaitGroup
+	for number := range scripters {
+		c := &scripter{script: s, number: number, lots: rand.New(rand.NewPCG(s.seed, uint64(number))), seen: make(map[string]int64)}
+		group.Go(func() {
+			for c.step = range scriptSteps {
+				if !c.act(ctx) {
+					return
+				}
+				if s.answered.Add(1) == enough {
+					kill()
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// act carries out one operation, and says whether it got an answer.
+func (c *scripter) act(ctx context.Context) bool {
+	in := c.draw()
+	call := time.Since(c.start)
+	a, err := c.client.send(ctx, in.request())
+	out := output{lost: true}
+	if err == nil {
+		if out, err = in.answered(a); err != nil {
+			c.fault(fmt.Errorf("client %d, step %d: %+v: %w", c.number, c.step, in, err))
+		}
+		c.seen[in.register] = max(c.seen[in.register], out.edition.number)
+	} else if errors.Is(err, syscall.ECONNREFUSED) {
+		return false // it was never sent
+	}
+	c.note(in, out, call, time.Since(c.start))
+	return !out.lost
+}
+
+func (c *scripter) note(in input, out output, call, end time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.history = append(c.history, porcupine.Operation{ClientId: c.number, Call: int64(call), Return: int64(end), Input: in, Output: out})
+}
+
+func (s *script) fault(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, err)
+}
+
+// lots are what the clients do, each as often as it stands here.
+var lots = []deed{
+	put, put, put, put, add, add, add, remove, remove, read, read, readVersion, create, create,
+	createIfNone, createIfNone, putWhere, putWhere, removeWhere,
+}
+
+// draw chooses what comes next.
+func (c *scripter) draw() input {
+	in := input{deed: lots[c.lots.IntN(len(lots))], name: fmt.Sprintf("r%dc%dn%d", c.round, c.number, c.step)}
+	switch in.deed {
+	case create:
+		in.register = "new-" + in.name
+		return in
+	case createIfNone, putWhere, removeWhere:
+		in.register = fmt.Sprintf("match-%d", c.lots.IntN(sharedByMatch))
+		return in
+	}
+	if k := c.lots.IntN(sharedByID + ownByID); k < sharedByID {
+		in.register = fmt.Sprintf("shared-%d", k)
+	} else {
+		in.register = fmt.Sprintf("own-%d-%d", c.number, k)
+	}
+	conditional, newest := c.lots.IntN(3) == 0, c.seen[in.register]
+	switch {
+	case in.deed == readVersion:
+		in.number = 1 + c.lots.Int64N(newest+1) // sometimes one too far
+	case in.deed == read || !conditional:
+	case newest > 0:
+		in.match = newest
+	case in.deed == put:
+		in.absent = true
+	}
+	return in
+}
+
+// request is how an operation is asked for.
+func (in input) request() request {
+	where := "Patient?" + escaped(byIdentifier(in.register))
+	header := make(map[string]string)
+	if in.match > 0 {
+		header["If-Match"] = fmt.Sprintf(`W/"%d"`, in.match)
+	}
+	if in.absent {
+		header["If-None-Match"] = "*"
+	}
+	switch in.deed {
+	case read:
+		return request{method: http.MethodGet, path: "Patient/" + in.register}
+	case readVersion:
+		return request{method: http.MethodGet, path: fmt.Sprintf("Patient/%s/_history/%d", in.register, in.number)}
+	case put:
+		return request{method: http.MethodPut, path: "Patient/" + in.register, body: patientText(in.register, in.register, in.name), header: header}
+	case add:
+		return addName(in.register, in.name, header)
+	case remove:
+		return request{method: http.MethodDelete, path: "Patient/" + in.register, header: header}
+	case create:
+		return request{method: http.MethodPost, path: "Patient", body: patientText("", in.register, in.name)}
+	case createIfNone:
+		return request{method: http.MethodPost, path: "Patient", body: patientText("", in.register, in.name), header: map[string]string{"If-None-Exist": byIdentifier(in.register)}}
+	case putWhere:
+		return request{method: http.MethodPut, path: where, body: patientText("", in.register, in.name)}
+	default: // removeWhere
+		return request{method: http.MethodDelete, path: where}
+	}
+}
+
+// answered reads an answer. The error says that a server should not answer so, whatever came before.
+func (in input) answered(a answer) (output, error) {
+	out := output{status: a.status}
+	switch {
+	case a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != "":
+		return out, nil
+	case a.status >= http.StatusInternalServerError, a.status == http.StatusBadRequest, a.status == http.StatusUnprocessableEntity:
+		return out, errors.New(a.String())
+	case a.status >= http.StatusBadRequest:
+		return out, nil
+	}
+	out.number = a.version()
+	if in.deed == remove || in.deed == removeWhere {
+		return out, nil
+	}
+	r, err := fhir.ParseResource(a.body)
+	if err != nil {
+		return out, err
+	}
+	p, err := readPatient(r)
+	if err == nil && (p.identifier != in.register || p.version != out.number) {
+		err = fmt.Errorf("the answer is about another patient or version: %s", a)
+	}
+	out.id, out.names = p.id, p.names
+	return out, err
+}
+
+// TestScriptOfWritesUnderKills lets eight clients write at random, kills the server in the middle, and starts it again on the same
+// file, several times. Nothing that was acknowledged is lost, nothing is half-written, histories are whole, searches find what is there, and
+// all answers fit together as those of registers.
+func TestScriptOfWritesUnderKills(t *testing.T) {
+	dir := t.TempDir()
+	p := serve(t, dir)
+	before := make(record)
+	start := time.Now()
+	for round := range soak(5, 50) {
+		seed := uint64(round + 1)
+		s := &script{client: p.client(t), round: round, seed: seed, start: start}
+		for register, versions := range before {
+			s.history = append(s.history, porcupine.Operation{Input: input{register: register, deed: given, versions: versions.editions()}, Output: output{}, Call: -2, Return: -1})
+		}
+		enough := 300 + rand.New(rand.NewPCG(seed, scripters)).Int64N(600)
+		s.run(t.Context(), enough, func() { _ = p.Process.Kill() })
+		_ = p.Wait()
+		if got := s.answered.Load(); got < enough {
+			t.Fatalf("seed %d: only %d operations were answered: %s", seed, got, p.errs)
+		}
+		for _, fault := range s.faults {
+			t.Errorf("seed %d: %v", seed, fault)
+		}
+
+		p = serve(t, dir)
+		c := p.client(t)
+		before = c.record(t)
+		before.checkAcknowledged(t, s.history)
+		c.checkSearches(t, before)
+		examined := time.Since(start)
+		for _, part := range byRegister(s.history) {
+			register := part[0].Input.(input).register
+			s.history = append(s.history, porcupine.Operation{Input: input{register: register, deed: examine}, Output: output{versions: before[register].editions()}, Call: int64(examined), Return: int64(examined)})
+		}
+		checkLinearizable(t, s.history)
+		if t.Failed() {
+			t.Fatalf("this was round %d, seed %d", round, seed)
+		}
+	}
+}
