@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -175,23 +176,47 @@ func beside(b *testing.B, address string, connections int, pick func(*rand.Rand)
 	press(ours, slice)
 	var mine, before, after tally
 	var allocations uint64
+	var mineCPU, floorCPU time.Duration
 	for b.Loop() {
+		start := cpuTime()
 		before.add(press(bare, slice))
-		from := mallocs()
+		between, from := cpuTime(), mallocs()
 		mine.add(press(ours, 2*slice))
 		allocations += mallocs() - from
+		end := cpuTime()
 		after.add(press(bare, slice))
+		mineCPU, floorCPU = mineCPU+end-between, floorCPU+cpuTime()-end+between-start
 	}
 	floor := (before.perSecond() + after.perSecond()) / 2
 	b.ReportMetric(mine.perSecond(), "req/s")
 	b.ReportMetric(before.perSecond(), "floor-before/s")
 	b.ReportMetric(after.perSecond(), "floor-after/s")
 	b.ReportMetric(mine.perSecond()/floor, "ratio")
+	b.ReportMetric(perRequest(floorCPU, before, after)/perRequest(mineCPU, mine), "cpu-ratio")
 	b.ReportMetric(mine.quantile(0.5).Seconds()*1000, "p50-ms")
 	b.ReportMetric(mine.quantile(0.99).Seconds()*1000, "p99-ms")
 	b.ReportMetric(float64(allocations)/float64(len(mine.latencies)), "allocs/op")
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(0, "B/op")
+}
+
+// perRequest is the processor time of a request, client and server together, in seconds. Other programs that run do not change it
+// as much as they change how many requests there are in a second.
+func perRequest(cpu time.Duration, of ...tally) float64 {
+	n := 0
+	for _, t := range of {
+		n += len(t.latencies)
+	}
+	return cpu.Seconds() / float64(n)
+}
+
+// cpuTime is what this process has used of all processors.
+func cpuTime() time.Duration {
+	var used syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &used) != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func mallocs() uint64 {

@@ -30,8 +30,15 @@ func (s *Store) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op) 
 	}
 	var results []storage.Result
 	err = s.writes.do(ctx, func(t *tx) (err error) {
-		results, err = s.apply(t, p, changes)
-		return err
+		if results, err = s.apply(t, p, changes); err != nil {
+			return err
+		}
+		for _, r := range results {
+			if r.Changed {
+				t.written = append(t.written, placed{place{p, r.Version.Key}, r.Version})
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, classify(ctx, err)
@@ -166,10 +173,7 @@ func current(t *tx, p fhir.Partition, key fhir.Key) (s state, err error) {
 
 // write makes the next version, and moves what searches find from the one before to it.
 func (s *Store) write(t *tx, p fhir.Partition, c *change, before state) (fhir.Version, error) {
-	at, err := t.tick()
-	if err != nil {
-		return fhir.Version{}, err
-	}
+	at := t.tick()
 	if before.exists() {
 		if err := s.unindex(t, before.instant); err != nil {
 			return fhir.Version{}, err

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -130,4 +131,13 @@ func ExplainHistory(ctx context.Context, s *Store, p fhir.Partition, q storage.H
 func ExplainTypes(ctx context.Context, s *Store, p fhir.Partition) (plan string, err error) {
 	err = s.read(ctx, func(c *conn) error { return explain(ctx, c, leap(p), &plan) })
 	return plan, err
+}
+
+// MaxStale is how long a write of another process may stay unseen.
+const MaxStale = maxStale
+
+// Caching returns a configuration with a cache of that many bytes, and a clock by which it asks what others wrote.
+func Caching(c Config, bytes int, elapsed func() time.Duration) Config {
+	c.cache, c.elapsed = bytes, elapsed
+	return c
 }

@@ -9,27 +9,65 @@ import (
 )
 
 // Read is storage.Store's.
-func (s *Store) Read(ctx context.Context, p fhir.Partition, key fhir.Key) (fhir.Version, error) {
-	return s.one(ctx, key, "SELECT number, instant, method, body FROM version WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1",
-		string(p), key.Type, key.ID)
+func (s *Store) Read(ctx context.Context, p fhir.Partition, key fhir.Key) (v fhir.Version, err error) {
+	if err := s.enter(ctx); err != nil {
+		return v, err
+	}
+	defer s.leave()
+	at := place{p, key}
+	v, known := s.cache.get(at)
+	if !known || !s.cache.isFresh() {
+		v, err = s.readCurrent(ctx, at)
+	}
+	if err == nil && v.Number == 0 {
+		err = notFound(key)
+	}
+	return v, classify(ctx, err)
 }
 
-// ReadVersion is storage.Store's.
-func (s *Store) ReadVersion(ctx context.Context, p fhir.Partition, key fhir.Key, number int64) (fhir.Version, error) {
-	return s.one(ctx, key, "SELECT number, instant, method, body FROM version WHERE partition = ? AND type = ? AND id = ? AND number = ?",
-		string(p), key.Type, key.ID, number)
+// readCurrent reads a current version from the file, and keeps it in memory. There is none: the zero Version.
+func (s *Store) readCurrent(ctx context.Context, at place) (v fhir.Version, err error) {
+	err = s.reads.with(ctx, func(c *conn) error {
+		if err := s.cache.check(ctx, c); err != nil {
+			return err
+		}
+		changes, quiet := s.cache.watch(at)
+		v, err = one(ctx, c, at.key, "SELECT number, instant, method, body FROM version WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1",
+			string(at.partition), at.key.Type, at.key.ID)
+		if err == nil && quiet {
+			s.cache.keep(placed{at, v}, changes)
+		}
+		return err
+	})
+	return v, err
 }
 
-func (s *Store) one(ctx context.Context, key fhir.Key, text string, args ...driver.Value) (v fhir.Version, err error) {
-	err = s.read(ctx, func(c *conn) error {
-		return c.query(ctx, text, args, func(row []driver.Value) error {
-			v = version(key, row)
-			return nil
-		})
+// ReadVersion is storage.Store's. A version never changes, so that the current one may come from memory however old that is.
+func (s *Store) ReadVersion(ctx context.Context, p fhir.Partition, key fhir.Key, number int64) (v fhir.Version, err error) {
+	if err := s.enter(ctx); err != nil {
+		return v, err
+	}
+	defer s.leave()
+	if v, known := s.cache.get(place{p, key}); known && v.Number == number && number > 0 {
+		return v, nil
+	}
+	err = s.reads.with(ctx, func(c *conn) error {
+		v, err = one(ctx, c, key, "SELECT number, instant, method, body FROM version WHERE partition = ? AND type = ? AND id = ? AND number = ?",
+			string(p), key.Type, key.ID, number)
+		return err
 	})
 	if err == nil && v.Number == 0 {
 		err = notFound(key)
 	}
+	return v, classify(ctx, err)
+}
+
+// one is the version that a statement selects; the zero Version when it selects none.
+func one(ctx context.Context, c *conn, key fhir.Key, text string, args ...driver.Value) (v fhir.Version, err error) {
+	err = c.query(ctx, text, args, func(row []driver.Value) error {
+		v = version(key, row)
+		return nil
+	})
 	return v, err
 }
 

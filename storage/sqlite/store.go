@@ -19,13 +19,16 @@ type Config struct {
 	Path string           // of the file; it and its folder are made, readable for the owner alone, where they are not there
 	Now  func() time.Time // nil: time.Now
 
-	hash   func(string) int64 // of term values; nil: hashValue
-	enough int                // 0: enough
+	hash    func(string) int64   // of term values; nil: hashValue
+	enough  int                  // 0: enough
+	cache   int                  // bytes; 0: cacheBytes
+	elapsed func() time.Duration // a clock that never goes back; nil: the system's
 }
 
 // Store is a storage.Store in one SQLite file.
 type Store struct {
 	now    func() time.Time
+	cache  *cache
 	names  *names
 	reads  *pool
 	writes *writer
@@ -64,8 +67,13 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if s.hash == nil {
 		s.hash = hashValue
 	}
+	if c.elapsed == nil {
+		start := time.Now()
+		c.elapsed = func() time.Duration { return time.Since(start) }
+	}
+	s.cache = newCache(cmp.Or(c.cache, cacheBytes), c.elapsed)
 	s.reads = newPool(max(4, 2*runtime.GOMAXPROCS(0)), func() (*conn, error) { return dial(readerDSN(path)) })
-	s.writes = startWriter(main, s.now)
+	s.writes = startWriter(main, s.cache, s.now)
 	s.names = newNames(s.reads, s.writes)
 	return s, nil
 }

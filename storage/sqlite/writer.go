@@ -20,6 +20,7 @@ const (
 // writer is the one goroutine that writes. It makes one transaction, and so one fsync, of all writes that wait.
 type writer struct {
 	conn  *conn
+	cache *cache
 	now   func() time.Time
 	queue chan *job
 	done  chan struct{}
@@ -42,13 +43,14 @@ const (
 // tx is the transaction of a group.
 type tx struct {
 	*conn
-	ctx  context.Context // never ends: a group that began is finished
-	now  fhir.Instant
-	last fhir.Instant // the newest instant in the store; 0 before the first is asked for
+	ctx     context.Context // never ends: a group that began is finished
+	now     fhir.Instant
+	last    fhir.Instant // the newest instant in the store
+	written []placed     // by the jobs that did not refuse, in their order
 }
 
-func startWriter(c *conn, now func() time.Time) *writer {
-	w := &writer{conn: c, now: now, queue: make(chan *job, maxWaiting), done: make(chan struct{})}
+func startWriter(c *conn, kept *cache, now func() time.Time) *writer {
+	w := &writer{conn: c, cache: kept, now: now, queue: make(chan *job, maxWaiting), done: make(chan struct{})}
 	go w.loop()
 	return w
 }
@@ -110,7 +112,15 @@ func (w *writer) gather(group []*job) []*job {
 func (w *writer) commit(group []*job) {
 	t := &tx{conn: w.conn, ctx: context.Background(), now: fhir.InstantOf(w.now())}
 	refused := make([]error, len(group))
+	var moved []placed
+	var emptied int64
 	err := t.write(t.ctx, func() error {
+		last, _, err := t.number(t.ctx, "SELECT max(instant) FROM version")
+		if err != nil {
+			return err
+		}
+		t.last = fhir.Instant(last)
+		w.cache.notice(t.last)
 		for i, j := range group {
 			if !j.state.CompareAndSwap(waiting, taken) {
 				continue
@@ -119,8 +129,11 @@ func (w *writer) commit(group []*job) {
 				return refused[i]
 			}
 		}
+		moved = t.written
+		emptied = w.cache.begin(moved, t.last)
 		return nil
 	})
+	w.cache.end(moved, emptied, err)
 	for i, j := range group {
 		if refused[i] == nil {
 			refused[i] = err
@@ -154,16 +167,9 @@ func isRefusal(err error) bool {
 
 // tick returns the instant of the next version: now, but later than every one before, whatever
 // the clock does and whoever else writes to the file.
-func (t *tx) tick() (fhir.Instant, error) {
-	if t.last == 0 {
-		last, _, err := t.number(t.ctx, "SELECT max(instant) FROM version")
-		if err != nil {
-			return 0, err
-		}
-		t.last = fhir.Instant(last)
-	}
+func (t *tx) tick() fhir.Instant {
 	t.last = max(t.now, t.last+1)
-	return t.last, nil
+	return t.last
 }
 
 // many is a statement for one row or several at a time.
