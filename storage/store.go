@@ -50,6 +50,13 @@ type Store interface {
 	// their new entries and the others their old ones; called again it begins anew. An error of entriesOf ends it.
 	Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error)) error
 
+	// Check reads everything that the store holds and reports every contradiction in it: bodies that are not what their version says,
+	// gaps in numbers, versions that are found and should not be or the reverse, entries that are lost, strange or not those that
+	// entriesOf makes of the body; nil compares them with each other alone. It works in batches beside other calls, each in one state of the
+	// store: whatever they write, nothing is reported that was not so, and what came to be after the beginning may not be looked at. It uses
+	// no more memory for more resources, and ends with ctx. An error of entriesOf, which may use the store, ends it; faults are no error.
+	Check(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error), report func(Fault)) (Checked, error)
+
 	// Ready says whether the store can take reads and writes now. Unavailable.
 	Ready(ctx context.Context) error
 

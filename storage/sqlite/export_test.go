@@ -141,3 +141,15 @@ func Caching(c Config, bytes int, elapsed func() time.Duration) Config {
 	c.cache, c.elapsed = bytes, elapsed
 	return c
 }
+
+// Damage runs statements on the connection that writes, past everything that keeps the store sound.
+func Damage(s *Store, statements ...string) error {
+	return s.writes.do(context.Background(), func(t *tx) error {
+		for _, text := range statements {
+			if err := t.exec(t.ctx, text); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -54,6 +54,12 @@ func writerDSN(path string) string {
 		"wal_autocheckpoint("+strconv.Itoa(checkpointPages)+")", "journal_size_limit("+strconv.Itoa(logLimit)+")")
 }
 
+// existingDSN is for a file that is there; nothing can be written by it: https://www.sqlite.org/uri.html#urimode.
+func existingDSN(path string) string { return dsn(path, readerCache) + "&mode=ro" }
+
+// untouchedDSN is for a file that nobody can write: https://www.sqlite.org/uri.html#uriimmutable.
+func untouchedDSN(path string) string { return dsn(path, readerCache) + "&immutable=1" }
+
 func readerDSN(path string) string {
 	return dsn(path, readerCache, "query_only(1)")
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 	"github.com/portico-health/portico/storage/sqlite"
+	"github.com/portico-health/portico/storage/storagetest"
 )
 
 // childFile names the store of a process that writes until it is killed.
@@ -117,6 +118,7 @@ func examine(t *testing.T, path string, acknowledged map[int]int64) {
 			t.Error(err)
 		}
 	}()
+	storagetest.Clean(t, store)
 	for w, number := range acknowledged {
 		left, err := store.Read(t.Context(), home, key(name(w, "left")))
 		if err != nil || left.Number < number {

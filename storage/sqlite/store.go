@@ -60,6 +60,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := migrate(ctx, main); err != nil {
 		return nil, classify(ctx, errors.Join(fmt.Errorf("%s: %w", path, err), main.close()))
 	}
+	return newStore(c, main, readerDSN(path)), nil
+}
+
+// newStore makes a store of a connection that writes, if it can, and of how others are made that read.
+func newStore(c Config, main *conn, readers string) *Store {
 	s := &Store{now: c.Now, hash: c.hash, enough: cmp.Or(c.enough, enough)}
 	if s.now == nil {
 		s.now = time.Now
@@ -72,10 +77,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		c.elapsed = func() time.Duration { return time.Since(start) }
 	}
 	s.cache = newCache(cmp.Or(c.cache, cacheBytes), c.elapsed)
-	s.reads = newPool(max(4, 2*runtime.GOMAXPROCS(0)), func() (*conn, error) { return dial(readerDSN(path)) })
+	s.reads = newPool(max(4, 2*runtime.GOMAXPROCS(0)), func() (*conn, error) { return dial(readers) })
 	s.writes = startWriter(main, s.cache, s.now)
 	s.names = newNames(s.reads, s.writes)
-	return s, nil
+	return s
 }
 
 // enter begins a call, unless the store is closed. The caller calls leave when it succeeded.

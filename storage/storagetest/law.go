@@ -33,6 +33,7 @@ func Run(t *testing.T, h Harness) {
 		{"history", history}, {"histories", histories}, {"histories beside writes", historiesBesideWrites}, {"partitions", partitions}, {"events", events}, {"instants", instants},
 		{"meaning", meaning}, {"oracle", oracle}, {"large", large}, {"totals", totals}, {"pages", pages}, {"heavy pages", heavyPages}, {"churn", churn}, {"cursors", cursors},
 		{"reindexing", reindexing}, {"reindexing beside writes", reindexingBesideWrites}, {"reindexing by chance", reindexingByChance},
+		{"checking", checking}, {"checking beside writes", checkingBesideWrites},
 		{"records", records}, {"record races", recordRaces}, {"record scans", recordScans},
 		{"ended contexts", endedContexts}, {"commits given up", commitsGivenUp}, {"reopening", reopening}, {"closing", closing},
 	} {
@@ -59,7 +60,10 @@ type house struct {
 func newHouse(t *testing.T, h Harness) *house {
 	x := &house{T: t, ctx: t.Context(), h: h, dir: t.TempDir(), clock: &clock{at: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}}
 	x.Store = h.Open(t, x.dir, x.clock.now)
-	t.Cleanup(func() { x.check(x.Store.Close()) })
+	t.Cleanup(func() {
+		Clean(t, x.Store) // whatever a part of the law did
+		x.check(x.Store.Close())
+	})
 	return x
 }
 

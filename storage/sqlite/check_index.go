@@ -1,0 +1,114 @@
+package sqlite
+
+import (
+	"bytes"
+	"database/sql/driver"
+	"math"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/storage"
+)
+
+// What the versions miss in the index is found from their side. From the side of the index is found what no version has.
+
+// first comes before every number.
+const first = int64(math.MinInt64)
+
+// strays are rows of live without a version.
+func (k *checking) strays() error {
+	return k.walk(`SELECT l.instant, v.instant, l.id, n.partition, n.type
+		FROM live l LEFT JOIN version v ON v.instant = l.instant LEFT JOIN name n ON n.number = l.scope
+		WHERE l.instant > ? AND l.instant <= ? ORDER BY l.instant LIMIT +?`, []driver.Value{first}, []driver.Value{k.last}, func(_ *conn, rows [][]driver.Value) error {
+		for _, row := range rows {
+			if row[1] == nil {
+				k.report(storage.Fault{
+					Partition: fhir.Partition(text(row[3])), Key: fhir.Key{Type: text(row[4]), ID: text(row[2])},
+					Detail: "Searches find it, but there is no such version.",
+				})
+			}
+		}
+		return nil
+	}, nil)
+}
+
+// terms are rows of the index of terms.
+func (k *checking) terms() error {
+	return k.walk(`SELECT t.param, t.hash, t.instant, l.entries FROM term t LEFT JOIN live l ON l.instant = t.instant
+		WHERE (t.param, t.hash, t.instant) > (?, ?, ?) ORDER BY t.param, t.hash, t.instant LIMIT +?`,
+		[]driver.Value{first, first, first}, nil, func(c *conn, rows [][]driver.Value) error {
+			for _, row := range rows {
+				if !k.hasTerm(blob(row[3]), integer(row[0]), integer(row[1])) {
+					if err := k.place(c, integer(row[2]), "The index has a term that it does not have."); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}, nil)
+}
+
+// hasTerm says whether entries have a term of that hash.
+func (k *checking) hasTerm(entries []byte, param, hash int64) bool {
+	open := openFrame(param, termFrame, "")
+	for {
+		_, rest, found := bytes.Cut(entries, open)
+		if !found {
+			return false
+		}
+		value, _, _ := bytes.Cut(rest, []byte{edge})
+		if k.hash(unescape(value)) == hash {
+			return true
+		}
+		entries = rest
+	}
+}
+
+// texts are rows of the index of texts.
+func (k *checking) texts() error {
+	return k.walk(`SELECT t.param, t.folded, t.instant, l.entries FROM text t LEFT JOIN live l ON l.instant = t.instant
+		WHERE (t.param, t.folded, t.instant) > (?, ?, ?) ORDER BY t.param, t.folded, t.instant LIMIT +?`,
+		[]driver.Value{first, "", first}, nil, func(c *conn, rows [][]driver.Value) error {
+			for _, row := range rows {
+				if !bytes.Contains(blob(row[3]), wholeFrame(integer(row[0]), foldedFrame, text(row[1]))) {
+					if err := k.place(c, integer(row[2]), "The index has a text that it does not have."); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}, nil)
+}
+
+// spans are the instants of the index of ranges. Those of versions that can be searched were compared with their entries.
+func (k *checking) spans() error {
+	return k.walk(`SELECT DISTINCT s.instant, l.instant FROM span s LEFT JOIN live l ON l.instant = s.instant
+		WHERE s.instant > ? AND s.instant <= ? ORDER BY s.instant LIMIT +?`, []driver.Value{first}, []driver.Value{k.last}, func(c *conn, rows [][]driver.Value) error {
+		for _, row := range rows {
+			if row[1] == nil {
+				if err := k.place(c, integer(row[0]), "The index has ranges of it, but it cannot be searched."); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}, nil)
+}
+
+// records are those that are not resources. What they hold is for those who wrote it.
+func (k *checking) records() error {
+	var last, rows int64
+	return k.walk("SELECT r.name, r.revision, typeof(r.value) = 'text', (SELECT max(last) FROM revision), (SELECT count(*) FROM revision) FROM record r WHERE r.name > ? ORDER BY r.name LIMIT +?",
+		[]driver.Value{""}, nil, func(_ *conn, all [][]driver.Value) error {
+			for _, row := range all {
+				k.done.Records++
+				revision := integer(row[1])
+				if last, rows = integer(row[3]), integer(row[4]); revision < 1 || revision > last || rows != 1 {
+					k.faultf("A record has revision %d, but the last that was given is %d.", revision, last)
+				}
+				if integer(row[2]) != 1 {
+					k.faultf("The record of revision %d holds no value.", revision)
+				}
+			}
+			return nil
+		}, nil)
+}
