@@ -119,6 +119,9 @@ func (d *Draft) meta(meta *Object) {
 	d.text = append(d.text, '}')
 }
 
+// Size is the length of the draft in bytes; a stamp adds less than a hundred.
+func (d Draft) Size() int { return len(d.text) }
+
 // Stamp returns the JSON text of the resource as the given version.
 func (d Draft) Stamp(number int64, at Instant) []byte {
 	out := make([]byte, 0, len(d.text)+96)

@@ -145,6 +145,9 @@ func TestStampsOfADraftAreApart(t *testing.T) {
 	first := draft.Stamp(1, 0)
 	kept := string(first)
 	second := draft.Stamp(1<<63-1, fhir.InstantOf(stampInstant.Time()))
+	if added := len(second) - draft.Size(); added < len(`"versionId":"","lastUpdated":""`) || added >= 100 {
+		t.Errorf("a draft of %d bytes became %d", draft.Size(), len(second))
+	}
 	if string(first) != kept || bytes.Equal(first, second) || !strings.Contains(string(second), `"9223372036854775807"`) {
 		t.Errorf("first %s, second %s", first, second)
 	}

@@ -29,7 +29,7 @@ func (s *Store) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op) 
 		return nil, classify(ctx, err)
 	}
 	var results []storage.Result
-	err = s.writes.do(ctx, func(t *tx) (err error) {
+	err = s.writes.carry(ctx, weight(changes), func(t *tx) (err error) {
 		if results, err = s.apply(t, p, changes); err != nil {
 			return err
 		}
@@ -71,6 +71,14 @@ func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op)
 		changes[i] = c
 	}
 	return changes, nil
+}
+
+// weight is how many bytes were prepared.
+func weight(changes []change) (bytes int) {
+	for _, c := range changes {
+		bytes += c.draft.Size() + len(c.index.entries)
+	}
+	return bytes
 }
 
 // apply carries out the operations of one commit. Whatever can refuse does so before the first change; only a NoMatch, which

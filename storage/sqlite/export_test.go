@@ -98,6 +98,18 @@ func Waiting(s *Store) int { return len(s.writes.queue) }
 // MaxWaiting is how many writes may wait.
 const MaxWaiting = maxWaiting
 
+// LimitHeld bounds the bytes of writes that wait.
+func LimitHeld(s *Store, most int64) { s.writes.held.most = most }
+
+// Held is how many bytes of writes wait.
+func Held(s *Store) int64 { return s.writes.held.bytes.Load() }
+
+// Hashing returns a configuration with a hash of its own.
+func Hashing(c Config, hash func(string) int64) Config {
+	c.hash = hash
+	return c
+}
+
 // LimitPages bounds the file (https://www.sqlite.org/pragma.html#pragma_max_page_count): to 1 page means to those that it has.
 func LimitPages(s *Store, most int) error {
 	return s.writes.do(context.Background(), func(t *tx) error {

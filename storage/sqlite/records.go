@@ -62,7 +62,7 @@ func (r records) Swap(ctx context.Context, name string, old int64, value []byte,
 	}
 	defer r.leave()
 	record := storage.Record{Name: name, Value: value, Expires: expires}
-	err := r.writes.do(ctx, func(t *tx) error {
+	err := r.writes.carry(ctx, len(value), func(t *tx) error {
 		found, err := r.alive(t.ctx, t.conn, "name = ?", name)
 		if err != nil {
 			return err

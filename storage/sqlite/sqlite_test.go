@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -165,56 +164,6 @@ func TestTwoStoresOnOneFile(t *testing.T) {
 	page, err := store.Search(t.Context(), home, search.Query{Type: "Appointment", All: []search.Any{{search.Equal{Param: "tag", Value: "tag"}}}}, storage.PageRequest{Limit: 10})
 	if err != nil || len(page.Versions) != 4 {
 		t.Errorf("found %d resources, want 4 (%v)", len(page.Versions), err)
-	}
-}
-
-// While the writer is busy, a write can be given up; when too many wait, the next is refused at once.
-func TestWaitingWrites(t *testing.T) {
-	store := open(t, sqlite.Config{})
-	release := sync.OnceFunc(sqlite.Stall(store))
-	defer release()
-	given, giveUp := context.WithCancel(t.Context())
-	errs := make(chan error, 1)
-	go func() {
-		_, err := store.Records().Swap(given, "given up", 0, []byte("x"), 0)
-		errs <- err
-	}()
-	for sqlite.Waiting(store) == 0 {
-		runtime.Gosched()
-	}
-	giveUp()
-	if err := <-errs; !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want context.Canceled", err)
-	}
-
-	// What was given up keeps its place, so that of as many as may wait one is refused.
-	results := make(chan error, sqlite.MaxWaiting)
-	for range sqlite.MaxWaiting {
-		go func() {
-			_, err := store.Records().Swap(t.Context(), "waiting", 0, []byte("x"), 0)
-			results <- err
-		}()
-	}
-	if err := <-results; !errors.Is(err, fhir.Unavailable) {
-		t.Errorf("one more than may wait: error %v, want %q", err, fhir.Unavailable)
-	}
-	release()
-	won := 0
-	for range sqlite.MaxWaiting - 1 {
-		if err := <-results; err == nil {
-			won++
-		} else if !errors.Is(err, fhir.Conflict) {
-			t.Error(err)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d of the writes that waited won", won)
-	}
-	if err := store.Ready(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if _, err := store.Records().Get(t.Context(), "given up"); !errors.Is(err, fhir.NotFound) {
-		t.Errorf("a write that was given up has happened: %v", err)
 	}
 }
 

@@ -23,12 +23,14 @@ type writer struct {
 	cache *cache
 	now   func() time.Time
 	queue chan *job
+	held  *backlog
 	done  chan struct{}
 }
 
 // job is a write that waits.
 type job struct {
 	run      func(*tx) error // it refuses before its first change, or makes its changes undoable
+	bytes    int             // that it keeps in memory
 	finished chan error
 	state    atomic.Int32
 }
@@ -50,18 +52,25 @@ type tx struct {
 }
 
 func startWriter(c *conn, kept *cache, now func() time.Time) *writer {
-	w := &writer{conn: c, cache: kept, now: now, queue: make(chan *job, maxWaiting), done: make(chan struct{})}
+	w := &writer{conn: c, cache: kept, now: now, queue: make(chan *job, maxWaiting), held: &backlog{most: maxHeld}, done: make(chan struct{})}
 	go w.loop()
 	return w
 }
 
 // do hands a write to the writer and waits until it is durable or refused. When ctx ends before the writer takes it,
 // it is withdrawn.
-func (w *writer) do(ctx context.Context, run func(*tx) error) error {
-	j := &job{run: run, finished: make(chan error, 1)}
+func (w *writer) do(ctx context.Context, run func(*tx) error) error { return w.carry(ctx, 0, run) }
+
+// carry is do for a write that keeps many bytes in memory until it is carried out.
+func (w *writer) carry(ctx context.Context, bytes int, run func(*tx) error) error {
+	if !w.held.take(bytes) {
+		return unavailable().Because(fmt.Errorf("sqlite: %d bytes of writes wait already", w.held.bytes.Load()))
+	}
+	j := &job{run: run, bytes: bytes, finished: make(chan error, 1)}
 	select {
 	case w.queue <- j:
 	default:
+		w.held.give(bytes)
 		return unavailable().Because(fmt.Errorf("sqlite: %d writes wait already", maxWaiting))
 	}
 	select {
@@ -138,6 +147,7 @@ func (w *writer) commit(group []*job) {
 		if refused[i] == nil {
 			refused[i] = err
 		}
+		w.held.give(j.bytes)
 		j.finished <- refused[i]
 	}
 }
