@@ -15,6 +15,11 @@ func Discovery(p Promises) []byte {
 	doc := fhir.NewObject()
 	doc.Set("fhir_base_endpoint", p.BaseURL)
 	doc.Set("fhir_metadata_endpoint", p.BaseURL+"/metadata")
+	for _, i := range []Interaction{Batch, Transaction} {
+		if p.OffersSystem(i) {
+			doc.Set("fhir_"+string(i)+"_endpoint", p.BaseURL)
+		}
+	}
 	for _, t := range p.Types {
 		if t.Offers(Create) {
 			doc.Set("create_"+snakeCase(t.Name)+"_endpoint", p.BaseURL+"/"+t.Name)

@@ -17,27 +17,46 @@ const (
 	maxBundle = 50 << 20 // at the base
 )
 
-// resource reads the resource in the body. Its errors are UnsupportedMedia, TooLarge, and Invalid with what is
-// wrong with the text.
-func (x *exchange) resource() (fhir.Resource, error) { return x.resourceUpTo(maxBody) }
-
-// resourceUpTo is resource with a limit of its own.
-func (x *exchange) resourceUpTo(limit int64) (fhir.Resource, error) {
-	text, err := x.body(limit, isJSON, "a resource as application/fhir+json, FHIR version 4.0, in UTF-8")
-	if err != nil {
-		return fhir.Resource{}, err
+// resource reads the resource in the body, or that which an entry of a Bundle carries. Its errors are UnsupportedMedia, TooLarge, and
+// Invalid with what is wrong with the text.
+func (x *exchange) resource() (fhir.Resource, error) {
+	r, err := x.parse(maxBody)
+	if err == nil && r.IsZero() {
+		err = fhir.Errorf(fhir.Invalid, fhir.CodeRequired, "The request has no body, where a resource is needed.")
 	}
-	if len(bytes.TrimSpace(text)) == 0 {
-		return fhir.Resource{}, fhir.Errorf(fhir.Invalid, fhir.CodeRequired, "The request has no body, where a resource is needed.")
+	return r, err
+}
+
+// parse is resource with a limit in bytes, where there may be none: then it is the zero Resource.
+func (x *exchange) parse(limit int64) (fhir.Resource, error) {
+	if x.part != nil {
+		return x.part.resource, nil
+	}
+	text, err := x.body(limit, isJSON, "a resource as application/fhir+json, FHIR version 4.0, in UTF-8")
+	if err != nil || len(bytes.TrimSpace(text)) == 0 {
+		return fhir.Resource{}, err
 	}
 	return fhir.ParseResource(text)
 }
 
-// body reads the body, unpacked, of at most limit bytes, when its media type is accepted.
+// body reads the body, unpacked, of at most limit bytes, when its media type is accepted. A large one waits until it may be decoded.
 func (x *exchange) body(limit int64, accepts func(mediaType string) bool, accepted string) ([]byte, error) {
+	if x.part != nil {
+		return x.part.binary(accepts, accepted)
+	}
 	if mediaType := field(x.request.Header, "Content-Type"); !accepts(mediaType) {
 		return nil, fhir.Errorf(fhir.UnsupportedMedia, fhir.CodeNotSupported, "The body cannot be read as %s. What is read here is %s.", fhir.Quote(mediaType), accepted).At(ofHTTP("Content-Type"))
 	}
+	text, err := x.unpacked(limit)
+	if err != nil {
+		return nil, err
+	}
+	x.size = len(text)
+	return text, x.decoding.enter(x.request.Context(), int64(x.size))
+}
+
+// unpacked reads the body as its Content-Encoding says.
+func (x *exchange) unpacked(limit int64) ([]byte, error) {
 	if x.request.ContentLength > limit {
 		return nil, bodyTooLarge(limit)
 	}

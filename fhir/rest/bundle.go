@@ -1,7 +1,9 @@
 package rest
 
 import (
+	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/portico-health/portico/fhir"
 )
@@ -89,6 +91,37 @@ func (b *bundle) version(v fhir.Version, url, status string) {
 	b.text = appendMember(b.text, "etag", v.ETag())
 	b.text = append(b.text, ',')
 	b.text = appendMember(b.text, "lastModified", v.Instant.String())
+	b.text = append(b.text, "}}"...)
+}
+
+// answered adds what became of an entry of a batch or transaction.
+func (b *bundle) answered(p *part) {
+	b.entry()
+	if p.body != nil {
+		if p.version.Number > 0 {
+			b.fullURL(p.version.Key)
+			b.text = append(b.text, ',')
+		}
+		b.text = append(b.text, `"resource":`...)
+		b.text = append(b.text, p.body...)
+		b.text = append(b.text, ',')
+	}
+	b.text = append(b.text, `"response":{`...)
+	b.text = appendMember(b.text, "status", strings.TrimSpace(strconv.Itoa(p.status)+" "+http.StatusText(p.status)))
+	for _, m := range []struct{ name, value string }{{"location", p.header.Get("Location")}, {"etag", p.header.Get("ETag")}} {
+		if m.value != "" {
+			b.text = append(b.text, ',')
+			b.text = appendMember(b.text, m.name, m.value)
+		}
+	}
+	if p.version.Number > 0 {
+		b.text = append(b.text, ',')
+		b.text = appendMember(b.text, "lastModified", p.version.Instant.String())
+	}
+	if p.outcome != nil {
+		b.text = append(b.text, `,"outcome":`...)
+		b.text = append(b.text, p.outcome...)
+	}
 	b.text = append(b.text, "}}"...)
 }
 

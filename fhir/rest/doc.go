@@ -4,6 +4,9 @@
 // and errors. It owns no rule of FHIR and reaches data by the engine alone. Which types, interactions and operations there
 // are is read from the table of promises (package conformance): what is not promised is not routed.
 //
+// A write is read into an engine.Change (its plan), and answered from the engine.Outcome; an entry of a Bundle (part) is an exchange
+// like that of a request of its own, with the resource in hand and its answer kept: single requests and Bundles share every rule.
+//
 // Where R4 leaves a choice:
 //
 //   - A path with a slash at its end, or with an empty segment, is not found. A client that builds [type]/[id] with an
@@ -20,6 +23,13 @@
 //     holds for the match; where nothing matches it fails.
 //   - A history of all types takes _type, a list of types, which R4 does not have: AuditEvent is left out of it unless _type names it.
 //     _list is refused. Of a long history the total is left out, but for _count=0.
+//   - The entries of a batch are carried out in the order given. The url of an entry is relative to the base, with or without a slash before it, or
+//     begins with the base. An entry that is malformed is answered 400 or 422 in its place; the rest of the Bundle must be valid. The places
+//     of an entry's faults are in the Bundle, Bundle.entry[3].resource.birthDate, and a parameter or an operation of a patch is named in words.
+//     What an entry carries that is no resource, a patch, stands in a Binary; a search by a form, and a Bundle, do not come in an entry.
+//   - An answer to a Bundle that has grown beyond 64 MiB goes on without resources: entries that read are refused, and those that
+//     write are answered as return=minimal asks.
+//   - Bodies beyond 64 KiB are decoded as long as no more than 64 MiB of them are under way; others wait, and are 503 when their time is over.
 //   - Preconditions are If-Match and If-None-Match; If-Unmodified-Since is not evaluated, for a second is too coarse.
 //   - If-Modified-Since with the very second of the current version is answered 304 only if the version before is of an earlier
 //     second. Otherwise the client may hold that one, and gets the current one with 200.

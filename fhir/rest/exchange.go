@@ -39,6 +39,11 @@ type exchange struct {
 
 	key fhir.Key // what the path names: the type, and the id where there is one
 	vid string   // the version that the path names
+
+	size     int // of the body, in bytes, unpacked
+	decoding admission
+
+	part *part // of the entry of a Bundle that the exchange stands for; nil for a request of its own
 }
 
 // private frames a handler of data: only who is authenticated comes to it.
@@ -71,7 +76,8 @@ func (s *server) public(h handler) http.Handler {
 // frame does for every exchange of the face what comes before and after its handler.
 func (s *server) frame(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{w: w, request: r}
+		x := &exchange{w: w, request: r, decoding: admission{decoding: s.decoding}}
+		defer x.decoding.leave()
 		defer s.recovered(x)
 		header := w.Header()
 		header.Set("Vary", vary)
@@ -126,7 +132,13 @@ func (s *server) recovered(x *exchange) {
 	s.fail(x, fhir.Errorf(fhir.Internal, fhir.CodeException, internalDetail))
 }
 
-func (x *exchange) header() http.Header { return x.w.Header() }
+// header is that of the answer.
+func (x *exchange) header() http.Header {
+	if x.part != nil {
+		return x.part.header
+	}
+	return x.w.Header()
+}
 
 // strict says whether unknown parameters are refused: as the client prefers, else as the version of the API has it.
 func (x *exchange) strict() bool {
@@ -149,12 +161,29 @@ func (x *exchange) parameters() url.Values {
 }
 
 // write answers with a resource as JSON text. A HEAD gets the headers alone.
-func (x *exchange) write(status int, body []byte) { x.send(status, body) }
+func (x *exchange) write(status int, body []byte) {
+	if x.part != nil {
+		x.part.status = status
+		if x.request.Method != http.MethodHead {
+			x.part.body = body
+		}
+		return
+	}
+	x.send(status, body)
+}
 
 // tell answers with an OperationOutcome about the exchange itself, as JSON text.
-func (x *exchange) tell(status int, outcome []byte) { x.send(status, outcome) }
+func (x *exchange) tell(status int, outcome []byte) {
+	if x.part != nil {
+		x.part.status, x.part.outcome = status, outcome
+		return
+	}
+	x.send(status, outcome)
+}
 
+// send answers over the connection. What was decoded is not needed any more, and a slow client must not keep others waiting.
 func (x *exchange) send(status int, body []byte) {
+	x.decoding.leave()
 	header := x.header()
 	header.Set("Content-Type", x.form.contentType())
 	if x.request.Method == http.MethodHead {
@@ -171,6 +200,10 @@ func (x *exchange) send(status int, body []byte) {
 
 // writeEmpty answers without a body.
 func (x *exchange) writeEmpty(status int) {
+	if x.part != nil {
+		x.part.status = status
+		return
+	}
 	if status != http.StatusNoContent && status != http.StatusNotModified {
 		x.header().Set("Content-Length", "0")
 	}
@@ -192,4 +225,7 @@ func indent(text []byte) []byte {
 func (x *exchange) stamp(v fhir.Version) {
 	x.header().Set("ETag", v.ETag())
 	x.header().Set("Last-Modified", httpDate(v.Instant.Time()))
+	if x.part != nil {
+		x.part.version = v
+	}
 }

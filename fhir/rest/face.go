@@ -30,7 +30,7 @@ type Face struct {
 // decoded, and not to redirect paths that are not clean: a redirected POST would become a GET. The error names a
 // promise that the face cannot keep.
 func (f *Face) Routes(router *mux.Router) error {
-	s := &server{Face: f}
+	s := &server{Face: f, decoding: newDecoding(maxDecoding)}
 	if err := s.compile(); err != nil {
 		return err
 	}
@@ -97,6 +97,8 @@ type server struct {
 
 	paths  *mux.Router // tells the paths of entries of Bundles apart, as the server's router does those of requests
 	places map[*mux.Route]place
+
+	decoding *decoding
 }
 
 // place is a kind of path.
@@ -237,6 +239,7 @@ func (s *server) conditionals() map[conformance.Interaction]route {
 // system lists what the face can do with all types at once.
 func (s *server) system() map[conformance.Interaction]route {
 	return map[conformance.Interaction]route{
+		conformance.Batch:         {onBase, http.MethodPost, action{answer: s.bundle}},
 		conformance.HistorySystem: {onSystemHistory, http.MethodGet, action{answer: s.history}},
 	}
 }

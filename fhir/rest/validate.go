@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"bytes"
 	"net/http"
 
 	"github.com/portico-health/portico/fhir"
@@ -31,12 +30,12 @@ func (s *server) validate(x *exchange) error {
 func (x *exchange) validateRequest() (engine.ValidateRequest, error) {
 	params := x.parameters()
 	in := validateInput{mode: params.Get("mode"), profiles: params["profile"]}
-	if x.request.ContentLength != 0 {
-		text, err := x.body(maxBody, isJSON, "a resource or Parameters as application/fhir+json, FHIR version 4.0, in UTF-8")
-		if err != nil {
-			return engine.ValidateRequest{}, err
+	if x.part != nil || x.request.ContentLength != 0 {
+		r, err := x.parse(maxBody)
+		if err == nil {
+			err = in.read(r)
 		}
-		if err := in.read(text); err != nil {
+		if err != nil {
 			return engine.ValidateRequest{}, err
 		}
 	}
@@ -55,15 +54,8 @@ type validateInput struct {
 	profiles []string
 }
 
-// read reads the body.
-func (in *validateInput) read(text []byte) error {
-	if len(bytes.TrimSpace(text)) == 0 {
-		return nil
-	}
-	r, err := fhir.ParseResource(text)
-	if err != nil {
-		return err
-	}
+// read reads the body, the zero Resource for none.
+func (in *validateInput) read(r fhir.Resource) error {
 	if r.Type() != "Parameters" {
 		in.resource = r
 		return nil

@@ -22,17 +22,22 @@ func New() *Validator { return &Validator{} }
 // required binding, two choices at once, an id. It is Unprocessable when all faults are of other kinds: invariants, the
 // types of references' targets, the content of the narrative.
 func (v *Validator) Check(r fhir.Resource) error {
-	return v.walk(r, false).asError()
+	return v.check(r, walk{validator: v}).asError()
+}
+
+// CheckEnvelope is Check of a Bundle without the resources that its entries carry: whoever takes the entries apart checks each of
+// them by itself.
+func (v *Validator) CheckEnvelope(bundle fhir.Resource) error {
+	return v.check(bundle, walk{validator: v, envelope: true}).asError()
 }
 
 // Report tells everything that Check refuses a resource for, and warnings besides. Like Check it converts to UTC in
 // place. The list is empty when there is nothing to say.
 func (v *Validator) Report(r fhir.Resource) []fhir.Issue {
-	return v.walk(r, true).all()
+	return v.check(r, walk{validator: v, warnings: true}).all()
 }
 
-func (v *Validator) walk(r fhir.Resource, warnings bool) *report {
-	w := walk{validator: v, warnings: warnings}
+func (v *Validator) check(r fhir.Resource, w walk) *report {
 	if r.IsZero() {
 		w.fault(fhir.CodeRequired, "There is no resource to check.")
 		return &w.report

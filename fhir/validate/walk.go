@@ -14,6 +14,7 @@ import (
 type walk struct {
 	validator *Validator
 	warnings  bool
+	envelope  bool // resources in the entries of a Bundle are passed over
 	report    report
 	path      []step
 	scope     *scope
@@ -169,7 +170,9 @@ func (w *walk) complex(m *member, value any) {
 		return
 	}
 	if m.anyType {
-		w.nested(m, o)
+		if !w.envelope {
+			w.nested(m, o)
+		}
 		return
 	}
 	outer := w.signed

@@ -1,0 +1,66 @@
+package rest
+
+import (
+	"net/http"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// maxAnswer is how large the answer to a Bundle may grow, in bytes: beyond, entries that read are refused, and those that write are answered without
+// the resource.
+const maxAnswer = 64 << 20
+
+// batch carries out each entry as a request of its own, one after the other: https://hl7.org/fhir/R4/http.html#brules. What one comes to
+// does not touch the others. When the client goes away, or its time is over, no further entry is begun.
+func (s *server) batch(x *exchange, parts []*part) error {
+	b := newBundle("batch-response", s.Promises.BaseURL, -1, nil, nil)
+	for _, p := range parts {
+		s.perform(x, p, b.isFull())
+		b.answered(p)
+		p.body = nil
+	}
+	x.write(http.StatusOK, b.end())
+	return nil
+}
+
+// isFull says whether an answer has the size beyond which it should not grow.
+func (b *bundle) isFull() bool { return len(b.text) > maxAnswer }
+
+// perform carries out the request of an entry, and keeps its answer in the part.
+func (s *server) perform(outer *exchange, p *part, full bool) {
+	x := outer.of(p)
+	defer s.recovered(x)
+	if err := s.attempt(x, full); err != nil {
+		s.fail(x, err)
+	}
+}
+
+// of is the exchange of an entry.
+func (x *exchange) of(p *part) *exchange {
+	return &exchange{request: p.request, version: x.version, prefer: x.prefer, who: x.who, part: p}
+}
+
+// attempt finds and does what an entry asks for. The places of its error are in the Bundle.
+func (s *server) attempt(x *exchange, full bool) error {
+	if x.part.fault != nil {
+		return x.part.fault
+	}
+	if err := x.request.Context().Err(); err != nil {
+		return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The time of the request was over before this entry was begun. Nothing was done.").At(x.part.at("")).Because(err)
+	}
+	a, err := s.find(x, x.part.place)
+	switch {
+	case err != nil:
+	case full && a.plan == nil:
+		err = fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "What the entries before are answered with is larger than %d MiB. Ask for this in a request of its own.", maxAnswer>>20)
+	default:
+		if full {
+			x.prefer.returns = "minimal"
+		}
+		err = s.do(x, a)
+	}
+	if err != nil {
+		return x.part.locate(err)
+	}
+	return nil
+}
