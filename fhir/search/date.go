@@ -11,6 +11,8 @@ type date struct {
 	name string
 }
 
+func (d *date) stamp() string { return "date 1" }
+
 func (d *date) index(at place) sink {
 	var interval func(v any) (fhir.Interval, bool)
 	switch at.code() {

@@ -1,6 +1,10 @@
 package search
 
-import "github.com/portico-health/portico/fhir"
+import (
+	"slices"
+
+	"github.com/portico-health/portico/fhir"
+)
 
 // Query asks for the current, not deleted resources of one type that satisfy every clause, in an order.
 // It is what all faces translate to, and all that a driver sees of a search.
@@ -8,6 +12,43 @@ type Query struct {
 	Type string
 	All  []Any     // every clause must hold; none means every resource of the type
 	Sort []SortKey // empty means newest first: LastUpdated descending. Ties are broken by id, ascending.
+}
+
+// Params are the parameters whose entries decide what the query finds and in which order, sorted; ID and LastUpdated have none.
+func (q Query) Params() []string {
+	var names []string
+	for _, a := range q.All {
+		names = a.params(names)
+	}
+	for _, k := range q.Sort {
+		names = append(names, k.Param)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return slices.DeleteFunc(names, func(name string) bool { return name == ID || name == LastUpdated })
+}
+
+// params appends the parameters of the tests.
+func (a Any) params(names []string) []string {
+	for _, t := range a {
+		switch t := t.(type) {
+		case Equal:
+			names = append(names, t.Param)
+		case StartsWith:
+			names = append(names, t.Param)
+		case Contains:
+			names = append(names, t.Param)
+		case Exactly:
+			names = append(names, t.Param)
+		case Within:
+			names = append(names, t.Param)
+		case Missing:
+			names = append(names, t.Param)
+		case Not:
+			names = t.params(names)
+		}
+	}
+	return names
 }
 
 // Any holds when one of its tests does; an empty Any never does. Each criterion of a search (name=a,b) is one

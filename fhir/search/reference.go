@@ -22,6 +22,8 @@ type reference struct {
 
 const historySegment = "/_history/"
 
+func (r *reference) stamp() string { return "reference 1 " + r.base }
+
 func (r *reference) index(at place) sink {
 	switch at.code() {
 	case "Reference":

@@ -16,6 +16,7 @@ import (
 type Rules struct {
 	base        string
 	types       map[string]*typeRules
+	stamps      map[string]map[string]string
 	fingerprint string
 }
 
@@ -74,8 +75,9 @@ type Request struct {
 	Ignored []fhir.Issue // warnings of what was ignored, the first of them when there are many; always empty when Strict
 }
 
-// rulesVersion is raised by whoever changes what Extract makes of a resource otherwise than by the tables of r4.
-const rulesVersion = 2
+// pathsVersion is raised by whoever changes which values an expression selects. What becomes of the values is told by the stamp of
+// each kind.
+const pathsVersion = 1
 
 // typeRules are the parameters of one type.
 type typeRules struct {
@@ -92,6 +94,9 @@ type param struct {
 
 // kind is the behaviour of a parameter's type: how its values are read in a resource, and in a search.
 type kind interface {
+	// stamp tells by which rules entries are made of the values at a place: a number that is raised by whoever changes them, and what
+	// they depend on beside the resource.
+	stamp() string
 	// index gives the sink for the values at a place, nil where values of that type are not searched.
 	index(place) sink
 	// modifiers are those that lower takes, beside missing.
@@ -105,15 +110,14 @@ type kind interface {
 // NewRules compiles the parameters of the types that are served: those of R4's core that are of type token, string, reference
 // or date. References below baseURL ("https://example.org/fhir") are the same as relative ones. A type that R4 does not have is Invalid.
 func NewRules(types []string, baseURL string) (*Rules, error) {
-	r := &Rules{base: strings.TrimRight(baseURL, "/"), types: make(map[string]*typeRules, len(types))}
+	r := &Rules{base: strings.TrimRight(baseURL, "/"), types: make(map[string]*typeRules, len(types)), stamps: make(map[string]map[string]string, len(types))}
 	served := slices.Compact(slices.Sorted(slices.Values(types)))
-	hash := sha256.New()
-	fmt.Fprintln(hash, rulesVersion, r.base)
 	for _, typ := range served {
 		if !r4.IsResource(typ) {
 			return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no resource type of R4.", fhir.Quote(typ))
 		}
 		t := &typeRules{byName: make(map[string]*param)}
+		r.types[typ], r.stamps[typ] = t, make(map[string]string)
 		for _, definition := range r4.SearchParams(typ) {
 			p, err := r.compile(typ, definition, served)
 			if err != nil {
@@ -122,13 +126,20 @@ func NewRules(types []string, baseURL string) (*Rules, error) {
 			if p != nil {
 				t.params = append(t.params, p)
 				t.byName[p.Name] = p
-				fmt.Fprintln(hash, typ, p.Name, p.Type, definition.Expression)
+			}
+			if p != nil && p.sink != nil {
+				r.stamps[typ][p.Name] = digest(6, "%d %s %s", pathsVersion, p.kind.stamp(), definition.Expression)
 			}
 		}
-		r.types[typ] = t
 	}
-	r.fingerprint = hex.EncodeToString(hash.Sum(nil)[:8])
+	r.fingerprint = digest(8, "%v", r.stamps) // maps are printed in the order of their keys
 	return r, nil
+}
+
+// digest is a short text that stands for a longer one: twice as many characters as it has bytes.
+func digest(bytes int, format string, args ...any) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, format, args...))
+	return hex.EncodeToString(sum[:bytes])
 }
 
 // compile makes a parameter of its definition; nil for one that is not promised.
@@ -196,3 +207,7 @@ func (r *Rules) SortKeys(typ string) []string {
 
 // Fingerprint is a short text that changes when the rules would extract other entries.
 func (r *Rules) Fingerprint() string { return r.fingerprint }
+
+// Stamps are short texts, by type and parameter, each of which changes when the rules would extract other entries of that parameter.
+// Parameters that are answered from the version itself have none. They are shared and must not be changed.
+func (r *Rules) Stamps() map[string]map[string]string { return r.stamps }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/r4"
@@ -121,6 +122,58 @@ func TestFingerprint(t *testing.T) {
 	}
 	if one == print("https://example.org", "Patient", "Slot") || one == print(base, "Patient") {
 		t.Error("other rules have the same fingerprint")
+	}
+}
+
+// TestStamps: each parameter that has entries has a stamp, which depends on what decides its entries and on nothing else.
+func TestStamps(t *testing.T) {
+	rules := mustRules(t)
+	alone, err := newRules("Observation")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(rules.Stamps()["Observation"], alone.Stamps()["Observation"]); diff != "" {
+		t.Errorf("other types change the stamps of a type: %s", diff)
+	}
+	moved, err := search.NewRules(served, "https://moved.example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, typ := range served {
+		stamps, after := rules.Stamps()[typ], moved.Stamps()[typ]
+		for _, p := range rules.Params(typ) {
+			stamp, has := stamps[p.Name]
+			if fromVersion := p.Name == search.ID || p.Name == search.LastUpdated; has == fromVersion || has && len(stamp) != 12 {
+				t.Errorf("%s of %s has the stamp %q", p.Name, typ, stamp)
+			}
+			if changed := stamp != after[p.Name]; changed != (p.Type == "reference") {
+				t.Errorf("%s of %s, a %s, has another stamp below another base URL: %t", p.Name, typ, p.Type, changed)
+			}
+		}
+		if stamps["_tag"] == stamps["_security"] {
+			t.Errorf("two expressions of %s have one stamp", typ)
+		}
+	}
+}
+
+// TestQueryParams: what a query finds depends on entries of these parameters alone.
+func TestQueryParams(t *testing.T) {
+	rules := mustRules(t)
+	for query, want := range map[string][]string{
+		"":                          nil,
+		"_id=1&_lastUpdated=gt2020": nil,
+		"_sort=_lastUpdated,-birthdate&family:exact=x&name=x&given:contains=x&gender=male": {"birthdate", "family", "gender", "given", "name"},
+		"gender:not=male&organization=1&organization=2&death-date=gt2020":                  {"death-date", "gender", "organization"},
+		"email:missing=true&_id:missing=false":                                             {"email"},
+		"_count=5":                                                                         nil,
+	} {
+		request, err := parse(rules, "Patient", query)
+		if err != nil {
+			t.Errorf("%s: %v", query, err)
+		}
+		if diff := cmp.Diff(want, request.Query.Params(), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: %s", query, diff)
+		}
 	}
 }
 

@@ -18,6 +18,8 @@ type text struct {
 // familyWords bounds the parts of a family name that can be searched independently.
 const familyWords = 8
 
+func (t *text) stamp() string { return "string 1" }
+
 func (t *text) index(at place) sink {
 	switch at.code() {
 	case "string", "markdown":

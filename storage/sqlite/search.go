@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
-	"slices"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -59,7 +58,7 @@ type criterion struct {
 // begin prepares a search among the versions within bounds.
 func (s *Store) begin(ctx context.Context, c *conn, p fhir.Partition, q search.Query, b bounds) (*searching, error) {
 	in := scope{p, q.Type}
-	names, err := s.names.find(ctx, c, in, asked(q))
+	names, err := s.names.find(ctx, c, in, append(q.Params(), ""))
 	if err != nil {
 		return nil, err
 	}
@@ -162,40 +161,4 @@ func (x *searching) match(row []driver.Value) match {
 	}
 	m.version = version(fhir.Key{Type: x.q.Type, ID: m.ID}, row)
 	return m
-}
-
-// asked are the parameters of a query, and "", its type.
-func asked(q search.Query) []string {
-	names := []string{""}
-	for _, a := range q.All {
-		names = appendParams(names, a)
-	}
-	for _, k := range q.Sort {
-		names = append(names, k.Param)
-	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-	return slices.DeleteFunc(names, func(name string) bool { return name == search.ID || name == search.LastUpdated })
-}
-
-func appendParams(names []string, a search.Any) []string {
-	for _, t := range a {
-		switch t := t.(type) {
-		case search.Equal:
-			names = append(names, t.Param)
-		case search.StartsWith:
-			names = append(names, t.Param)
-		case search.Contains:
-			names = append(names, t.Param)
-		case search.Exactly:
-			names = append(names, t.Param)
-		case search.Within:
-			names = append(names, t.Param)
-		case search.Missing:
-			names = append(names, t.Param)
-		case search.Not:
-			names = appendParams(names, t.Any)
-		}
-	}
-	return names
 }
