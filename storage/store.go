@@ -47,8 +47,10 @@ type Store interface {
 	// Reindex gives the current, not deleted versions of all partitions the index entries that entriesOf makes of them. Versions
 	// that come to be while it runs keep the entries that they were written with; bodies, histories and events stay as
 	// they are. It works in batches beside other calls, and entriesOf may use the store. When it fails or ctx ends, some versions have
-	// their new entries and the others their old ones; called again it begins anew. An error of entriesOf ends it.
-	Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error)) error
+	// their new entries and the others their old ones; called again it begins anew. An error of entriesOf ends it. It calls progress
+	// before the first batch and after each one, one call after the other, with how many of the versions that were there
+	// when it began it has been at.
+	Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error), progress func(done, total int64)) error
 
 	// Check reads everything that the store holds and reports every contradiction in it: bodies that are not what their version says,
 	// gaps in numbers, versions that are found and should not be or the reverse, entries that are lost, strange or not those that

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,9 @@ type App struct {
 	server   *http.Server
 	listener net.Listener
 	stopping atomic.Bool
+
+	background     sync.WaitGroup // work beside the requests
+	stopBackground context.CancelFunc
 }
 
 // Run opens the server and serves until ctx ends.
@@ -67,6 +71,9 @@ func (a *App) Serve(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- a.server.Serve(a.listener) }()
 	a.announce()
+	background, stop := context.WithCancel(ctx)
+	a.stopBackground = stop
+	a.background.Go(func() { a.reindex(background) })
 	select {
 	case err := <-served:
 		return errors.Join(err, a.Close())
@@ -96,12 +103,6 @@ func (a *App) Open(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
-	}
-	err = a.engine.Reindex(ctx, func() {
-		a.Log.Info("base URL, resource types or search parameters are not those of the last start: all resources are indexed anew before the server is ready")
-	})
-	if err != nil {
-		return fmt.Errorf("indexing anew: %w", rootCause(err))
 	}
 	if a.Config.Dev {
 		if err := a.fillDemo(ctx); err != nil {
@@ -155,6 +156,9 @@ func searchPromises(rules *search.Rules) func(string) ([]conformance.Param, []st
 // Close ends what Open made, as far as it came.
 func (a *App) Close() error {
 	a.stopping.Store(true)
+	if a.stopBackground != nil {
+		a.stopBackground()
+	}
 	var faults []error
 	if a.server != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), a.Config.Grace)
@@ -168,6 +172,7 @@ func (a *App) Close() error {
 			faults = append(faults, err)
 		}
 	}
+	a.background.Wait()
 	if a.store != nil {
 		faults = append(faults, a.store.Close())
 	}

@@ -55,8 +55,8 @@ func start(tb testing.TB, dir string, change func(*Config)) *running {
 	return r
 }
 
-// startLogging is start with a log that nobody looks into.
-func startLogging(tb testing.TB, dir string, change func(*Config), log io.Writer) *running {
+// startLogging is start with a log that nobody looks into. What is opened is given to opened before it serves.
+func startLogging(tb testing.TB, dir string, change func(*Config), log io.Writer, opened ...func(*App)) *running {
 	tb.Helper()
 	out := &lockedBuffer{}
 	config := Config{
@@ -71,6 +71,9 @@ func startLogging(tb testing.TB, dir string, change func(*Config), log io.Writer
 	if err := app.Open(ctx); err != nil {
 		cancel()
 		tb.Fatal(err)
+	}
+	for _, f := range opened {
+		f(app)
 	}
 	r := &running{App: app, url: "http://" + app.Address(), out: out, done: make(chan error, 1), stop: cancel}
 	go func() { r.done <- app.Serve(ctx) }()

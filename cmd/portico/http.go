@@ -15,7 +15,7 @@ import (
 
 // handler puts the faces and the program's own paths together. The request log and the metrics see everything.
 func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
-	metrics := newMetrics()
+	metrics := newMetrics(a.engine)
 	router := mux.NewRouter()
 	router.Use(recordRoute)
 	router.HandleFunc("/healthz", healthy).Methods(http.MethodGet, http.MethodHead)

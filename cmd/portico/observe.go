@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/portico-health/portico/fhir/engine"
 )
 
 // observation is what is seen of one request on its way out.
@@ -67,7 +69,7 @@ type metrics struct {
 	inFlight prometheus.Gauge
 }
 
-func newMetrics() *metrics {
+func newMetrics(e *engine.Engine) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -78,9 +80,26 @@ func newMetrics() *metrics {
 			Name: "portico_http_requests_in_flight", Help: "Requests that are being answered now.",
 		}),
 	}
-	m.registry.MustRegister(m.duration, m.inFlight, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.duration, m.inFlight, indexLeft(e), indexUnfinished(e), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// indexLeft is how far making the index anew has come.
+func indexLeft(e *engine.Engine) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "portico_index_resources_left", Help: "Resources whose index entries are still to be made anew, since base URL, resource types or search parameters have changed.",
+	}, func() float64 {
+		state := e.Index()
+		return float64(state.Total - state.Done)
+	})
+}
+
+// indexUnfinished is what cannot be searched until then.
+func indexUnfinished(e *engine.Engine) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "portico_index_parameters_unfinished", Help: "Search parameters, of all types together, by which searches are refused until index entries are made anew.",
+	}, func() float64 { return float64(e.Index().Parameters()) })
 }
 
 func (m *metrics) observe(method, route string, status int, took time.Duration) {

@@ -113,6 +113,9 @@ func (e *Engine) criteria(resourceType, query string) (search.Query, error) {
 		return search.Query{}, &CriteriaError{err}
 	}
 	criteria, err := e.Rules.Criteria(resourceType, pairs, fhir.InstantOf(e.Now()))
+	if err == nil {
+		err = e.finished(criteria)
+	}
 	if err != nil {
 		return search.Query{}, &CriteriaError{err}
 	}

@@ -26,16 +26,20 @@ type Config struct {
 // Engine carries out interactions. It may be used by many goroutines at once.
 type Engine struct {
 	Config
-	seal cipher.AEAD // of cursors
+	seal  cipher.AEAD // of cursors
+	index *indexing
 }
 
-// New makes an engine. It reads the key of cursors from the store, and makes it the first time.
+// New makes an engine. It reads the key of cursors from the store, and makes it the first time. It also compares the rules with those
+// by which the index entries in the store were made, and notes its own: where they differ, searches by what differs
+// are refused until Reindex has come to its end.
 func New(ctx context.Context, c Config) (*Engine, error) {
 	seal, err := cursorSeal(ctx, c.Store.Records())
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{Config: c, seal: seal}, nil
+	e := &Engine{Config: c, seal: seal, index: &indexing{}}
+	return e, e.compare(ctx)
 }
 
 // Ready says whether the store can take requests now. Its error is of kind Unavailable.

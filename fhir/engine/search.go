@@ -39,7 +39,7 @@ type searchCursor struct {
 }
 
 // Search returns one page of matches. Its errors are NotFound for a type that is not served, Invalid for what
-// the query says wrong, and TooCostly.
+// the query says wrong, TooCostly, and Unavailable for a parameter whose index is being made anew.
 func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest) (SearchPage, error) {
 	if err := e.serves(req.Type); err != nil {
 		return SearchPage{}, err
@@ -64,6 +64,9 @@ func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest
 	}
 	request, err := e.Rules.Parse(req.Type, pairs, search.Options{Strict: at.Strict, Now: at.Now})
 	if err != nil {
+		return SearchPage{}, err
+	}
+	if err := e.finished(request.Query); err != nil {
 		return SearchPage{}, err
 	}
 	found, err := e.Store.Search(ctx, p.Partition, request.Query, storage.PageRequest{

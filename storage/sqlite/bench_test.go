@@ -1,14 +1,18 @@
 package sqlite_test
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	sqlitedriver "modernc.org/sqlite"
 
@@ -235,4 +239,76 @@ func BenchmarkUpdate(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkBesideReindex tells how long reads and creates take while nothing else goes on, and while all index entries are made
+// anew: each is other than before, so that all are rewritten.
+func BenchmarkBesideReindex(b *testing.B) {
+	store := filled(b, "", many)
+	var n, passes atomic.Int64
+	n.Store(many)
+	anew := func(_ fhir.Partition, v fhir.Version) (search.Entries, error) {
+		entries := appointment(int(v.Instant) % many).Entries
+		for i := range entries.Terms {
+			entries.Terms[i].Value += fmt.Sprint("#", passes.Load())
+		}
+		return entries, nil
+	}
+	for _, c := range []struct {
+		name      string
+		reindexes bool
+	}{{"quiet", false}, {"reindexing", true}, {"quiet again", false}} {
+		b.Run(c.name, func(b *testing.B) {
+			ctx, stop := context.WithCancel(b.Context())
+			var renewed atomic.Int64
+			var pass sync.WaitGroup
+			if c.reindexes {
+				pass.Go(func() {
+					for before := int64(0); ctx.Err() == nil; passes.Add(1) {
+						_ = store.Reindex(ctx, anew, func(done, _ int64) { renewed.Add(max(done-before, 0)); before = done })
+						before = 0
+					}
+				})
+			}
+			start := time.Now()
+			reads, creates := latencies(b, store, &n)
+			b.ReportMetric(float64(renewed.Load())/time.Since(start).Seconds(), "renewed/s")
+			stop()
+			pass.Wait()
+			for name, took := range map[string][]time.Duration{"read": reads, "create": creates} {
+				slices.Sort(took)
+				b.ReportMetric(float64(took[len(took)/2].Microseconds()), name+"-p50-µs")
+				b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), name+"-p99-µs")
+			}
+		})
+	}
+}
+
+// latencies lets four clients read ten resources and create one, in turns.
+func latencies(b *testing.B, store *sqlite.Store, n *atomic.Int64) (reads, creates []time.Duration) {
+	var mu sync.Mutex
+	b.SetParallelism(2) // times GOMAXPROCS
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		var read, created []time.Duration
+		for pb.Next() {
+			next := int(n.Add(1))
+			for i := range 10 {
+				start := time.Now()
+				if _, err := store.Read(b.Context(), home, key(appointmentID(next+i))); err != nil {
+					b.Error(err)
+				}
+				read = append(read, time.Since(start))
+			}
+			start := time.Now()
+			if _, err := store.Commit(b.Context(), home, []storage.Op{appointment(next)}); err != nil {
+				b.Error(err)
+			}
+			created = append(created, time.Since(start))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		reads, creates = append(reads, read...), append(creates, created...)
+	})
+	return reads, creates
 }

@@ -119,6 +119,9 @@ func (x *index) settle() {
 	}
 }
 
+// rows is how many rows the index has beside that of live.
+func (x *index) rows() int { return len(x.terms) + len(x.texts) + len(x.spans) }
+
 // OR IGNORE keeps SQLite from preparing for an insert's undoing, row by row; the rows are distinct already.
 var (
 	insertTerms = rows("INSERT OR IGNORE INTO term (param, hash, instant) VALUES ", "(?, ?, ?)", "", 3)

@@ -11,10 +11,13 @@ import (
 	"github.com/portico-health/portico/fhir/search"
 )
 
-// A batch of Reindex is one transaction, for which other writes wait.
 const (
+	// A batch of Reindex is read at once.
 	batchRows  = 100
 	batchBytes = 4 << 20 // of bodies
+
+	// turnRows is how many index rows Reindex writes at least in one turn of the writer when other writes wait.
+	turnRows = 60
 )
 
 // renewal is a version that gets other index entries.
@@ -28,55 +31,72 @@ type renewal struct {
 
 // Reindex is storage.Store's. Instants tell what was there when it began, and that a version is still the current one: no two
 // versions share an instant.
-func (s *Store) Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error)) error {
-	var last int64
-	err := s.read(ctx, func(c *conn) (err error) {
-		last, _, err = c.number(ctx, "SELECT max(instant) FROM live")
+func (s *Store) Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error), progress func(done, total int64)) error {
+	var last, total, done int64
+	err := s.snapshot(ctx, func(c *conn) (err error) {
+		if last, _, err = c.number(ctx, "SELECT max(instant) FROM live"); err == nil {
+			total, _, err = c.number(ctx, "SELECT count(*) FROM live")
+		}
 		return err
 	})
 	rest := bounds{fhir.Beginning, fhir.Instant(last)}
-	for err == nil && rest.from <= rest.to {
-		rest.from, err = s.reindexSome(ctx, rest, entriesOf)
+	for err == nil {
+		progress(min(done, total), total)
+		if rest.from > rest.to {
+			return nil
+		}
+		var some []renewal
+		if some, err = s.reindexSome(ctx, rest, entriesOf); len(some) == 0 {
+			rest.from = rest.to + 1
+		} else {
+			rest.from = some[len(some)-1].version.Instant + 1
+		}
+		done += int64(len(some))
 	}
 	return err
 }
 
-// reindexSome renews the first versions within bounds, and returns where the rest begins. What would not change is not written.
-func (s *Store) reindexSome(ctx context.Context, b bounds, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error)) (rest fhir.Instant, err error) {
+// reindexSome renews the first versions within bounds, and returns them. What would not change is not written.
+func (s *Store) reindexSome(ctx context.Context, b bounds, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error)) (some []renewal, err error) {
 	if err := s.enter(ctx); err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer s.leave()
-	var some []renewal
+	var others []renewal
 	err = s.reads.with(ctx, func(c *conn) (err error) {
 		some, err = alive(ctx, c, b)
 		return err
 	})
-	if err != nil || len(some) == 0 {
-		return b.to + 1, classify(ctx, err)
+	for i := 0; err == nil && i < len(some); i++ {
+		err = s.renew(ctx, &some[i], entriesOf)
 	}
-	for i := range some {
-		if err := s.renew(ctx, &some[i], entriesOf); err != nil {
-			return 0, classify(ctx, err)
-		}
+	if err == nil {
+		err = s.reads.with(ctx, func(c *conn) (err error) {
+			others, err = changed(ctx, c, some)
+			return err
+		})
 	}
-	rest = some[len(some)-1].version.Instant + 1
-	err = s.reads.with(ctx, func(c *conn) (err error) {
-		some, err = changed(ctx, c, some)
-		return err
-	})
-	if err != nil || len(some) == 0 {
-		return rest, classify(ctx, err)
+	for err == nil && len(others) > 0 {
+		var n int
+		n, err = s.rewrite(ctx, others)
+		others = others[n:]
 	}
+	return some, classify(ctx, err)
+}
+
+// rewrite puts the new index of versions in the place of the old one, in one turn of the writer, and returns of how many: as soon as another
+// write waits it leaves the rest to another turn.
+func (s *Store) rewrite(ctx context.Context, some []renewal) (n int, err error) {
 	err = s.writes.do(ctx, func(t *tx) error {
-		for _, r := range some {
-			if err := s.reindex(t, r); err != nil {
+		for rows := 0; n < len(some) && (rows < turnRows || !s.writes.wanted()); n++ {
+			if err := s.reindex(t, some[n]); err != nil {
 				return err
 			}
+			rows += some[n].index.rows()
 		}
 		return nil
 	})
-	return rest, classify(ctx, err)
+	return n, err
 }
 
 // alive returns the first current versions within bounds.

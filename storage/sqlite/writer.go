@@ -25,6 +25,8 @@ type writer struct {
 	queue chan *job
 	held  *backlog
 	done  chan struct{}
+
+	grouped int // jobs of the group that is carried out; for jobs alone
 }
 
 // job is a write that waits.
@@ -120,6 +122,7 @@ func (w *writer) gather(group []*job) []*job {
 // SQLite itself fails, nothing of the whole group is left.
 func (w *writer) commit(group []*job) {
 	t := &tx{conn: w.conn, ctx: context.Background(), now: fhir.InstantOf(w.now())}
+	w.grouped = len(group)
 	refused := make([]error, len(group))
 	var moved []placed
 	var emptied int64
@@ -151,6 +154,9 @@ func (w *writer) commit(group []*job) {
 		j.finished <- refused[i]
 	}
 }
+
+// wanted says whether others wait for the writer beside the job that runs.
+func (w *writer) wanted() bool { return w.grouped > 1 || len(w.queue) > 0 }
 
 // undoable runs changes so that they leave nothing when they refuse.
 func (t *tx) undoable(changes func() error) error {

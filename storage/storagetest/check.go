@@ -106,7 +106,7 @@ func checkingBesideWrites(x *house) {
 	})
 	for !closed(done) {
 		c.write(10, c.anyID)
-		x.check(x.Reindex(x.ctx, func(_ fhir.Partition, v fhir.Version) (search.Entries, error) { return c.alive[v.Key].Entries, nil }))
+		x.check(x.Reindex(x.ctx, func(_ fhir.Partition, v fhir.Version) (search.Entries, error) { return c.alive[v.Key].Entries, nil }, unheeded))
 	}
 	all.Wait()
 }

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -15,13 +16,16 @@ func tags(value string) search.Entries {
 	return search.Entries{Terms: []search.Term{{Param: "tag", Value: value}}}
 }
 
+// unheeded is the progress of a Reindex that nobody looks at.
+func unheeded(_, _ int64) {}
+
 // reindexing holds that other entries change what is found, and nothing else; and that it goes on where it was interrupted.
 func reindexing(x *house) {
 	const other fhir.Partition = "other/test"
 	a, b, gone := patient("a"), patient("b"), patient("gone")
 	x.check(x.Reindex(x.ctx, func(fhir.Partition, fhir.Version) (search.Entries, error) {
 		return search.Entries{}, errors.New("an empty store has no version")
-	}))
+	}, unheeded))
 	x.commit(home, put(a, "1", "old"), put(b, "1", "old", "older"), put(gone, "1", "old"))
 	x.commit(home, put(a, "2", "old"), remove(gone), put(fhir.Key{Type: "Slot", ID: "s"}, "1", "old"))
 	x.commit(other, put(a, "1", "old"))
@@ -29,14 +33,18 @@ func reindexing(x *house) {
 	history := must(x.History(x.ctx, home, storage.HistoryQuery{Key: a, Limit: 9}))
 
 	var seen []string
+	var told [][2]int64
 	x.check(x.Reindex(x.ctx, func(p fhir.Partition, v fhir.Version) (search.Entries, error) {
 		seen = append(seen, string(p)+"/"+v.Key.String())
 		x.equal(v, must(x.Read(x.ctx, p, v.Key)))
 		e := tags("new in " + string(p))
 		e.Ranges = []search.Range{{Param: "unheard of", Interval: fhir.Interval{Low: 1, High: 2}}}
 		return e, nil
-	}))
+	}, func(done, total int64) { told = append(told, [2]int64{done, total}) }))
 	slices.Sort(seen)
+	if first, last := told[0], told[len(told)-1]; first != [2]int64{0, 4} || last != [2]int64{4, 4} || !slices.IsSortedFunc(told, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) }) {
+		x.Errorf("the progress was %v; it begins with 0 of 4, grows and ends with 4 of 4", told)
+	}
 	x.equal(seen, []string{"demo/test/Patient/a", "demo/test/Patient/b", "demo/test/Slot/s", "other/test/Patient/a"})
 	x.equal(x.found(home, tagged("old")), []string{})
 	x.equal(x.found(home, tagged("older")), []string{})
@@ -53,7 +61,7 @@ func reindexing(x *house) {
 		e := tags("new in demo/test")
 		e.Ranges = []search.Range{{Param: "unheard of", Interval: fhir.Interval{Low: 5, High: 6}}}
 		return e, nil
-	}))
+	}, unheeded))
 	late := search.Within{Param: "unheard of", LowFrom: 5, LowTo: 5, HighFrom: 6, HighTo: 6}
 	x.equal(x.found(home, search.Query{Type: "Patient", All: []search.Any{{late}}, Sort: byID}), []string{"a", "b"})
 
@@ -63,7 +71,7 @@ func reindexing(x *house) {
 			return search.Entries{}, interrupted
 		}
 		return tags("half"), nil
-	})
+	}, unheeded)
 	if !errors.Is(err, interrupted) {
 		x.Errorf("error %v, want that of the caller", err)
 	}
@@ -71,11 +79,11 @@ func reindexing(x *house) {
 	err = x.Reindex(ctx, func(fhir.Partition, fhir.Version) (search.Entries, error) {
 		cancel()
 		return tags("half"), nil
-	})
+	}, unheeded)
 	if !errors.Is(err, context.Canceled) {
 		x.Errorf("error %v, want one that is context.Canceled", err)
 	}
-	x.check(x.Reindex(x.ctx, func(fhir.Partition, fhir.Version) (search.Entries, error) { return tags("whole"), nil }))
+	x.check(x.Reindex(x.ctx, func(fhir.Partition, fhir.Version) (search.Entries, error) { return tags("whole"), nil }, unheeded))
 	x.equal(len(x.found(home, tagged("half"))), 0)
 	x.equal(x.found(home, tagged("whole")), []string{"a", "b"})
 
@@ -109,7 +117,7 @@ func reindexingBesideWrites(x *house) {
 			x.commit(p, remove(v.Key), put(patient("new-"+v.Key.ID), "", fate))
 		}
 		return tags("made anew"), nil
-	}))
+	}, unheeded))
 	x.equal(want["made anew"]+want["updated"]+want["deleted"]+want["never there"], resources)
 	for _, fate := range []string{"made anew", "updated", "never there"} {
 		x.equal(len(x.found(home, tagged(fate))), want[fate])
@@ -122,7 +130,7 @@ func reindexingBesideWrites(x *house) {
 		if i == 0 {
 			defer close(done)
 			for range 3 {
-				if err := x.Reindex(x.ctx, func(fhir.Partition, fhir.Version) (search.Entries, error) { return tags("at last"), nil }); err != nil {
+				if err := x.Reindex(x.ctx, func(fhir.Partition, fhir.Version) (search.Entries, error) { return tags("at last"), nil }, unheeded); err != nil {
 					x.Error(err)
 				}
 			}
@@ -163,7 +171,7 @@ func reindexingByChance(x *house) {
 			anew.Entries = c.entries()
 			c.alive[v.Key] = anew
 			return anew.Entries, nil
-		}))
+		}, unheeded))
 		for range 150 / scale {
 			q := c.query()
 			page, err := c.Search(c.ctx, home, q, storage.PageRequest{Limit: 10_000})
