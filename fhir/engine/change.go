@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/portico-health/portico/fhir"
@@ -19,7 +20,7 @@ const (
 	ActDelete
 )
 
-// Change is a write as a value: what Create, Update, Patch and Delete take, and their conditional forms.
+// Change is a write as a value, for Write and Transact.
 type Change struct {
 	Action Action
 	Key    fhir.Key // what is written; without ID for ActCreate and where Criteria select it
@@ -38,28 +39,20 @@ type Change struct {
 	FullURL string
 }
 
-// Write carries out one change, as the single interactions do: Create, CreateIfNone, Update, UpdateWhere, Patch, PatchWhere,
-// Delete or DeleteWhere. Its errors are theirs.
-func (e *Engine) Write(ctx context.Context, p fhir.Principal, c Change) (Outcome, error) {
-	switch {
-	case c.Action == ActCreate && c.Conditional:
-		return e.CreateIfNone(ctx, p, c.Resource, c.Criteria)
-	case c.Action == ActCreate:
-		v, err := e.Create(ctx, p, c.Resource)
-		return Outcome{Version: v, Created: err == nil, Changed: err == nil}, err
-	case c.Action == ActUpdate && c.Conditional:
-		return e.UpdateWhere(ctx, p, c.Key.Type, c.Criteria, c.Resource, c.Pre)
-	case c.Action == ActUpdate:
-		return e.Update(ctx, p, c.Key, c.Resource, c.Pre)
-	case c.Action == ActPatch && c.Conditional:
-		return e.PatchWhere(ctx, p, c.Key.Type, c.Criteria, c.Patch, c.Pre)
-	case c.Action == ActPatch:
-		return e.Patch(ctx, p, c.Key, c.Patch, c.Pre)
-	case c.Action == ActDelete && c.Conditional:
-		return e.DeleteWhere(ctx, p, c.Key.Type, c.Criteria, c.Pre)
-	default:
-		return e.Delete(ctx, p, c.Key, c.Pre)
-	}
+// Precondition is what a client demands of the state that its update, patch or delete finds. The zero
+// Precondition demands nothing.
+type Precondition struct {
+	Version  int64 // If-Match: the number of the current version; 0 asks for none
+	Exists   bool  // If-Match: *
+	Absent   bool  // If-None-Match: *
+	Required bool  // an existing resource is changed only with Version or Exists: HC-API-Version 2
+}
+
+// Outcome is what a change came to.
+type Outcome struct {
+	Version fhir.Version // the version that is current now; without a number when there is none
+	Created bool         // there was no such resource before, or a deleted one
+	Changed bool         // false: there was nothing to delete, or a resource that satisfies the condition of a create
 }
 
 // ChangeError is the fault of one change of a transaction.
@@ -73,3 +66,46 @@ func (e *ChangeError) Error() string { return fmt.Sprintf("change %d: %v", e.Ind
 
 // Unwrap gives errors.Is and errors.As the fault itself.
 func (e *ChangeError) Unwrap() error { return e.Err }
+
+// ChangeErrors are the faults of several changes of a transaction, or several of one.
+type ChangeErrors []*ChangeError
+
+// Error is the text of all faults.
+func (e ChangeErrors) Error() string { return errors.Join(e.Unwrap()...).Error() }
+
+// Unwrap gives errors.Is and errors.As each of the faults, a *ChangeError.
+func (e ChangeErrors) Unwrap() []error {
+	all := make([]error, len(e))
+	for i, fault := range e {
+		all[i] = fault
+	}
+	return all
+}
+
+// Write carries out one change:
+//
+//   - a create (https://hl7.org/fhir/R4/http.html#create) stores the resource under an id that the server gives; one that it brings is ignored. A
+//     conditional one (#ccreate) whose criteria one resource satisfies changes nothing, and that resource is the outcome.
+//   - an update (#update) makes the next version of the resource, or creates it. A conditional one (#cond-update) updates the resource that
+//     satisfies the criteria; where none does, it creates one under the id in the resource, or else under one that the server gives.
+//   - a patch (#patch) makes the next version of what it finds. One that comes between and is not forbidden by If-Match is patched in turn.
+//   - a delete (#delete, #cdelete) of what is not there, or is deleted already, changes nothing.
+//
+// Whatever a decision rests on is decided inside the write: of equal conditional writes that come at once, one creates. Its errors are
+// NotFound and MethodNotAllowed for types that are not served or not written; Invalid and Unprocessable for the resource, or what a
+// patch makes of it, and those of patch.Patch.Apply; Invalid for an id that contradicts the key or the match; a CriteriaError;
+// NotFound and Gone where there is nothing to patch; PreconditionFailed, also where several resources satisfy criteria;
+// PreconditionRequired; Conflict where the id of what would be created is taken, or when other writes came between again and again.
+func (e *Engine) Write(ctx context.Context, p fhir.Principal, c Change) (Outcome, error) {
+	t := transaction{Engine: e, who: p, drafts: []*draft{{Change: c}}, single: true}
+	outcomes, err := t.run(ctx)
+	var fault *ChangeError
+	switch {
+	case errors.As(err, &fault):
+		return Outcome{}, fault.Err
+	case err != nil:
+		return Outcome{}, err
+	default:
+		return outcomes[0], nil
+	}
+}

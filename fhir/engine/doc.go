@@ -1,10 +1,32 @@
 // Package engine carries out the FHIR interactions (https://hl7.org/fhir/R4/http.html), once, for every
-// face: read, create, update, patch, delete, history, search and validation. Whatever face a request comes
-// by, it passes here, so that validation, the business rules and the fence between partitions cannot be walked
+// face: read, create, update, patch, delete, their conditional forms, transactions, history, search and validation. Whatever face a request
+// comes by, it passes here, so that validation, the business rules and the fence between partitions cannot be walked
 // around.
 //
-// It knows no HTTP. It prepares a write completely (checked, in UTC, with index entries) and hands it to storage with
-// its condition, which is decided inside the write.
+// It knows no HTTP, and no Bundle: a transaction is a list of changes. It prepares a write completely (checked, in UTC, with index entries)
+// and hands it to storage with its condition, which is decided inside the write.
+//
+// # A write
+//
+// A single write is a transaction of one change. Each change becomes a draft: it is read and prepared once, outside the store; aimed at what
+// is in the store (aim.go); linked to the others, in a transaction (references.go, resolve.go); and committed with all that the
+// decisions rest on, as conditions and guards. Where another write came between, all is aimed and linked anew, but not
+// checked again: the definitions of R4 ask of which type a link's target is, which never changes, and not which one it is.
+//
+// # Decisions
+//
+//   - Two changes of a transaction that find one resource are refused even when neither writes it, as two equal conditional creates are: what comes of
+//     a Bundle should not depend on what was there before.
+//   - A condition that is satisfied by what another change of the transaction writes is refused: R4 does not say which of
+//     them is first. Of deletes it does; therefore a conditional delete and a create of what it selects replace one by the other.
+//   - A link to a version of an entry's resource names the version that the transaction makes, whatever number it came with; a fragment is kept.
+//   - oid and uuid are not replaced, though the rules list them: no value of these types is the relative URL of a resource. Nor are uri elements by
+//     the name of url and system, which are canonical URLs in all but their type: eachLink tells which elements are links.
+//   - A patch is looked at for the links that it brings; what is stored stays as it is.
+//   - A urn:uuid: or urn:oid: that is no entry's fullUrl is refused in Reference.reference: nobody could ever follow it.
+//   - A conditional reference sees what the transaction writes, with every link set but conditional references.
+//
+// # Index
 //
 // Index entries are made by rules (package search), of which the base URL and the served types are a part. A record in the
 // store tells by which rules its entries were made, with a stamp for each parameter of each type. A parameter whose stamp is another now, or that is new, is

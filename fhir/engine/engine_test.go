@@ -26,6 +26,12 @@ var served = []string{"AuditEvent", "Patient", "Subscription"}
 // newEngine opens an engine on a store of its own, with a clock that stands still.
 func newEngine(t testing.TB) *engine.Engine {
 	t.Helper()
+	return newEngineOf(t, served...)
+}
+
+// newEngineOf is newEngine for other types.
+func newEngineOf(t testing.TB, served ...string) *engine.Engine {
+	t.Helper()
 	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "engine.db"), Now: now})
 	if err != nil {

@@ -1,0 +1,323 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/storage"
+)
+
+const (
+	// attempts bounds how often changes are decided anew because another write came between. Each time another one was carried out, so
+	// that at least this many that come at once all succeed.
+	attempts = 20
+
+	// maxAllEntries bounds the index entries of a transaction, as maxEntries those of a resource.
+	maxAllEntries = 100_000
+)
+
+// Transact carries out all changes or none (https://hl7.org/fhir/R4/http.html#trules), each as Write does, and returns what they came to,
+// in their order. They do not depend on their order: deletes come first, then creates, then updates and patches.
+//
+//   - No two changes are of one resource, whether it is named or selected by criteria, and no condition may be satisfied by what another change writes.
+//     Criteria pass over what the transaction deletes; those of deletes do not look at what it creates.
+//   - Links to the FullURL of a change become links to its resource: see eachLink for where they stand.
+//   - Conditional references become references to the one resource that they select, as the transaction leaves the store.
+//
+// The error is a *ChangeError or ChangeErrors, with the faults of every change as far as they can be known together; their kinds are those of Write, and
+// Invalid for what contradicts the above, PreconditionFailed for a conditional reference to none or several. It is Conflict for the whole
+// when other writes came between again and again, TooLarge when it is more than can be written at once.
+func (e *Engine) Transact(ctx context.Context, p fhir.Principal, changes []Change) ([]Outcome, error) {
+	t := transaction{Engine: e, who: p, drafts: make([]*draft, len(changes)), named: map[string]*draft{}, queries: map[string]*conditionalReference{}}
+	for i, c := range changes {
+		t.drafts[i] = &draft{Change: c, index: i}
+		if t.named[c.FullURL] == nil && c.FullURL != "" {
+			t.named[c.FullURL] = t.drafts[i]
+		}
+	}
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	return t.run(ctx)
+}
+
+// transaction is a run of changes.
+type transaction struct {
+	*Engine
+	who     fhir.Principal
+	drafts  []*draft
+	single  bool                             // the change stands for itself, and has no links
+	named   map[string]*draft                // by FullURL
+	queries map[string]*conditionalReference // by their text
+	written written
+	faults  ChangeErrors
+}
+
+// run prepares the changes once, outside the store, and then decides and commits them, anew when another write came between.
+func (t *transaction) run(ctx context.Context) ([]Outcome, error) {
+	if err := t.prepareAll(); err != nil {
+		return nil, err
+	}
+	for range attempts {
+		ops, err := t.decideAll(ctx)
+		if err != nil {
+			return nil, err
+		}
+		outcomes, stale, err := t.commit(ctx, ops)
+		if !stale {
+			return outcomes, err
+		}
+	}
+	return nil, fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "What this rests on was changed by others each of the %d times that it was tried. Nothing was written; try it again.", attempts)
+}
+
+// each does something with every change, and gathers their faults. A failure that is no change's fault ends it.
+func (t *transaction) each(do func(*draft) error) error {
+	for _, d := range t.drafts {
+		err := do(d)
+		if err == nil {
+			continue
+		}
+		if isFailure(err) {
+			return err
+		}
+		t.fault(d, err)
+	}
+	return nil
+}
+
+// isFailure says whether an error tells of the server and not of what it was asked.
+func isFailure(err error) bool {
+	return err != nil && (errors.Is(err, fhir.Unavailable) || fhir.AsError(err).Kind == fhir.Internal)
+}
+
+func (t *transaction) fault(d *draft, err error) {
+	t.faults = append(t.faults, &ChangeError{Index: d.index, Err: err})
+}
+
+// refusal is the error for the faults that were gathered; nil for none.
+func (t *transaction) refusal() error {
+	slices.SortStableFunc(t.faults, func(a, b *ChangeError) int { return cmp.Compare(a.Index, b.Index) })
+	switch len(t.faults) {
+	case 0:
+		return nil
+	case 1:
+		return t.faults[0]
+	default:
+		return t.faults
+	}
+}
+
+// prepareAll does with the changes everything that needs no store. Links are set as if no criteria selected anything: what they name
+// has the right type already, and only the index depends on the rest.
+func (t *transaction) prepareAll() error {
+	readable := make(map[*draft]bool, len(t.drafts))
+	err := t.each(func(d *draft) error {
+		err := t.read(d)
+		readable[d] = err == nil
+		return err
+	})
+	if err == nil && !t.single {
+		err = t.each(t.checkFullURL)
+		t.checkIdentities()
+	}
+	if err == nil && !t.single {
+		err = t.each(func(d *draft) error {
+			if !readable[d] || d.resource.IsZero() {
+				return nil
+			}
+			return t.connect(d)
+		})
+	}
+	if err == nil {
+		err = t.each(func(d *draft) (err error) {
+			if readable[d] && !d.resource.IsZero() {
+				d.relink()
+				d.relinked = false
+				d.entries, err = t.prepare(d.resource)
+			}
+			return err
+		})
+	}
+	return cmp.Or(err, t.refusal())
+}
+
+// decideAll aims all changes at what is in the store now, sets their links, and returns what the store is to do.
+func (t *transaction) decideAll(ctx context.Context) ([]operation, error) {
+	t.faults = t.faults[:0]
+	for _, step := range []func(context.Context) error{t.aimAll, t.linkAll} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+		if err := t.refusal(); err != nil {
+			return nil, err
+		}
+	}
+	return t.operations(), nil
+}
+
+// aimAll decides which resources the changes are about.
+func (t *transaction) aimAll(ctx context.Context) error {
+	deleted := keys{}
+	err := t.each(func(d *draft) error {
+		if d.Action != ActDelete {
+			return nil
+		}
+		err := t.decide(ctx, t.who, d, nil)
+		if d.target.ID != "" {
+			deleted[d.target] = true
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = t.each(func(d *draft) error {
+		if d.Action == ActDelete {
+			return nil
+		}
+		return t.decide(ctx, t.who, d, deleted)
+	})
+	t.checkIdentities()
+	return err
+}
+
+// linkAll writes into all resources the keys that were decided, and looks whether conditions are satisfied by what is written.
+func (t *transaction) linkAll(ctx context.Context) error {
+	if err := t.preparePatches(ctx); err != nil || len(t.faults) > 0 || t.single {
+		return err
+	}
+	if err := t.pin(ctx); err != nil {
+		return err
+	}
+	for _, c := range t.queries {
+		c.found = fhir.Key{}
+	}
+	t.relinkAll()
+	if err := t.resolve(ctx); err != nil {
+		return err
+	}
+	t.relinkAll()
+	t.checkConditions()
+	total := 0
+	for _, d := range t.drafts {
+		total += size(d.entries)
+	}
+	if total > maxAllEntries {
+		return fhir.Errorf(fhir.TooLarge, fhir.CodeTooCostly, "The resources of the transaction have %d values that searches look at; at most %d are written at once. Send it in several.", total, maxAllEntries)
+	}
+	return nil
+}
+
+// preparePatches prepares what patches leave.
+func (t *transaction) preparePatches(ctx context.Context) error {
+	return t.each(func(d *draft) (err error) {
+		if d.Action != ActPatch {
+			return nil
+		}
+		if !t.single {
+			if err := t.connect(d); err != nil {
+				return err
+			}
+			d.relink()
+		}
+		d.entries, err = t.prepare(d.resource)
+		return err
+	})
+}
+
+// pin finds the versions that updates make, where a patch brings a link to one.
+func (t *transaction) pin(ctx context.Context) error {
+	return t.each(func(d *draft) error {
+		if d.pinned && d.next == 0 {
+			return t.decide(ctx, t.who, d, nil)
+		}
+		return nil
+	})
+}
+
+// relinkAll sets the links of all resources, and makes the index entries anew where that changed something.
+func (t *transaction) relinkAll() {
+	for _, d := range t.drafts {
+		if d.relink(); d.relinked {
+			d.entries, d.relinked = t.Rules.Extract(d.resource), false
+		}
+	}
+	t.written = writtenBy(t.drafts, fhir.InstantOf(t.Now()))
+}
+
+// operation is what the store is to do, and whose it is.
+type operation struct {
+	storage.Op
+	of *draft // nil for what a conditional reference rests on
+}
+
+// operations are in the order of https://hl7.org/fhir/R4/http.html#trules: deletes, creates, updates and patches. Before them comes what
+// conditional deletes rest on, which are decided on what the transaction finds.
+func (t *transaction) operations() []operation {
+	ops := make([]operation, 0, len(t.drafts)+len(t.queries))
+	guarded := keys{}
+	for _, d := range t.drafts {
+		ops = append(ops, operation{d.op(), d})
+		guarded[d.target] = true
+	}
+	slices.SortStableFunc(ops, func(a, b operation) int { return cmp.Compare(a.of.turn(), b.of.turn()) })
+	for _, c := range t.queries {
+		if c.guard.Guard && !guarded[c.guard.Key] {
+			guarded[c.guard.Key] = true
+			ops = append(ops, operation{c.guard, nil})
+		}
+	}
+	return ops
+}
+
+// turn says when in a transaction a change is carried out.
+func (d *draft) turn() int {
+	switch {
+	case d.idle && d.Action == ActDelete:
+		return 0
+	case d.Action == ActDelete:
+		return 1
+	case d.Action == ActCreate:
+		return 2
+	default:
+		return 3
+	}
+}
+
+// commit hands the operations to the store. They are stale when what was read for them is not so any more.
+func (t *transaction) commit(ctx context.Context, ops []operation) (outcomes []Outcome, stale bool, err error) {
+	if t.single && t.drafts[0].idle { // nothing rests on it
+		return []Outcome{t.drafts[0].outcome(storage.Result{})}, false, nil
+	}
+	bare := make([]storage.Op, len(ops))
+	for i, o := range ops {
+		bare[i] = o.Op
+	}
+	results, err := t.Store.Commit(ctx, t.who.Partition, bare)
+	var failed *storage.OpError
+	switch {
+	case errors.As(err, &failed):
+		d := ops[failed.Index].of
+		lost := errors.Is(err, fhir.PreconditionFailed) || errors.Is(err, fhir.Conflict)
+		if lost && (d == nil || d.bound) {
+			return nil, true, nil
+		}
+		if d != nil {
+			err = &ChangeError{Index: d.index, Err: failed.Err}
+		}
+		return nil, false, err
+	case err != nil:
+		return nil, false, err
+	}
+	outcomes = make([]Outcome, len(t.drafts))
+	for i, o := range ops {
+		if o.of != nil {
+			outcomes[o.of.index] = o.of.outcome(results[i])
+		}
+	}
+	return outcomes, false, nil
+}
