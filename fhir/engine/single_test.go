@@ -7,6 +7,8 @@ import (
 	"github.com/portico-health/portico/fhir/patch"
 )
 
+// The single interactions by name, for tests.
+
 // Create is Write of an ActCreate.
 func (e *Engine) Create(ctx context.Context, p fhir.Principal, r fhir.Resource) (fhir.Version, error) {
 	o, err := e.Write(ctx, p, Change{Action: ActCreate, Resource: r})
