@@ -39,19 +39,25 @@ func dialExisting(ctx context.Context, path string) (c *conn, dsn string, err er
 	if !info.Mode().IsRegular() {
 		return nil, "", unavailable().Because(fmt.Errorf("%s is no file", path))
 	}
-	for _, dsn := range []string{existingDSN(path), untouchedDSN(path)} {
-		if c, err = dial(dsn); err != nil {
-			return nil, "", err
-		}
-		if _, _, err = c.number(ctx, "SELECT count(*) FROM sqlite_schema"); err == nil {
-			return c, dsn, nil
-		}
-		err = errors.Join(err, c.close())
-		if !lacksLog(err, path) {
-			break
-		}
+	dsn = existingDSN(path)
+	c, err = dialReadable(ctx, dsn)
+	if err != nil && lacksLog(err, path) {
+		dsn = untouchedDSN(path)
+		c, err = dialReadable(ctx, dsn)
 	}
-	return nil, "", err
+	return c, dsn, err
+}
+
+// dialReadable connects to a file and reads its first page.
+func dialReadable(ctx context.Context, dsn string) (*conn, error) {
+	c, err := dial(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err = c.number(ctx, "SELECT count(*) FROM sqlite_schema"); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
 }
 
 // lacksLog says whether a file cannot be read because SQLite can make no log beside it. Then nobody can write it, and it may be read without one,
