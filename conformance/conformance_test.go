@@ -132,7 +132,7 @@ func TestServedTypes(t *testing.T) {
 }
 
 func TestDiscovery(t *testing.T) {
-	const want = `{"fhir_base_endpoint":"https://example.org/fhir","fhir_metadata_endpoint":"https://example.org/fhir/metadata","fhir_batch_endpoint":"https://example.org/fhir",` +
+	const want = `{"fhir_base_endpoint":"https://example.org/fhir","fhir_metadata_endpoint":"https://example.org/fhir/metadata","fhir_batch_endpoint":"https://example.org/fhir","fhir_transaction_endpoint":"https://example.org/fhir",` +
 		`"search_audit_event_endpoint":"https://example.org/fhir/AuditEvent",` +
 		`"create_healthcare_service_endpoint":"https://example.org/fhir/HealthcareService","search_healthcare_service_endpoint":"https://example.org/fhir/HealthcareService",` +
 		`"create_patient_endpoint":"https://example.org/fhir/Patient","search_patient_endpoint":"https://example.org/fhir/Patient",` +

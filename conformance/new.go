@@ -39,7 +39,7 @@ func New(c Config) Promises {
 	p := Promises{
 		Software: "Portico", Release: c.Release, BaseURL: c.BaseURL + FHIRPath, Started: c.Started,
 		Versions: []APIVersion{{Number: "1"}, {Number: "2", Strict: true, MatchRequired: true}},
-		System:   []Interaction{Batch, HistorySystem},
+		System:   []Interaction{Transaction, Batch, HistorySystem},
 	}
 	for _, name := range slices.Sorted(slices.Values(c.Types)) {
 		t := Type{

@@ -13,6 +13,7 @@ const maxAnswer = 64 << 20
 // batch carries out each entry as a request of its own, one after the other: https://hl7.org/fhir/R4/http.html#brules. What one comes to
 // does not touch the others. When the client goes away, or its time is over, no further entry is begun.
 func (s *server) batch(x *exchange, parts []*part) error {
+	x.applied("return", x.prefer.returns)
 	b := newBundle("batch-response", s.Promises.BaseURL, -1, nil, nil)
 	for _, p := range parts {
 		s.perform(x, p, b.isFull())

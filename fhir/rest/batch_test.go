@@ -231,7 +231,7 @@ func TestBatch(t *testing.T) {
 			name: "a fullUrl that occurs twice", method: "POST", status: 200,
 			body: bundleOf("batch", `{"fullUrl":"urn:uuid:1","request":{"method":"GET","url":"Patient/a"}}`, `{"fullUrl":"urn:uuid:1","request":{"method":"GET","url":"Patient/a"}}`),
 			paths: map[string]string{
-				"entry[0].response.status": "410 Gone", "entry[1].response.status": "422 Unprocessable Entity", "entry[1].response.outcome.issue[0].expression": `["Bundle.entry[1].fullUrl"]`,
+				"entry[0].response.status": "410 Gone", "entry[1].response.status": "400 Bad Request", "entry[1].response.outcome.issue[0].expression": `["Bundle.entry[1].fullUrl"]`,
 			},
 		},
 		{name: "pretty", method: "POST", path: "?_pretty=true", body: bundleOf("batch"), status: 200, contains: []string{"\n  \"type\": \"batch-response\"\n"}},

@@ -27,6 +27,9 @@
 //     begins with the base. An entry that is malformed is answered 400 or 422 in its place; the rest of the Bundle must be valid. The places
 //     of an entry's faults are in the Bundle, Bundle.entry[3].resource.birthDate, and a parameter or an operation of a patch is named in words.
 //     What an entry carries that is no resource, a patch, stands in a Binary; a search by a form, and a Bundle, do not come in an entry.
+//   - The entries of a transaction that read are tried before anything is written: what could not be answered fails the whole, but that a resource
+//     which the transaction writes is not there (yet). After the commit they are answered, each with its status. $validate is among them.
+//   - A transaction that fails has the status of its faults where they are of one kind, else 400.
 //   - An answer to a Bundle that has grown beyond 64 MiB goes on without resources: entries that read are refused, and those that
 //     write are answered as return=minimal asks.
 //   - Bodies beyond 64 KiB are decoded as long as no more than 64 MiB of them are under way; others wait, and are 503 when their time is over.

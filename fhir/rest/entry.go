@@ -17,6 +17,7 @@ import (
 type part struct {
 	index    int // in Bundle.entry
 	fault    error
+	reads    bool // in a transaction: it asks for no change
 	fullURL  string
 	request  *http.Request
 	place    place
@@ -178,6 +179,8 @@ func (p *part) within(path string) (place string, exact bool) {
 	switch {
 	case path == "":
 		return p.at(""), true
+	case path == "fullUrl":
+		return p.at(".fullUrl"), true
 	case path == ofHTTP("Content-Type"):
 		return p.at(".resource.contentType"), true
 	case strings.HasPrefix(path, httpPlace) || p.resource.IsZero():

@@ -22,7 +22,9 @@ func (s *server) bundle(x *exchange) error {
 		return err
 	}
 	parts := s.takeApart(x, r)
-	x.applied("return", x.prefer.returns)
+	if r.Root().Text("type") == string(conformance.Transaction) {
+		return s.transaction(x, parts)
+	}
 	return s.batch(x, parts)
 }
 
@@ -82,7 +84,7 @@ func (s *server) takeApart(x *exchange, r fhir.Resource) []*part {
 	for i, e := range r.Root().Objects("entry") {
 		p := s.readEntry(x, r.Root().Text("type"), i, e)
 		if p.fault == nil && repeats(e, seen) {
-			p.fault = fhir.Errorf(fhir.Unprocessable, fhir.CodeInvariant, "The fullUrl %s occurs before; with the same versionId, or none, it may occur only once (bdl-7).", fhir.Quote(p.fullURL)).At(p.at(".fullUrl"))
+			p.fault = fhir.Errorf(fhir.Invalid, fhir.CodeInvariant, "The fullUrl %s occurs before; with the same versionId, or none, it may occur only once (bdl-7).", fhir.Quote(p.fullURL)).At(p.at(".fullUrl"))
 		}
 		parts = append(parts, p)
 	}

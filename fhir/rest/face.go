@@ -240,6 +240,7 @@ func (s *server) conditionals() map[conformance.Interaction]route {
 func (s *server) system() map[conformance.Interaction]route {
 	return map[conformance.Interaction]route{
 		conformance.Batch:         {onBase, http.MethodPost, action{answer: s.bundle}},
+		conformance.Transaction:   {onBase, http.MethodPost, action{answer: s.bundle}},
 		conformance.HistorySystem: {onSystemHistory, http.MethodGet, action{answer: s.history}},
 	}
 }

@@ -46,9 +46,14 @@ type house struct {
 // open starts a server. The ids that it gives are new1, new2 and so on.
 func open(t testing.TB, change ...func(*rest.Face)) house {
 	t.Helper()
+	return openWith(t, conformance.DefaultTypes(), change...)
+}
+
+// openWith starts a server of these types.
+func openWith(t testing.TB, types []string, change ...func(*rest.Face)) house {
+	t.Helper()
 	var sinceNoon atomic.Int64
 	now := func() time.Time { return noon.Add(time.Duration(sinceNoon.Load())) }
-	types := conformance.DefaultTypes()
 	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "rest.db"), Now: now})
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close()) })
