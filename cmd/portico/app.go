@@ -102,7 +102,7 @@ func (a *App) Open(ctx context.Context) error {
 		Now: a.Now, NewID: fhir.NewID,
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("store: %s cannot be read: %w", sqliteFile(a.Config.Store), rootCause(err))
 	}
 	if a.Config.Dev {
 		if err := a.fillDemo(ctx); err != nil {

@@ -74,7 +74,9 @@ func sentence(err error) string {
 	}
 	var words []string
 	for _, issue := range e.Issues {
-		words = append(words, issue.Detail)
+		if e.Kind != fhir.Internal || e.Err == nil { // what a client is told of a defect helps nobody here
+			words = append(words, issue.Detail)
+		}
 	}
 	if e.Err != nil {
 		words = append(words, e.Err.Error())

@@ -50,7 +50,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		err = makeFile(path)
 	}
 	if err != nil {
-		return nil, unavailable().Because(err)
+		return nil, unavailable().Because(fmt.Errorf("%w%s", err, writableFolder))
 	}
 	main, err := dial(writerDSN(path))
 	if err != nil {
