@@ -25,6 +25,7 @@ const envMain = "PORTICO_TEST_MAIN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(envMain) != "" {
+		hamper()
 		main()
 	}
 	os.Exit(m.Run())
@@ -47,11 +48,18 @@ type process struct {
 // serve starts a server on a store and waits for its ready line.
 func serve(t *testing.T, dir string) *process {
 	t.Helper()
+	return serveAs(t, dir, func(*exec.Cmd) {})
+}
+
+// serveAs starts a server whose process is changed before.
+func serveAs(t *testing.T, dir string, change func(*exec.Cmd)) *process {
+	t.Helper()
 	address := freeAddress(t)
 	cmd := command(t.Context(), "serve", "--listen", address, "--store", "sqlite:"+filepath.Join(dir, "portico.db"))
 	cmd.Dir = dir
 	p := &process{Cmd: cmd, url: "http://" + address, errs: &lockedBuffer{}}
 	cmd.Stderr = p.errs
+	change(cmd)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -124,12 +132,18 @@ func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 				t.Errorf("round %d: %s was acknowledged and answers %d", round, id, status)
 			}
 		}
-		if err := again.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		if err := again.Wait(); err != nil {
-			t.Errorf("SIGTERM ends the server with %v: %s", err, again.errs)
-		}
+		again.stop(t)
+	}
+}
+
+// stop asks the server to end, and waits for it.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil {
+		t.Errorf("SIGTERM ends the server with %v: %s", err, p.errs)
 	}
 }
 

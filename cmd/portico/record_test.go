@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,29 @@ func (l lineage) editions() []edition {
 		all = append(all, w.edition)
 	}
 	return all
+}
+
+// settle tells by the names that are there which of the operations without an answer were carried out; they ended at some time before the
+// given one. Those that have left nothing are left out, but for deletions, of which nobody knows.
+func (l lineage) settle(history []porcupine.Operation, end int64) (settled []porcupine.Operation) {
+	left := make(map[string]bool)
+	for _, w := range l {
+		for name := range strings.SplitSeq(w.names, ",") {
+			left[name] = true
+		}
+	}
+	for _, o := range history {
+		in, out := o.Input.(input), o.Output.(output)
+		if out.lost {
+			deletes := in.deed == remove || in.deed == removeWhere
+			if !left[in.name] && !deletes {
+				continue
+			}
+			o.Return, o.Output = end, output{lost: deletes, left: !deletes}
+		}
+		settled = append(settled, o)
+	}
+	return settled
 }
 
 // current is the newest version, unless that is a deletion.

@@ -42,6 +42,7 @@ type input struct {
 // output is what was answered.
 type output struct {
 	lost     bool // nothing: it may have been carried out or not
+	left     bool // nothing, but its name is there: it was carried out
 	status   int
 	edition            // that was read or written
 	versions []edition // that were examined
@@ -119,6 +120,10 @@ func after(s *state, in input, out output) []any {
 	}
 	next, want := s.apply(in, out.id)
 	switch {
+	case out.left && next == s:
+		return nil
+	case out.left:
+		return []any{next}
 	case out.lost:
 		return []any{s, next}
 	case out.status == http.StatusServiceUnavailable,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -29,10 +30,11 @@ const (
 // script lets clients write at random. The same seed makes each client draw the same lots; what it sends also depends on which versions it
 // has seen.
 type script struct {
-	client *client
-	round  int
-	seed   uint64
-	start  time.Time
+	servers   []*client // on one store; the clients are spread over them
+	round     int
+	seed      uint64
+	start     time.Time
+	impatient bool // of five requests one is given up at some moment
 
 	answered atomic.Int64
 	mu       sync.Mutex
@@ -48,8 +50,17 @@ type scripter struct {
 	seen         map[string]int64 // newest version that it knows, by register
 }
 
-// run lets all clients write until their server is gone; killed is called when enough was answered.
-func (s *script) run(ctx context.Context, enough int64, kill func()) {
+// newScript begins a script on what is there before it.
+func newScript(round int, before record, servers ...*client) *script {
+	s := &script{servers: servers, round: round, seed: uint64(round + 1), start: time.Now()}
+	for register, versions := range before {
+		s.history = append(s.history, porcupine.Operation{Call: -2, Return: -1, Input: input{register: register, deed: given, versions: versions.editions()}, Output: output{}})
+	}
+	return s
+}
+
+// run lets all clients write until their server is gone; end is called when enough was answered.
+func (s *script) run(ctx context.Context, enough int64, end func()) {
 	var group sync.WaitGroup
 	for number := range scripters {
 		c := &scripter{script: s, number: number, lots: rand.New(rand.NewPCG(s.seed, uint64(number))), seen: make(map[string]int64)}
@@ -59,7 +70,7 @@ func (s *script) run(ctx context.Context, enough int64, kill func()) {
 					return
 				}
 				if s.answered.Add(1) == enough {
-					kill()
+					end()
 				}
 			}
 		})
@@ -67,11 +78,13 @@ func (s *script) run(ctx context.Context, enough int64, kill func()) {
 	group.Wait()
 }
 
-// act carries out one operation, and says whether it got an answer.
+// act carries out one operation, and says whether the server is still there.
 func (c *scripter) act(ctx context.Context) bool {
 	in := c.draw()
+	patience, cancel := c.patience(ctx)
+	defer cancel()
 	call := time.Since(c.start)
-	a, err := c.client.send(ctx, in.request())
+	a, err := c.servers[c.number%len(c.servers)].send(patience, in.request())
 	out := output{lost: true}
 	if err == nil {
 		if out, err = in.answered(a); err != nil {
@@ -81,8 +94,23 @@ func (c *scripter) act(ctx context.Context) bool {
 	} else if errors.Is(err, syscall.ECONNREFUSED) {
 		return false // it was never sent
 	}
-	c.note(in, out, call, time.Since(c.start))
-	return !out.lost
+	end := time.Since(c.start)
+	if out.lost {
+		end = never // the server may be at it still
+	}
+	c.note(in, out, call, end)
+	return !out.lost || ctx.Err() == nil && patience.Err() != nil
+}
+
+// never is when a request ends that got no answer. The server that got it has ended before anything is examined.
+const never = time.Duration(math.MaxInt64)
+
+// patience is how long the client waits for an answer.
+func (c *scripter) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.impatient && c.lots.IntN(5) == 0 {
+		return context.WithTimeout(ctx, time.Duration(c.lots.Int64N(int64(4*time.Millisecond))))
+	}
+	return context.WithCancel(ctx)
 }
 
 func (c *scripter) note(in input, out output, call, end time.Duration) {
@@ -198,36 +226,71 @@ func TestScriptOfWritesUnderKills(t *testing.T) {
 	dir := t.TempDir()
 	p := serve(t, dir)
 	before := make(record)
-	start := time.Now()
 	for round := range soak(5, 50) {
-		seed := uint64(round + 1)
-		s := &script{client: p.client(t), round: round, seed: seed, start: start}
-		for register, versions := range before {
-			s.history = append(s.history, porcupine.Operation{Input: input{register: register, deed: given, versions: versions.editions()}, Output: output{}, Call: -2, Return: -1})
-		}
-		enough := 300 + rand.New(rand.NewPCG(seed, scripters)).Int64N(600)
+		s := newScript(round, before, p.client(t))
+		enough := 300 + rand.New(rand.NewPCG(s.seed, scripters)).Int64N(600)
 		s.run(t.Context(), enough, func() { _ = p.Process.Kill() })
 		_ = p.Wait()
 		if got := s.answered.Load(); got < enough {
-			t.Fatalf("seed %d: only %d operations were answered: %s", seed, got, p.errs)
+			t.Fatalf("seed %d: only %d operations were answered: %s", s.seed, got, p.errs)
 		}
-		for _, fault := range s.faults {
-			t.Errorf("seed %d: %v", seed, fault)
-		}
-
 		p = serve(t, dir)
-		c := p.client(t)
-		before = c.record(t)
-		before.checkAcknowledged(t, s.history)
-		c.checkSearches(t, before)
-		examined := time.Since(start)
-		for _, part := range byRegister(s.history) {
-			register := part[0].Input.(input).register
-			s.history = append(s.history, porcupine.Operation{Input: input{register: register, deed: examine}, Output: output{versions: before[register].editions()}, Call: int64(examined), Return: int64(examined)})
-		}
-		checkLinearizable(t, s.history)
-		if t.Failed() {
-			t.Fatalf("this was round %d, seed %d", round, seed)
-		}
+		before = s.check(t, p.client(t))
+	}
+}
+
+// check holds what was answered against what is there, and returns that. All servers of the script must have ended.
+func (s *script) check(t *testing.T, c *client) record {
+	t.Helper()
+	for _, fault := range s.faults {
+		t.Errorf("seed %d: %v", s.seed, fault)
+	}
+	all := c.record(t)
+	all.checkAcknowledged(t, s.history)
+	c.checkSearches(t, all)
+	examined := int64(time.Since(s.start))
+	for _, part := range byRegister(s.history) {
+		register := part[0].Input.(input).register
+		part = all[register].settle(part, examined-1)
+		part = append(part, porcupine.Operation{Call: examined, Return: examined, Input: input{register: register, deed: examine}, Output: output{versions: all[register].editions()}})
+		checkLinearizable(t, part)
+	}
+	if t.Failed() {
+		t.Fatalf("this was round %d, seed %d", s.round, s.seed)
+	}
+	return all
+}
+
+// TestTwoServersOnOneFile lets eight clients write by two servers that have one file between them.
+func TestTwoServersOnOneFile(t *testing.T) {
+	dir := t.TempDir()
+	before := make(record)
+	for round := range soak(1, 20) {
+		one, other := serve(t, dir), serve(t, dir)
+		s := newScript(round, before, one.client(t), other.client(t))
+		ctx, end := context.WithCancel(t.Context())
+		s.run(ctx, 1000, end)
+		one.stop(t)
+		other.stop(t)
+		p := serve(t, dir)
+		before = s.check(t, p.client(t))
+		p.stop(t)
+	}
+}
+
+// TestClientsThatGoAway lets clients give up requests at any moment: such a write is carried out whole, or not at all.
+func TestClientsThatGoAway(t *testing.T) {
+	dir := t.TempDir()
+	before := make(record)
+	for round := range soak(2, 20) {
+		p := serve(t, dir)
+		s := newScript(round, before, p.client(t))
+		s.impatient = true
+		ctx, end := context.WithCancel(t.Context())
+		s.run(ctx, 1000, end)
+		p.stop(t)
+		p = serve(t, dir)
+		before = s.check(t, p.client(t))
+		p.stop(t)
 	}
 }
