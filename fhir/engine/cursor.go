@@ -58,7 +58,7 @@ func (e *Engine) sealCursor(ctx context.Context, p fhir.Principal, purpose strin
 	if err != nil {
 		return "", err
 	}
-	text = deflate(text)
+	text = e.deflate(text)
 	nonce := make([]byte, e.seal.NonceSize(), e.seal.NonceSize()+len(text)+e.seal.Overhead())
 	_, _ = rand.Read(nonce)
 	sealed := e.seal.Seal(nonce, nonce, text, cursorBinding(p, purpose))
@@ -104,9 +104,16 @@ func (e *Engine) sealedCursor(ctx context.Context, cursor string) ([]byte, error
 	return record.Value, err
 }
 
-func deflate(text []byte) []byte {
+// deflate packs a text. A writer has more than a megabyte of tables and is used again therefore.
+func (e *Engine) deflate(text []byte) []byte {
 	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, flate.BestSpeed)
+	w, used := e.deflaters.Get().(*flate.Writer)
+	var err error
+	if used {
+		w.Reset(&b)
+	} else {
+		w, err = flate.NewWriter(&b, flate.BestSpeed)
+	}
 	if err == nil {
 		_, err = w.Write(text)
 	}
@@ -116,6 +123,7 @@ func deflate(text []byte) []byte {
 	if err != nil {
 		panic("fhir/engine: a buffer refused to be written: " + err.Error())
 	}
+	e.deflaters.Put(w)
 	return b.Bytes()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/cipher"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/portico-health/portico/fhir"
@@ -26,8 +27,9 @@ type Config struct {
 // Engine carries out interactions. It may be used by many goroutines at once.
 type Engine struct {
 	Config
-	seal  cipher.AEAD // of cursors
-	index *indexing
+	seal      cipher.AEAD // of cursors
+	deflaters *sync.Pool  // of *flate.Writer, for cursors
+	index     *indexing
 }
 
 // New makes an engine. It reads the key of cursors from the store, and makes it the first time. It also compares the rules with those
@@ -38,7 +40,7 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{Config: c, seal: seal, index: &indexing{}}
+	e := &Engine{Config: c, seal: seal, deflaters: new(sync.Pool), index: &indexing{}}
 	return e, e.compare(ctx)
 }
 

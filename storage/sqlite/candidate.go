@@ -25,7 +25,7 @@ func (x *searching) candidates() (all []candidate, err error) {
 	}
 	seen := make(map[int64]bool) // parameters of windows
 	for _, a := range x.q.All {
-		param, w := x.names.window(a)
+		param, windows := x.names.windows(a)
 		var c candidate
 		ok := true
 		switch {
@@ -33,7 +33,7 @@ func (x *searching) candidates() (all []candidate, err error) {
 			continue
 		case param != 0:
 			seen[param], c.param = true, param
-			c.arms, err = x.windowArms(param, x.window(param), w)
+			c.arms, err = x.windowArms(param, x.window(param), hull(windows))
 		default:
 			c, ok, err = x.candidate(a)
 		}

@@ -14,6 +14,7 @@ type plan struct {
 
 const (
 	enough = 1_000 // candidates: as many are followed in their order rather than sorted
+	worth  = 2     // times as many candidates are followed as are sorted: the page may be full soon
 	few    = 16    // candidates: no other part of the query is asked whether it has fewer
 )
 
@@ -57,7 +58,8 @@ func (x *searching) firstKey() int {
 }
 
 // choose finds the candidate with the fewest resources, and the one whose index is to be followed because it
-// has them in their order: the best itself, or the best of those that do, when the best has too many to be sorted.
+// has them in their order: the best itself, or the best of those that do, when the best has too many to be sorted or that one
+// not many more.
 func (x *searching) choose(first int) (best, along *candidate, err error) {
 	all, err := x.candidates()
 	if err != nil {
@@ -74,14 +76,14 @@ func (x *searching) choose(first int) (best, along *candidate, err error) {
 		if err := x.measure(c); err != nil {
 			return nil, nil, err
 		}
-		if best == nil || c.size < best.size {
+		if best == nil || c.size < best.size || c.size == best.size && c.param != 0 { // a span says itself whether it is in a window
 			best = c
 		}
 		if x.follows(c, first) && (along == nil || c.size < along.size) {
 			along = c
 		}
 	}
-	if along != nil && best.size < min(along.size, x.store.enough) {
+	if along != nil && best.size < x.store.enough && (along.size >= x.store.enough || along.size > worth*best.size) {
 		along = nil
 	}
 	return best, along, nil

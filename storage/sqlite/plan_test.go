@@ -36,6 +36,9 @@ func TestPlans(t *testing.T) {
 	from := search.Any{search.Within{Param: "date", LowFrom: fhir.Beginning, LowTo: fhir.End, HighFrom: 1, HighTo: fhir.End}}
 	to := search.Any{search.Within{Param: "date", LowFrom: fhir.Beginning, LowTo: 5, HighFrom: fhir.Beginning, HighTo: fhir.End}}
 	since := search.Any{search.Within{Param: search.LastUpdated, LowFrom: 5, LowTo: fhir.End, HighFrom: fhir.Beginning, HighTo: fhir.End}}
+	onward := search.Any{ // as date=ge has it
+		from[0], search.Within{Param: "date", LowFrom: 0, LowTo: 2, HighFrom: 0, HighTo: 2},
+	}
 	byDate, byDateDown := []search.SortKey{{Param: "date"}}, []search.SortKey{{Param: "date", Descending: true}}
 	const (
 		terms  = "SEARCH t USING PRIMARY KEY (param=? AND hash=?)"
@@ -55,6 +58,7 @@ func TestPlans(t *testing.T) {
 		{"patient and status", search.Query{All: []search.Any{patient, status}}, terms + "\n" + exists + "\n" + live},
 		{"patient among few since", search.Query{All: []search.Any{patient, since}}, "SEARCH l USING INDEX live_scope (scope=? AND rowid>? AND rowid<?)"},
 		{"dates, soonest first", search.Query{All: []search.Any{from, to}, Sort: byDate}, low},
+		{"from a day on, soonest first", search.Query{All: []search.Any{onward}, Sort: byDate}, low},
 		{"dates, latest first", search.Query{All: []search.Any{from, to}, Sort: byDateDown}, high},
 		{"all, soonest first", search.Query{Sort: byDate}, low + "\nSCAN p\nSEARCH v USING INTEGER PRIMARY KEY (rowid=?)\nMATERIALIZE page\nSEARCH v USING COVERING INDEX version_key (partition=? AND type=?)\n" + live},
 	} {

@@ -78,16 +78,17 @@ func (n numbers) equals(a search.Any) []search.Equal {
 	return equals
 }
 
-// window is a clause that is nothing but one window on a parameter that some resource has; else the parameter is 0.
-func (n numbers) window(a search.Any) (param int64, w window) {
-	if len(a) != 1 {
-		return 0, w
+// windows are those of a clause that is nothing but windows, one of which has to hold, on a parameter that some resource has; else the
+// parameter is 0. A date from a day on is such a clause: it ends behind the day, or it is within it.
+func (n numbers) windows(a search.Any) (param int64, all []window) {
+	for _, t := range a {
+		w, ok := t.(search.Within)
+		if !ok || w.Param == search.LastUpdated || n[w.Param] == 0 || param != 0 && n[w.Param] != param {
+			return 0, nil
+		}
+		param, all = n[w.Param], append(all, newWindow(w))
 	}
-	t, ok := a[0].(search.Within)
-	if !ok || t.Param == search.LastUpdated {
-		return 0, w
-	}
-	return n[t.Param], newWindow(t)
+	return param, all
 }
 
 // test is the exact predicate of a test for the row l of live.

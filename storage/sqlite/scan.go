@@ -81,17 +81,27 @@ func (x *searching) rank(k key, class int64, w window) scan {
 		s.key, index, rival = "s.high", "span_high", "(o.high, o.low) > (s.high, s.low)"
 	}
 	s.first = sql("span s INDEXED BY " + index)
-	s.where = []clause{
-		sql("s.param = ? AND s.class = ? AND s.low BETWEEN ? AND ? AND s.high BETWEEN ? AND ?",
-			k.param, class, int64(w.lowFrom), int64(w.lowTo), int64(w.highFrom), int64(w.highTo)),
-		x.bounds.on("s.instant"),
-	}
+	s.where = []clause{sql("s.param = ? AND s.class = ?", k.param, class), w.on("s"), x.bounds.on("s.instant")}
 	if class < crowd {
 		s.covers = k.param
+		for _, c := range x.where {
+			if c.param == k.param && len(c.windows) > 1 {
+				s.where = append(s.where, c.within("s"))
+			}
+		}
 	} else {
 		s.where = append(s.where, sql("NOT EXISTS (SELECT 1 FROM span o WHERE o.instant = s.instant AND o.param = s.param AND "+rival+")"))
 	}
 	return s
+}
+
+// within is the predicate that the span of a row is in one of the windows.
+func (c criterion) within(row string) clause {
+	each := make([]clause, len(c.windows))
+	for i, w := range c.windows {
+		each[i] = w.on(row)
+	}
+	return nest(each, " OR ")
 }
 
 // union joins selections of instants, many of them in groups: SQLite refuses more than 500 side by side.

@@ -45,14 +45,15 @@ type searching struct {
 	bounds bounds // of the instants of all matches
 	where  []criterion
 
-	windows map[int64]window // by parameter: where a span that is alone has to be to satisfy all windows on it
+	hulls map[int64]window // by parameter: where a span that is alone has to be, at least, to satisfy all windows on it
 }
 
 // criterion is what every match satisfies: a clause of the query.
 type criterion struct {
 	clause
-	equals []search.Equal // its tests, when all are on terms
-	param  int64          // whose range has to be in a window, when it says nothing else
+	equals  []search.Equal // its tests, when all are on terms
+	param   int64          // whose range has to be in one of the windows, when it says nothing else
+	windows []window
 }
 
 // begin prepares a search among the versions within bounds.
@@ -62,29 +63,24 @@ func (s *Store) begin(ctx context.Context, c *conn, p fhir.Partition, q search.Q
 	if err != nil {
 		return nil, err
 	}
-	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, order: newOrder(q.Sort, names), bounds: b, windows: make(map[int64]window)}
+	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, order: newOrder(q.Sort, names), bounds: b, hulls: make(map[int64]window)}
 	for _, a := range q.All {
 		if w, ok := instants(a); ok {
 			x.bounds = bounds{max(x.bounds.from, w.from), min(x.bounds.to, w.to)}
 		} else {
-			x.where = append(x.where, criterion{names.any(a), names.equals(a), x.narrow(a)})
+			param, windows := names.windows(a)
+			if param != 0 {
+				x.hulls[param] = x.window(param).and(hull(windows))
+			}
+			x.where = append(x.where, criterion{names.any(a), names.equals(a), param, windows})
 		}
 	}
 	return x, nil
 }
 
-// narrow makes the windows narrower by a clause that is nothing but a window, and returns its parameter; 0 for another clause.
-func (x *searching) narrow(a search.Any) int64 {
-	param, w := x.names.window(a)
-	if param != 0 {
-		x.windows[param] = x.window(param).and(w)
-	}
-	return param
-}
-
-// window is where a span of a parameter has to be that is alone.
+// window is where a span of a parameter has to be, at least, that is alone.
 func (x *searching) window(param int64) window {
-	if w, ok := x.windows[param]; ok {
+	if w, ok := x.hulls[param]; ok {
 		return w
 	}
 	return everywhere

@@ -20,6 +20,20 @@ func (w window) and(v window) window {
 	return window{max(w.lowFrom, v.lowFrom), min(w.lowTo, v.lowTo), max(w.highFrom, v.highFrom), min(w.highTo, v.highTo)}
 }
 
+// hull is the smallest window that has all of some windows in it.
+func hull(all []window) window {
+	h := all[0]
+	for _, w := range all[1:] {
+		h = window{min(h.lowFrom, w.lowFrom), max(h.lowTo, w.lowTo), min(h.highFrom, w.highFrom), max(h.highTo, w.highTo)}
+	}
+	return h
+}
+
+// on is the predicate that the span of a row is in the window.
+func (w window) on(row string) clause {
+	return sql(row+".low BETWEEN ? AND ? AND "+row+".high BETWEEN ? AND ?", int64(w.lowFrom), int64(w.lowTo), int64(w.highFrom), int64(w.highTo))
+}
+
 // crowd is added to the class of a span that is not the only one of its parameter in the resource.
 const crowd = 100
 

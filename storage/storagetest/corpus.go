@@ -115,7 +115,13 @@ func (c *corpus) query() search.Query {
 	}
 	if c.IntN(6) == 0 { // as in a calendar
 		param := one(c, rangeParams...)
-		q.All = append(q.All, search.Any{c.window(param, c.moment)}, search.Any{c.window(param, c.moment)})
+		for range 2 {
+			var a search.Any
+			for range one(c, 1, 1, 2) { // date=ge is two windows
+				a = append(a, c.window(param, c.moment))
+			}
+			q.All = append(q.All, a)
+		}
 		q.Sort = append(q.Sort, search.SortKey{Param: param, Descending: c.IntN(2) == 0})
 	}
 	for range one(c, 0, 0, 1, 1, 2, 3) {
