@@ -50,7 +50,7 @@ func Capability(p Promises, v APIVersion) ([]byte, error) {
 		server.Resource = append(server.Resource, resource)
 	}
 	for _, i := range p.System {
-		var interaction models.CapabilityStatementRestInteraction
+		interaction := models.CapabilityStatementRestInteraction{Documentation: documentation(systemNotes(i))}
 		if err := setCode(&interaction.Code, string(i)); err != nil {
 			return nil, fmt.Errorf("the CapabilityStatement: %w", err)
 		}
@@ -144,6 +144,18 @@ func typeNotes(t Type) []string {
 		notes = append(notes, "Invariants that are not checked: "+strings.Join(t.Unchecked, ", ")+".")
 	}
 	return notes
+}
+
+// systemNotes are the facts of an interaction with all types for which the CapabilityStatement has no element.
+func systemNotes(i Interaction) []string {
+	switch i {
+	case Batch, Transaction:
+		return []string{fmt.Sprintf("At most %d entries and %d MiB.", MaxBundleEntries, MaxBundleBytes>>20)}
+	case HistorySystem:
+		return []string{"_type, a list of types, is a parameter of this server's own. AuditEvent is left out unless _type names it."}
+	default:
+		return nil
+	}
 }
 
 func paramNotes(p Param) []string {

@@ -19,6 +19,12 @@ const ValidateDefinition = "http://hl7.org/fhir/OperationDefinition/Resource-val
 // JSONPatch is the media type of the patches that are read (RFC 6902).
 const JSONPatch = "application/json-patch+json"
 
+// How large a Bundle may be that is carried out at the base.
+const (
+	MaxBundleEntries = 1000
+	MaxBundleBytes   = 50 << 20
+)
+
 // Config is what the table of promises depends on.
 type Config struct {
 	Release string    // the program's version

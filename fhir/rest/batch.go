@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/portico-health/portico/fhir"
 )
@@ -13,6 +14,7 @@ const maxAnswer = 64 << 20
 // batch carries out each entry as a request of its own, one after the other: https://hl7.org/fhir/R4/http.html#brules. What one comes to
 // does not touch the others. When the client goes away, or its time is over, no further entry is begun.
 func (s *server) batch(x *exchange, parts []*part) error {
+	refuseLinks(parts)
 	x.applied("return", x.prefer.returns)
 	b := newBundle("batch-response", s.Promises.BaseURL, -1, nil, nil)
 	for _, p := range parts {
@@ -22,6 +24,49 @@ func (s *server) batch(x *exchange, parts []*part) error {
 	}
 	x.write(http.StatusOK, b.end())
 	return nil
+}
+
+// refuseLinks makes a fault of every reference from an entry to the name of another: "References within a Bundle.entry.resource to another
+// Bundle.entry.resource that is being created within the batch are considered to be non-conformant"
+// (https://hl7.org/fhir/R4/http.html#brules). Stored, it would lead nowhere.
+func refuseLinks(parts []*part) {
+	names := map[string]bool{}
+	for _, p := range parts {
+		if strings.HasPrefix(p.fullURL, "urn:") {
+			names[p.fullURL] = true
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	for _, p := range parts {
+		if name := linkAmong(names, p.resource.Root()); name != "" && p.fault == nil {
+			p.fault = fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The resource refers to %s, which another entry has for its fullUrl. Entries of a batch cannot refer to each other; those of a transaction can.", fhir.Quote(name)).At(p.at(".resource"))
+		}
+	}
+}
+
+// linkAmong finds the first reference below an object that is one of the names, or "".
+func linkAmong(names map[string]bool, o *fhir.Object) string {
+	for member, value := range o.All() {
+		items, isArray := value.(fhir.Array)
+		if !isArray {
+			items = fhir.Array{value}
+		}
+		for _, item := range items {
+			switch v := item.(type) {
+			case string:
+				if member == "reference" && names[v] {
+					return v
+				}
+			case *fhir.Object:
+				if name := linkAmong(names, v); name != "" {
+					return name
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // isFull says whether an answer has the size beyond which it should not grow.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,9 @@ func TestBatchEntries(t *testing.T) {
 		{name: "patch as XML", entry: entry("PATCH", "Patient/a", `{"resourceType":"Binary","contentType":"application/xml-patch+xml","data":"PGEvPg=="}`), want: expect{
 			"response.status": "415 Unsupported Media Type", "response.outcome.issue[0].expression": `["Bundle.entry[0].resource.contentType"]`,
 		}},
+		{name: "patch in a Binary with a fault", entry: entry("PATCH", "Patient/a", `{"resourceType":"Binary","contentType":"application/json-patch+json","x":1}`), want: expect{
+			"response.status": "400 Bad Request", "response.outcome.issue[0].expression": `["Bundle.entry[0].resource.x"]`,
+		}},
 		{name: "patch that is no base64", entry: entry("PATCH", "Patient/a", `{"resourceType":"Binary","contentType":"application/json-patch+json","data":"="}`), want: expect{
 			"response.status": "400 Bad Request", "response.outcome.issue[0].expression": `["Bundle.entry[0].resource.data"]`,
 		}},
@@ -178,7 +182,7 @@ func TestBatchEntries(t *testing.T) {
 		{name: "a path with dots", entry: entry("GET", "../metrics", ""), want: expect{"response.status": "404 Not Found"}},
 		{name: "a path with two slashes", entry: entry("GET", "//Patient/a", ""), want: expect{"response.status": "404 Not Found"}},
 		{name: "a batch", entry: entry("POST", base, bundleOf("batch")), want: expect{"response.status": "400 Bad Request", "response.outcome.issue[0].code": "not-supported"}},
-		{name: "a batch at a slash", entry: entry("POST", "/", bundleOf("batch")), want: expect{"response.status": "404 Not Found"}},
+		{name: "a batch at a slash", entry: entry("POST", "/", bundleOf("batch")), want: expect{"response.status": "400 Bad Request"}},
 		{name: "a search by a form", entry: entry("POST", "Patient/_search?family=ash", `{"resourceType":"Binary","contentType":"application/x-www-form-urlencoded"}`), want: expect{
 			"response.status": "400 Bad Request", "response.outcome.issue[0].expression": `["Bundle.entry[0].request.url"]`,
 		}},
@@ -234,6 +238,15 @@ func TestBatch(t *testing.T) {
 				"entry[0].response.status": "410 Gone", "entry[1].response.status": "400 Bad Request", "entry[1].response.outcome.issue[0].expression": `["Bundle.entry[1].fullUrl"]`,
 			},
 		},
+		{
+			name: "entries that refer to each other", method: "POST", status: 200,
+			body: bundleOf("batch", named(elmName, entry("POST", "Patient", newPatient("Elm"))), entry("POST", "RelatedPerson", relative(elmName)), entry("POST", "RelatedPerson", relative(otherName))),
+			paths: map[string]string{
+				"entry[0].response.status": "201 Created", "entry[1].response.status": "400 Bad Request", "entry[1].response.outcome.issue[0].expression": `["Bundle.entry[1].resource"]`,
+				"entry[2].response.status": "201 Created",
+			},
+		},
+		{name: "to the base with a slash", method: "POST", path: "/", body: bundleOf("batch"), status: 200},
 		{name: "pretty", method: "POST", path: "?_pretty=true", body: bundleOf("batch"), status: 200, contains: []string{"\n  \"type\": \"batch-response\"\n"}},
 		{name: "as XML", method: "POST", path: "?_format=xml", body: bundleOf("batch"), status: 406},
 		{name: "another method", method: "PUT", body: bundleOf("batch"), status: 405, wantHeader: map[string]string{"Allow": "POST"}},
@@ -295,6 +308,33 @@ func TestEnvelope(t *testing.T) {
 			t.Errorf("%d: %.300s", got.status, body)
 		}
 	})
+}
+
+// An answer does not grow for ever: what reads is refused beyond 64 MiB, what writes is answered without the resource.
+func TestBatchWhoseAnswerIsFull(t *testing.T) {
+	h := open(t)
+	large := `{"resourceType":"Patient","id":"large","photo":[{"contentType":"image/png","data":"` + strings.Repeat("a", 5_200_000) + `"}]}`
+	if got, body := h.send(t, scenario{method: "PUT", path: "/Patient/large", body: large}); got.status != 201 {
+		t.Fatalf("%d: %.200s", got.status, body)
+	}
+	entries := slices.Repeat([]string{entry("GET", "Patient/large", "")}, 13)
+	for _, bundleType := range []string{"batch", "transaction"} {
+		t.Run(bundleType, func(t *testing.T) {
+			got, body := h.send(t, scenario{method: "POST", body: bundleOf(bundleType, append(entries, entry("GET", "Patient/large", ""), entry("PUT", "Patient/a", patient("a", "Ash")))...)})
+			tree := parse(t, body)
+			if got.status != 200 || len(body) > 70<<20 {
+				t.Errorf("%d, %d bytes", got.status, len(body))
+			}
+			for path, want := range map[string]string{
+				"entry[12].resource.id": "large", "entry[13].resource": "", "entry[13].response.status": "400 Bad Request", "entry[13].response.outcome.issue[0].code": "too-costly",
+				"entry[14].resource": "",
+			} {
+				if value := at(tree, path); value != want {
+					t.Errorf("%s: %.300s, want %s", path, value, want)
+				}
+			}
+		})
+	}
 }
 
 // Where the promises have no batch, there is none.

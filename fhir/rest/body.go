@@ -11,11 +11,8 @@ import (
 	"github.com/portico-health/portico/fhir"
 )
 
-// How large the body of a request may be, in bytes, unpacked.
-const (
-	maxBody   = 5 << 20
-	maxBundle = 50 << 20 // at the base
-)
+// maxBody is how large the body of a request may be, in bytes, unpacked; a Bundle at the base may have conformance.MaxBundleBytes.
+const maxBody = 5 << 20
 
 // resource reads the resource in the body, or that which an entry of a Bundle carries. Its errors are UnsupportedMedia, TooLarge, and
 // Invalid with what is wrong with the text.

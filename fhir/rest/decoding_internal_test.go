@@ -88,7 +88,7 @@ func TestDecodingIsAnswered(t *testing.T) {
 		decoding: newDecoding(0),
 	}
 	h := s.frame(func(x *exchange) error {
-		_, err := x.parse(maxBundle)
+		_, err := x.parse(conformance.MaxBundleBytes)
 		return err
 	})
 	ctx, cancel := context.WithCancel(t.Context())

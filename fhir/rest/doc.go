@@ -9,7 +9,7 @@
 //
 // Where R4 leaves a choice:
 //
-//   - A path with a slash at its end, or with an empty segment, is not found. A client that builds [type]/[id] with an
+//   - A path with a slash at its end, but for the base, or with an empty segment, is not found. A client that builds [type]/[id] with an
 //     empty id must not be answered with a search, nor later delete by one.
 //   - Segments are decoded after they were told apart: %2F is part of an id (and makes it invalid), %24validate is $validate.
 //   - A URL longer than 8 KiB is 414 (RFC 9110 15.5.15); no [fhir.Kind] stands for that, as it concerns HTTP alone.

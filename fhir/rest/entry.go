@@ -46,6 +46,9 @@ func (s *server) readEntry(x *exchange, bundleType string, i int, e *fhir.Object
 	if p.fault = p.checkCarried(ask.Text("method"), x.size); p.fault != nil {
 		return p
 	}
+	if p.fault = s.checkBinary(p, ask.Text("method")); p.fault != nil {
+		return p
+	}
 	if p.fault = s.address(p, x, ask); p.fault == nil {
 		p.fault = p.checkPlace()
 	}
@@ -66,6 +69,16 @@ func (p *part) checkCarried(method string, bodySize int) error {
 	default:
 		return nil
 	}
+}
+
+// checkBinary holds a Binary that carries a patch against R4. No engine gets to see it.
+func (s *server) checkBinary(p *part, method string) error {
+	if method != http.MethodPatch || p.resource.Type() != "Binary" {
+		return nil
+	}
+	return placed(s.Engine.Validator.Check(p.resource), func(issue *fhir.Issue) {
+		issue.Path = p.at(".resource" + strings.TrimPrefix(issue.Path, "Binary"))
+	})
 }
 
 // requestHeaders are the elements of Bundle.entry.request that stand for headers.

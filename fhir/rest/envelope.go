@@ -9,12 +9,9 @@ import (
 	"github.com/portico-health/portico/fhir"
 )
 
-// maxEntries is how many entries a batch or transaction may have.
-const maxEntries = 1000
-
 // bundle takes a Bundle at the base: https://hl7.org/fhir/R4/http.html#transaction.
 func (s *server) bundle(x *exchange) error {
-	r, err := x.parse(maxBundle)
+	r, err := x.parse(conformance.MaxBundleBytes)
 	if err != nil {
 		return err
 	}
@@ -51,8 +48,8 @@ func (s *server) checkEnvelope(r fhir.Resource) error {
 		return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "A Bundle of type %s is not carried out at the base; one of type %s is. To be stored, a Bundle goes to [type], where Bundle is served.",
 			fhir.Quote(bundleType), strings.Join(s.bundleTypes(), " or ")).At("Bundle.type")
 	}
-	if n := len(r.Root().Array("entry")); n > maxEntries {
-		return fhir.Errorf(fhir.TooLarge, fhir.CodeTooLong, "The Bundle has %d entries; it may have %d.", n, maxEntries).At("Bundle.entry")
+	if n := len(r.Root().Array("entry")); n > conformance.MaxBundleEntries {
+		return fhir.Errorf(fhir.TooLarge, fhir.CodeTooLong, "The Bundle has %d entries; it may have %d.", n, conformance.MaxBundleEntries).At("Bundle.entry")
 	}
 	return nil
 }

@@ -64,6 +64,7 @@ var paths = []struct {
 	operation bool // the last segment names an operation
 }{
 	{place: onBase, template: ""},
+	{place: onBase, template: "/"}, // as some clients write the base
 	{place: onMetadata, template: "/metadata"},
 	{place: onSystemHistory, template: "/_history"},
 	{place: onType, template: "/{type}"},

@@ -56,16 +56,27 @@ func (s *server) plan(x *exchange, parts []*part) (transaction, error) {
 			faults = append(faults, err)
 		}
 	}
-	written := map[fhir.Key]bool{}
-	for _, c := range t.changes {
-		written[c.Key] = true
-	}
+	written := t.written()
 	for _, p := range parts {
 		if err := s.rehearse(x, p, written); err != nil {
 			faults = append(faults, err)
 		}
 	}
 	return t, joined(faults)
+}
+
+// written are the resources that there will be, as far as they have a name before the transaction.
+func (t transaction) written() map[fhir.Key]bool {
+	keys := map[fhir.Key]bool{}
+	for _, c := range t.changes {
+		switch {
+		case c.Action == engine.ActUpdate && c.Conditional:
+			keys[c.Resource.Key()] = true // where nothing matches
+		case c.Action == engine.ActUpdate || c.Action == engine.ActPatch:
+			keys[c.Key] = true
+		}
+	}
+	return keys
 }
 
 // planPart adds the change that an entry asks for; an entry that only reads asks for none.
