@@ -19,10 +19,23 @@ const (
 
 // linkPlace is an element that can hold a link, and its value.
 type linkPlace struct {
-	kind  linkKind
-	text  string
-	holds func(text string) // puts another text into the element
-	path  []linkStep
+	kind linkKind
+	text string
+	path []linkStep
+
+	object *fhir.Object // that holds the element, or the array of which it is an item
+	name   string
+	array  fhir.Array // nil where the element does not repeat
+	index  int
+}
+
+// set puts another text into the element.
+func (p linkPlace) set(text string) {
+	if p.array != nil {
+		p.array[p.index] = text
+		return
+	}
+	p.object.Set(p.name, text)
 }
 
 // linkStep is a step on the way to an element; its index is -1 where it does not repeat.
@@ -81,16 +94,19 @@ func (w *linkWalk) object(at linkStep, o *fhir.Object, definition *r4.Element) {
 		if primitive := r4.Lookup(typ.Code); sibling && primitive != nil {
 			below = primitive.Root
 		}
+		place := linkPlace{object: o, name: name}
 		switch v := value.(type) {
 		case string:
-			w.text(linkStep{element.Name, -1}, element, typ, v, func(text string) { o.Set(name, text) })
+			place.text = v
+			w.text(linkStep{element.Name, -1}, element, typ, place)
 		case *fhir.Object:
 			w.value(linkStep{element.Name, -1}, v, typ, below)
 		case fhir.Array:
 			for i, item := range v {
 				switch item := item.(type) {
 				case string:
-					w.text(linkStep{element.Name, i}, element, typ, item, func(text string) { v[i] = text })
+					place.text, place.array, place.index = item, v, i
+					w.text(linkStep{element.Name, i}, element, typ, place)
 				case *fhir.Object:
 					w.value(linkStep{element.Name, i}, item, typ, below)
 				}
@@ -110,8 +126,8 @@ func (w *linkWalk) value(at linkStep, o *fhir.Object, typ *r4.TypeRef, below *r4
 	}
 }
 
-func (w *linkWalk) text(at linkStep, element *r4.Element, typ *r4.TypeRef, text string, holds func(string)) {
-	place := linkPlace{text: text, holds: holds}
+// text visits a primitive value if it can hold a link.
+func (w *linkWalk) text(at linkStep, element *r4.Element, typ *r4.TypeRef, place linkPlace) {
 	switch {
 	case element.Path == "Reference.reference":
 		place.kind = linkReference

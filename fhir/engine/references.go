@@ -151,7 +151,7 @@ func (d *draft) relink() {
 			b.WriteString(p.now())
 		}
 		if text := b.String(); text != l.now {
-			l.place.holds(text)
+			l.place.set(text)
 			l.now, d.relinked = text, true
 		}
 	}

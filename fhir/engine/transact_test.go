@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,10 +61,15 @@ const rename = `[{"op":"replace","path":"/name/0/family","value":"New"}]`
 // state is everything that is current in alice's partition, by key: version and body without what is ours.
 func state(t testing.TB, e *engine.Engine) map[string]string {
 	t.Helper()
+	return stateOf(t, e, alice)
+}
+
+func stateOf(t testing.TB, e *engine.Engine, who fhir.Principal) map[string]string {
+	t.Helper()
 	all := map[string]string{}
 	request := engine.HistoryRequest{Count: 1000}
 	for {
-		page, err := e.History(t.Context(), alice, request)
+		page, err := e.History(t.Context(), who, request)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -303,242 +307,5 @@ func TestTransactKeepsPartitionsApart(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]string{"Patient/a": "1 " + patientOf("a", "1", "Old")}, state(t, e)); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// What was read for a decision is what the write rests on: another write that comes between makes the transaction be decided anew.
-func TestTransactIsDecidedAnew(t *testing.T) {
-	obs := func(reference string) string {
-		return fmt.Sprintf(`{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":%q}}`, reference)
-	}
-	for _, c := range []struct {
-		name    string
-		there   []string
-		meddle  func(t *testing.T, e *engine.Engine)
-		changes []engine.Change
-		subject string // of the Observation that is created, where there is one; "*" for what the transaction creates
-		refusal fhir.Kind
-	}{
-		{"a match of a create came to be", nil, func(t *testing.T, e *engine.Engine) { have(t, e, "a") },
-			[]engine.Change{entry(t, "POST Patient?"+mrn, patientOf("", "1", "New"), fullURL("urn:uuid:p")), entry(t, "POST Observation", obs("urn:uuid:p"))}, "Patient/a", 0},
-		{"the match of a create is gone", []string{"a"}, func(t *testing.T, e *engine.Engine) { put(t, e, alice, "a", "Other") },
-			[]engine.Change{entry(t, "POST Patient?"+mrn, patientOf("", "1", "New"), fullURL("urn:uuid:p")), entry(t, "POST Observation", obs("urn:uuid:p"))}, "*", 0},
-		{"the match of an update is another one", []string{"a"}, func(t *testing.T, e *engine.Engine) { put(t, e, alice, "a", "Other"); have(t, e, "b") },
-			[]engine.Change{entry(t, "PUT Patient?"+mrn, patientOf("", "1", "New"), fullURL("urn:uuid:p")), entry(t, "POST Observation", obs("urn:uuid:p"))}, "Patient/b", 0},
-		{"the match of a patch is another one", []string{"a"}, func(t *testing.T, e *engine.Engine) { put(t, e, alice, "a", "Other"); have(t, e, "b") },
-			[]engine.Change{entry(t, "PATCH Patient?"+mrn, rename, fullURL("urn:uuid:p")), entry(t, "POST Observation", obs("urn:uuid:p"))}, "Patient/b", 0},
-		{"what is patched has changed", []string{"a"}, func(t *testing.T, e *engine.Engine) { have(t, e, "a") },
-			[]engine.Change{entry(t, "PATCH Patient/a", rename, fullURL("urn:uuid:p")), entry(t, "POST Observation", obs("urn:uuid:p/_history/1"))}, "Patient/a/_history/3", 0},
-		{"a version that is named has changed", []string{"a"}, func(t *testing.T, e *engine.Engine) { have(t, e, "a") },
-			[]engine.Change{entry(t, "PUT Patient/a", patientOf("a", "1", "New"), fullURL("urn:uuid:p")), entry(t, "POST Observation", obs("urn:uuid:p/_history/1"))}, "Patient/a/_history/3", 0},
-		{"what a conditional reference names is another one", []string{"a"}, func(t *testing.T, e *engine.Engine) { put(t, e, alice, "a", "Other"); have(t, e, "b") },
-			[]engine.Change{entry(t, "POST Observation", obs("Patient?"+mrn))}, "Patient/b", 0},
-		{"what a conditional reference names is gone", []string{"a"}, func(t *testing.T, e *engine.Engine) { put(t, e, alice, "a", "Other") },
-			[]engine.Change{entry(t, "POST Observation", obs("Patient?"+mrn))}, "", fhir.PreconditionFailed},
-		{"several came to match", nil, func(t *testing.T, e *engine.Engine) { have(t, e, "a", "b") },
-			[]engine.Change{entry(t, "POST Patient?"+mrn, patientOf("", "1", "New"))}, "", fhir.PreconditionFailed},
-		{"one came to match a delete", nil, func(t *testing.T, e *engine.Engine) { have(t, e, "a") },
-			[]engine.Change{entry(t, "DELETE Patient?"+mrn, ""), entry(t, "POST Observation", obs("Patient/z"))}, "Patient/z", 0},
-		{"the client's own version is no match any more", []string{"a"}, func(t *testing.T, e *engine.Engine) { have(t, e, "a") },
-			[]engine.Change{entry(t, "PUT Patient/a", patientOf("a", "1", "New"), ifMatch(1)), entry(t, "POST Observation", obs("Patient/a"))}, "", fhir.PreconditionFailed},
-		{"one more change of the match", []string{"a"}, func(t *testing.T, e *engine.Engine) { have(t, e, "a") },
-			[]engine.Change{entry(t, "DELETE Patient?"+mrn, ""), entry(t, "PUT Patient/c", patientOf("c", "2", "New"))}, "", 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			e := newEngineOf(t, "Patient", "Observation")
-			have(t, e, c.there...)
-			direct, commits := *e, 0
-			e.Store = &meddler{Store: e.Store, before: func(commit int) {
-				if commits = commit; commit == 1 {
-					c.meddle(t, &direct)
-				}
-			}}
-			out, err := e.Transact(t.Context(), alice, c.changes)
-			if c.refusal != 0 {
-				wantKind(t, err, c.refusal, "")
-				if n := len(found(t, e, "Observation", "")); n != 0 {
-					t.Errorf("%d Observations were written", n)
-				}
-				return
-			}
-			if err != nil || commits != 2 {
-				t.Fatalf("%d commits, %v", commits, err)
-			}
-			if c.subject == "*" {
-				c.subject = out[0].Version.Key.String()
-			}
-			observed := found(t, e, "Observation", "")
-			if (c.subject != "") != (len(observed) == 1) || len(observed) == 1 && !strings.Contains(observed[0], fmt.Sprintf(`{"reference":%q}`, c.subject)) {
-				t.Errorf("want the subject %s: %v", c.subject, observed)
-			}
-			if c.subject != "" && !strings.Contains(c.subject, "_history") && c.subject != "Patient/z" && len(found(t, e, "Observation", "subject="+c.subject)) != 1 {
-				t.Error("the index knows another subject")
-			}
-		})
-	}
-}
-
-// found are the resources of a type that a search finds.
-func found(t *testing.T, e *engine.Engine, resourceType, query string) []string {
-	t.Helper()
-	page, err := e.Search(t.Context(), alice, engine.SearchRequest{Type: resourceType, Query: query, Strict: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []string
-	for _, v := range page.Versions {
-		all = append(all, plain(t, v))
-	}
-	return all
-}
-
-// A transaction that never comes through ends, and leaves nothing.
-func TestTransactGivesUp(t *testing.T) {
-	e := newEngine(t)
-	have(t, e, "a")
-	direct := *e
-	e.Store = &meddler{Store: e.Store, before: func(int) { have(t, &direct, "a") }}
-	_, err := e.Transact(t.Context(), alice, []engine.Change{entry(t, "PATCH Patient?"+mrn, rename), entry(t, "POST Patient", patientOf("", "2", "New"))})
-	wantKind(t, err, fhir.Conflict, "try it again")
-	if count(t, e, "family=new") != 0 {
-		t.Error("something was written")
-	}
-}
-
-// Failures of the store are no faults of a change.
-func TestTransactOnAFailingStore(t *testing.T) {
-	e := newEngine(t)
-	e.Store = failing{e.Store}
-	for _, changes := range [][]engine.Change{{entry(t, "POST Patient", patientOf("", "1", "New"))}, {entry(t, "PATCH Patient/a", rename)}} {
-		_, err := e.Transact(t.Context(), alice, changes)
-		var fault *engine.ChangeError
-		if !errors.Is(err, fhir.Unavailable) || errors.As(err, &fault) {
-			t.Errorf("%v", err)
-		}
-	}
-}
-
-// Equal transactions that come at once make one resource, to which all refer.
-func TestConcurrentEqualTransactions(t *testing.T) {
-	e := newEngineOf(t, "Patient", "Observation")
-	const clients = 16
-	var mu sync.Mutex
-	created, keys := 0, map[fhir.Key]int{}
-	together(clients, func(int) {
-		out, err := e.Transact(t.Context(), alice, []engine.Change{
-			entry(t, "POST Observation", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"urn:uuid:p"}}`),
-			entry(t, "POST Patient?"+mrn, patientOf("", "1", "New"), fullURL("urn:uuid:p")),
-		})
-		mu.Lock()
-		defer mu.Unlock()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		if out[1].Created {
-			created++
-		}
-		keys[out[1].Version.Key]++
-	})
-	if created != 1 || len(keys) != 1 || count(t, e, "") != 1 {
-		t.Errorf("%d created, %v, %d patients", created, keys, count(t, e, ""))
-	}
-	for key := range keys {
-		if n := len(found(t, e, "Observation", "subject="+key.String())); n != clients {
-			t.Errorf("%d Observations refer to %s", n, key)
-		}
-	}
-}
-
-// Transactions that overlap move amounts between the same resources: whatever succeeds was carried out whole, so that the sum stays.
-func TestConcurrentTransfers(t *testing.T) {
-	e := newEngine(t)
-	const accounts, each, clients, rounds = 3, 100, 16, 6
-	account := func(i, amount int) string {
-		return fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","multipleBirthInteger":%d}`, i, amount)
-	}
-	read := func(i int) (amount int, version int64) {
-		v, err := e.Read(t.Context(), alice, fhir.Key{Type: "Patient", ID: fmt.Sprintf("p%d", i)})
-		if err != nil {
-			t.Error(err)
-			return 0, 0
-		}
-		r, err := fhir.ParseResource(v.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		n, _ := r.Root().Get("multipleBirthInteger")
-		_, err = fmt.Sscan(fmt.Sprint(n), &amount)
-		if err != nil {
-			t.Error(err)
-		}
-		return amount, v.Number
-	}
-	for i := range accounts {
-		commit(t, e, resource(t, "%s", account(i, each)))
-	}
-	var mu sync.Mutex
-	won, moved := 0, int64(0)
-	together(clients, func(client int) {
-		for round := range rounds {
-			from, to := (client+round)%accounts, (client+2*round+1)%accounts
-			if from == to {
-				continue
-			}
-			a, va := read(from)
-			b, vb := read(to)
-			_, err := e.Transact(t.Context(), alice, []engine.Change{
-				entry(t, fmt.Sprintf("PUT Patient/p%d", from), account(from, a-1), ifMatch(va)),
-				entry(t, fmt.Sprintf("PUT Patient/p%d", to), account(to, b+1), ifMatch(vb)),
-			})
-			mu.Lock()
-			switch {
-			case err == nil:
-				won++
-				moved += 2
-			case !errors.Is(err, fhir.PreconditionFailed) && !errors.Is(err, fhir.Conflict):
-				t.Error(err)
-			}
-			mu.Unlock()
-		}
-	})
-	sum, versions := 0, int64(0)
-	for i := range accounts {
-		amount, version := read(i)
-		sum, versions = sum+amount, versions+version-1
-	}
-	if sum != accounts*each || versions != moved || won == 0 {
-		t.Errorf("%d transfers won; the sum is %d, want %d; %d versions were written, want %d", won, sum, accounts*each, versions, moved)
-	}
-}
-
-// Patches of the same resources in transactions all succeed: each is applied to what the others left, all or nothing.
-func TestConcurrentPatchingTransactions(t *testing.T) {
-	e := newEngine(t)
-	for _, id := range []string{"a", "b"} {
-		commit(t, e, resource(t, `{"resourceType":"Patient","id":%q,"name":[{"given":["Zero"]}]}`, id))
-	}
-	const clients = 16
-	together(clients, func(i int) {
-		add := fmt.Sprintf(`[{"op":"add","path":"/name/0/given/-","value":"G%d"}]`, i)
-		ids := []string{"a", "b"}
-		if i%2 == 1 { // the order of entries is no matter
-			slices.Reverse(ids)
-		}
-		if _, err := e.Transact(t.Context(), alice, []engine.Change{entry(t, "PATCH Patient/"+ids[0], add), entry(t, "PATCH Patient/"+ids[1], add)}); err != nil {
-			t.Error(err)
-		}
-	})
-	var names []string
-	for _, id := range []string{"a", "b"} {
-		v, err := e.Read(t.Context(), alice, fhir.Key{Type: "Patient", ID: id})
-		if err != nil || v.Number != clients+1 {
-			t.Fatalf("version %d, %v", v.Number, err)
-		}
-		_, list, _ := strings.Cut(string(v.Body), "given")
-		names = append(names, list)
-	}
-	if names[0] != names[1] || strings.Count(names[0], "G") != clients {
-		t.Errorf("the transactions mixed: %v", names)
 	}
 }
