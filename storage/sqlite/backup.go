@@ -67,7 +67,7 @@ func copyStore(ctx context.Context, store, empty string) (err error) {
 
 // examineCopy refuses a copy that is not sound in the eyes of SQLite.
 func examineCopy(ctx context.Context, path string) (err error) {
-	c, err := dial(untouchedDSN(path))
+	c, err := dial(path, untouchedDSN(path))
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ var comment = regexp.MustCompile(`--.*`)
 
 // freshSchema is the schema of a new store.
 func freshSchema(ctx context.Context) (made map[string]string, err error) {
-	c, err := dial("file::memory:")
+	c, err := dial("memory", "file::memory:")
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -13,6 +14,7 @@ import (
 // conn is one connection with its prepared statements, for one goroutine at a time. It stands on the driver itself:
 // database/sql would cost more than a point read.
 type conn struct {
+	path   string // of the file
 	raw    driver.Conn
 	stmts  map[string]statement
 	writes bool // what it reads may never become durable: its transaction may fail yet
@@ -32,15 +34,22 @@ const (
 	maxStatement  = 4 << 10 // bytes of the text of one; a longer one is prepared, used and closed
 )
 
-func dial(dsn string) (*conn, error) {
+// dial connects to the file at a path, as dsn says.
+func dial(path, dsn string) (*conn, error) {
+	c := &conn{path: path, stmts: make(map[string]statement)}
 	raw, err := new(sqlite.Driver).Open(dsn)
 	if err != nil {
-		return nil, err
+		return nil, c.blame(err)
 	}
-	return &conn{raw: raw, stmts: make(map[string]statement)}, nil
+	c.raw = raw
+	return c, nil
 }
 
+// close closes a connection; nil is none.
 func (c *conn) close() error {
+	if c == nil {
+		return nil
+	}
 	c.forget()
 	return c.raw.Close()
 }
@@ -55,23 +64,26 @@ func (c *conn) forget() {
 
 // with runs fn with the prepared statement of a text.
 func (c *conn) with(text string, fn func(statement) error) error {
-	if s, ok := c.stmts[text]; ok {
-		return fn(s)
+	s, known := c.stmts[text]
+	if !known {
+		var err error
+		if s, err = c.prepare(text); err != nil {
+			return c.blame(err)
+		}
+		if len(text) > maxStatement {
+			defer func() { _ = s.Close() }() // it repeats the error of its last use
+		} else {
+			c.remember(text, s)
+		}
 	}
-	s, err := c.prepare(text)
-	if err != nil {
-		return err
-	}
-	if len(text) > maxStatement {
-		err = fn(s)
-		_ = s.Close() // it repeats the error of its last use
-		return err
-	}
+	return c.blame(fn(s))
+}
+
+func (c *conn) remember(text string, s statement) {
 	if len(c.stmts) >= maxStatements {
 		c.forget()
 	}
 	c.stmts[text] = s
-	return fn(s)
 }
 
 func (c *conn) prepare(text string) (statement, error) {
@@ -89,7 +101,7 @@ func (c *conn) prepare(text string) (statement, error) {
 // exec runs one statement, or a script without arguments.
 func (c *conn) exec(ctx context.Context, text string, args ...driver.Value) error {
 	return c.with(text, func(s statement) error {
-		_, err := s.ExecContext(ctx, named(args))
+		_, err := s.ExecContext(ctx, bound(args))
 		return err
 	})
 }
@@ -99,7 +111,7 @@ func (c *conn) exec(ctx context.Context, text string, args ...driver.Value) erro
 // must gather them before it gives the first.
 func (c *conn) query(ctx context.Context, text string, args []driver.Value, each func(row []driver.Value) error) error {
 	return c.with(text, func(s statement) error {
-		rows, err := s.QueryContext(ctx, named(args))
+		rows, err := s.QueryContext(ctx, bound(args))
 		if err != nil {
 			return err
 		}
@@ -115,8 +127,7 @@ func forEach(rows driver.Rows, each func(row []driver.Value) error) error {
 			err = each(row)
 		}
 		if err != nil {
-			err = errors.Join(ignoreEOF(err), rows.Close())
-			return err
+			return cmp.Or(ignoreEOF(err), rows.Close()) // which repeats the error, where there is one
 		}
 	}
 }
@@ -147,12 +158,12 @@ func (c *conn) snapshot(ctx context.Context, fn func() error) error {
 	err := fn()
 	if failed := c.exec(ctx, "COMMIT"); failed != nil {
 		c.broken = true
-		err = errors.Join(err, failed)
+		err = cmp.Or(err, failed)
 	}
 	return err
 }
 
-func named(args []driver.Value) []driver.NamedValue {
+func bound(args []driver.Value) []driver.NamedValue {
 	values := make([]driver.NamedValue, len(args))
 	for i, v := range args {
 		values[i] = driver.NamedValue{Ordinal: i + 1, Value: v}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
@@ -19,19 +20,38 @@ const (
 )
 
 // makeFile makes sure that the file and its folder exist, for the owner's eyes alone. SQLite gives
-// its log and index files the mode of the file.
+// its log and index files the mode of the file. An empty file would become a new store without a word: what is there must be more.
 func makeFile(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrExist) {
+	switch info, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return makeNewFile(path)
+	case err != nil:
+		return fmt.Errorf("%w: let the user of this program reach the file", err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no file: name one", path)
+	case info.Size() == 0:
+		return fmt.Errorf("%s is empty: put a backup in its place, or remove it, and a new store is made", path)
+	default:
 		return nil
 	}
-	if err != nil {
-		return err
+}
+
+// makeNewFile makes a file, unless a log tells that there was one.
+func makeNewFile(path string) error {
+	if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
+		return fmt.Errorf("%s is missing, but its log %s-wal is there: bring the file back, or a backup in its place without the log", path, path)
 	}
-	return f.Close()
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	if err == nil {
+		var f *os.File
+		if f, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err == nil {
+			return f.Close()
+		}
+	}
+	if errors.Is(err, fs.ErrExist) { // another process was quicker
+		return nil
+	}
+	return fmt.Errorf("%w: let the user of this program make the file, or name another one", err)
 }
 
 // dsn is the URI of a connection (https://www.sqlite.org/uri.html), with its pragmas, so that every
@@ -42,11 +62,16 @@ func dsn(path string, cache int, more ...string) string {
 		"cache_size(" + strconv.Itoa(cache) + ")",
 		"temp_store(memory)",
 	}, more...)
+	return uri(path) + "?" + url.Values{"_pragma": pragmas}.Encode()
+}
+
+// uri is a path in a URI's form.
+func uri(path string) string {
 	segments := strings.Split(filepath.ToSlash(path), "/")
 	for i, s := range segments {
 		segments[i] = url.PathEscape(s)
 	}
-	return "file:" + strings.Join(segments, "/") + "?" + url.Values{"_pragma": pragmas}.Encode()
+	return "file:" + strings.Join(segments, "/")
 }
 
 func writerDSN(path string) string {

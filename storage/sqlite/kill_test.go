@@ -1,3 +1,5 @@
+//go:build linux || darwin
+
 package sqlite_test
 
 import (
@@ -18,15 +20,36 @@ import (
 	"github.com/portico-health/portico/storage/storagetest"
 )
 
-// childFile names the store of a process that writes until it is killed.
-const childFile = "PORTICO_TEST_SQLITE_CHILD"
+// A child is this program again, which does one thing with a store in a process of its own: childTask names it, childFile the store.
+const (
+	childTask = "PORTICO_TEST_SQLITE_TASK"
+	childFile = "PORTICO_TEST_SQLITE_FILE"
+)
+
+var children = map[string]func(path string) error{
+	"write forever":       writeForever,
+	"open as nobody":      openAsNobody,
+	"write on a bad disk": writeOnBadDisk,
+}
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childFile); path != "" {
-		fmt.Println(writeForever(path))
-		os.Exit(1)
+	if task := os.Getenv(childTask); task != "" {
+		if err := children[task](os.Getenv(childFile)); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// child is this program, about to do a task.
+func child(t *testing.T, task, path string) *exec.Cmd {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), os.Args[0])
+	c.Env = append(os.Environ(), childTask+"="+task, childFile+"="+path)
+	c.Stderr = os.Stderr
+	return c
 }
 
 // writers is how many goroutines of the child write, each its own resources: a pair with every commit.
@@ -78,9 +101,7 @@ func TestKill(t *testing.T) {
 // runAndKill yields the whole lines that a child prints before and while it is killed.
 func runAndKill(t *testing.T, path string, after int) map[string]bool {
 	t.Helper()
-	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = append(os.Environ(), childFile+"="+path)
-	child.Stderr = os.Stderr
+	child := child(t, "write forever", path)
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func OpenToRead(ctx context.Context, c Config) (*Store, error) {
 		return nil, classify(ctx, err)
 	}
 	if err := recognise(ctx, main); err != nil {
-		return nil, classify(ctx, errors.Join(fmt.Errorf("%s: %w", path, err), main.close()))
+		return nil, classify(ctx, errors.Join(named(path, err), main.close()))
 	}
 	return newStore(c, main, readers), nil
 }
@@ -40,17 +40,17 @@ func dialExisting(ctx context.Context, path string) (c *conn, dsn string, err er
 		return nil, "", unavailable().Because(fmt.Errorf("%s is no file", path))
 	}
 	dsn = existingDSN(path)
-	c, err = dialReadable(ctx, dsn)
+	c, err = dialReadable(ctx, path, dsn)
 	if err != nil && lacksLog(err, path) {
 		dsn = untouchedDSN(path)
-		c, err = dialReadable(ctx, dsn)
+		c, err = dialReadable(ctx, path, dsn)
 	}
 	return c, dsn, err
 }
 
 // dialReadable connects to a file and reads its first page.
-func dialReadable(ctx context.Context, dsn string) (*conn, error) {
-	c, err := dial(dsn)
+func dialReadable(ctx context.Context, path, dsn string) (*conn, error) {
+	c, err := dial(path, dsn)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -108,23 +107,6 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		}
 		if rows, err := sqlite.IndexRows(t.Context(), store); err != nil || rows != 0 {
 			t.Errorf("value %q: %d rows are left (%v)", value, rows, err)
-		}
-	}
-}
-
-func TestOpenRefuses(t *testing.T) {
-	dir := t.TempDir()
-	text := filepath.Join(dir, "text")
-	if err := os.WriteFile(text, bytes.Repeat([]byte("no database "), 1_000), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for path, kind := range map[string]fhir.Kind{
-		text:                      fhir.Internal,
-		dir:                       fhir.Unavailable,
-		filepath.Join(text, "db"): fhir.Unavailable,
-	} {
-		if _, err := sqlite.Open(t.Context(), sqlite.Config{Path: path}); !errors.Is(err, kind) {
-			t.Errorf("%s: error %v, want kind %q", path, err, kind)
 		}
 	}
 }

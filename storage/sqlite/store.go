@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -19,6 +18,10 @@ type Config struct {
 	Path string           // of the file; it and its folder are made, readable for the owner alone, where they are not there
 	Now  func() time.Time // nil: time.Now
 
+	// Alone is for servers, of which a file has but one: Open is Unavailable while another store that was opened alone has the file.
+	// Others may have it open beside.
+	Alone bool
+
 	hash    func(string) int64   // of term values; nil: hashValue
 	enough  int                  // 0: enough
 	cache   int                  // bytes; 0: cacheBytes
@@ -32,6 +35,7 @@ type Store struct {
 	names  *names
 	reads  *pool
 	writes *writer
+	lock   *conn // of a store that is alone, else nil
 	hash   func(string) int64
 	enough int // resources that are sorted rather than that an order is followed
 
@@ -52,13 +56,29 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, unavailable().Because(fmt.Errorf("%w%s", err, writableFolder))
 	}
-	main, err := dial(writerDSN(path))
+	var lock *conn
+	if c.Alone {
+		if lock, err = own(ctx, path); err != nil {
+			return nil, unavailable().Because(err)
+		}
+	}
+	s, err := openFile(ctx, c, path)
 	if err != nil {
-		return nil, classify(ctx, err)
+		return nil, classify(ctx, errors.Join(named(path, err), lock.close()))
+	}
+	s.lock = lock
+	return s, nil
+}
+
+// openFile opens a store whose file is there.
+func openFile(ctx context.Context, c Config, path string) (*Store, error) {
+	main, err := dial(path, writerDSN(path))
+	if err != nil {
+		return nil, err
 	}
 	main.writes = true
 	if err := migrate(ctx, main); err != nil {
-		return nil, classify(ctx, errors.Join(fmt.Errorf("%s: %w", path, err), main.close()))
+		return nil, errors.Join(err, main.close())
 	}
 	return newStore(c, main, readerDSN(path)), nil
 }
@@ -77,7 +97,7 @@ func newStore(c Config, main *conn, readers string) *Store {
 		c.elapsed = func() time.Duration { return time.Since(start) }
 	}
 	s.cache = newCache(cmp.Or(c.cache, cacheBytes), c.elapsed)
-	s.reads = newPool(max(4, 2*runtime.GOMAXPROCS(0)), func() (*conn, error) { return dial(readers) })
+	s.reads = newPool(max(4, 2*runtime.GOMAXPROCS(0)), func() (*conn, error) { return dial(main.path, readers) })
 	s.writes = startWriter(main, s.cache, s.now)
 	s.names = newNames(s.reads, s.writes)
 	return s
@@ -129,7 +149,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.closing.Unlock()
 	s.calls.Wait()
-	return classify(context.Background(), errors.Join(s.reads.close(), s.writes.close()))
+	return classify(context.Background(), errors.Join(s.reads.close(), s.writes.close(), s.lock.close()))
 }
 
 // read runs fn on a reader.
