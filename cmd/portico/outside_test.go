@@ -30,7 +30,7 @@ func TestTroubleAtTheStart(t *testing.T) {
 			damage(t, file, 1, 1<<20, 1)
 		}, []string{"store: ", "portico.db cannot be", "malformed", "restore it from a backup"}},
 		{"a folder in its place", func(t *testing.T, file string, _ *exec.Cmd) { must(t, os.Mkdir(file, 0o700)) },
-			[]string{"portico.db cannot be opened", "writable for the user"}},
+			[]string{"portico.db cannot be opened", "is no file"}},
 		{"a folder that may only be read", func(t *testing.T, file string, cmd *exec.Cmd) {
 			inNamespace(t, cmd, other)
 			must(t, os.Chmod(filepath.Dir(file), 0o500))

@@ -27,31 +27,9 @@ func classify(ctx context.Context, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return ended(err)
 	case errors.As(err, &failed) && passes(failed.Code()):
-		return unavailable().Because(fmt.Errorf("sqlite: %w%s", err, remedy(failed.Code())))
-	case failed != nil:
-		return fhir.AsError(fmt.Errorf("sqlite: %w%s", err, remedy(failed.Code())))
+		return unavailable().Because(fmt.Errorf("sqlite: %w", err))
 	default:
 		return fhir.AsError(fmt.Errorf("sqlite: %w", err))
-	}
-}
-
-const writableFolder = ". The file and its folder must be there, or such as can be made, and writable for the user who runs the program"
-
-// remedy says to the operator what would help, behind the words of SQLite; "" where nobody can know.
-func remedy(code int) string {
-	switch code & 0xff {
-	case codes.SQLITE_NOTADB:
-		return ". Name another file; where there is none, one is made"
-	case codes.SQLITE_CORRUPT:
-		return ". The file is damaged: restore it from a backup"
-	case codes.SQLITE_BUSY, codes.SQLITE_LOCKED:
-		return ". Another program holds the file"
-	case codes.SQLITE_FULL, codes.SQLITE_IOERR:
-		return ". Look whether the disk is full, or fails"
-	case codes.SQLITE_CANTOPEN, codes.SQLITE_READONLY, codes.SQLITE_PERM:
-		return writableFolder
-	default:
-		return ""
 	}
 }
 

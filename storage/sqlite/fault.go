@@ -15,31 +15,34 @@ type fault struct {
 }
 
 func (f *fault) Error() string {
-	return fmt.Sprintf("%s %s (%v)", f.path, remedy(f.err.Code()), f.err)
+	what, remedy := diagnose(f.err.Code())
+	return fmt.Sprintf("%s %s (%v). %s", f.path, what, f.err, remedy)
 }
 
 // Unwrap gives errors.As SQLite's result code.
 func (f *fault) Unwrap() error { return f.err }
 
-// remedy says what a result code (https://www.sqlite.org/rescode.html) means for a file, and what is to be done about it.
-func remedy(code int) string {
+const forTheUser = "for the user who runs the program"
+
+// diagnose says what a result code (https://www.sqlite.org/rescode.html) means for a file, and what would help.
+func diagnose(code int) (what, remedy string) {
 	switch code & 0xff {
 	case codes.SQLITE_NOTADB:
-		return "is no SQLite database, or its head is damaged: name another file, or stop what uses this one and put a backup in its place"
+		return "is no SQLite database", "Name another file, or restore it from a backup"
 	case codes.SQLITE_CORRUPT:
-		return "is damaged: stop what uses it, keep a copy for an examination, and put a backup in its place"
+		return "is damaged", "Stop what uses it, keep a copy for an examination, and restore it from a backup"
 	case codes.SQLITE_FULL:
-		return "cannot grow, its volume is full: free some space; nothing has to be restarted"
-	case codes.SQLITE_READONLY, codes.SQLITE_PERM:
-		return "cannot be written: let the user of this program write the file and its folder"
-	case codes.SQLITE_CANTOPEN:
-		return "cannot be opened: let the user of this program read and write the file and its folder"
-	case codes.SQLITE_BUSY, codes.SQLITE_LOCKED:
-		return fmt.Sprintf("is locked: another program has held it for more than %d s; end that program's work on it", busyTimeout/1_000)
+		return "cannot grow", "Its volume is full: free some space; nothing has to be restarted"
 	case codes.SQLITE_IOERR:
-		return "cannot be read or written as it should: examine its volume; nothing has to be restarted when that is well again"
+		return "cannot be read or written", "Examine its volume; nothing has to be restarted when that is well again"
+	case codes.SQLITE_READONLY, codes.SQLITE_PERM:
+		return "cannot be written", "Make the file and its folder writable " + forTheUser
+	case codes.SQLITE_CANTOPEN:
+		return "cannot be opened", "Make the file and its folder readable and writable " + forTheUser
+	case codes.SQLITE_BUSY, codes.SQLITE_LOCKED:
+		return "is locked", fmt.Sprintf("Another program has held it for more than %d s: end its work on it", busyTimeout/1_000)
 	default:
-		return "made SQLite fail"
+		return "makes SQLite fail", "This is a defect of the program"
 	}
 }
 

@@ -247,7 +247,7 @@ func TestOneServer(t *testing.T) {
 	server := open(t, sqlite.Config{Path: path, Alone: true})
 	for range 3 {
 		_, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Alone: true})
-		tells(t, err, fhir.Unavailable, path, "another process", "stop that one")
+		tells(t, err, fhir.Unavailable, path, "another process", "Stop that one")
 	}
 	command := open(t, sqlite.Config{Path: path})
 	for i, s := range []*sqlite.Store{command, server, command} {

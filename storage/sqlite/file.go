@@ -26,11 +26,11 @@ func makeFile(path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return makeNewFile(path)
 	case err != nil:
-		return fmt.Errorf("%w: let the user of this program reach the file", err)
+		return fmt.Errorf("%w. Make the folder readable %s", err, forTheUser)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no file: name one", path)
+		return fmt.Errorf("%s is no file. Name one", path)
 	case info.Size() == 0:
-		return fmt.Errorf("%s is empty: put a backup in its place, or remove it, and a new store is made", path)
+		return fmt.Errorf("%s is empty. Restore it from a backup, or remove it, and a new store is made", path)
 	default:
 		return nil
 	}
@@ -39,7 +39,7 @@ func makeFile(path string) error {
 // makeNewFile makes a file, unless a log tells that there was one.
 func makeNewFile(path string) error {
 	if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
-		return fmt.Errorf("%s is missing, but its log %s-wal is there: bring the file back, or a backup in its place without the log", path, path)
+		return fmt.Errorf("%s is missing, but its log %s-wal is there. Bring the file back, or remove the log and restore the file from a backup", path, path)
 	}
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if err == nil {
@@ -51,7 +51,7 @@ func makeNewFile(path string) error {
 	if errors.Is(err, fs.ErrExist) { // another process was quicker
 		return nil
 	}
-	return fmt.Errorf("%w: let the user of this program make the file, or name another one", err)
+	return fmt.Errorf("%w. Make the folder writable %s, or name another file", err, forTheUser)
 }
 
 // dsn is the URI of a connection (https://www.sqlite.org/uri.html), with its pragmas, so that every

@@ -16,7 +16,7 @@ func own(ctx context.Context, path string) (*conn, error) {
 	lock := path + "-lock"
 	f, err := os.OpenFile(lock, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("%w: let the user of this program make the file", err)
+		return nil, fmt.Errorf("%w. Make the folder writable %s", err, forTheUser)
 	}
 	if err := f.Close(); err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func own(ctx context.Context, path string) (*conn, error) {
 func occupied(path string, err error) error {
 	var failed *sqlite.Error
 	if errors.As(err, &failed) && failed.Code()&0xff == codes.SQLITE_BUSY {
-		return fmt.Errorf("%s is served by another process: stop that one, or name another file", path)
+		return fmt.Errorf("%s is served by another process. Stop that one, or name another file", path)
 	}
 	return err
 }

@@ -54,7 +54,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		err = makeFile(path)
 	}
 	if err != nil {
-		return nil, unavailable().Because(fmt.Errorf("%w%s", err, writableFolder))
+		return nil, unavailable().Because(err)
 	}
 	var lock *conn
 	if c.Alone {

@@ -55,12 +55,12 @@ func TestRights(t *testing.T) {
 	}{
 		"all":                      {0o600, 0o700, []string{"written"}},
 		"all, and no file yet":     {none, 0o700, []string{"written"}},
-		"a file to be read alone":  {0o400, 0o700, []string{"unavailable", "cannot be written", "let the user of this program write"}},
-		"a file not to be read":    {0o000, 0o700, []string{"unavailable", "cannot be opened", "let the user of this program read"}},
-		"a folder read-only":       {0o600, 0o500, []string{"unavailable", "let the user of this program"}},
-		"a folder, no file in it":  {none, 0o500, []string{"unavailable", "permission denied", "make the file"}},
-		"a folder not to be known": {0o600, 0o000, []string{"unavailable", "permission denied", "reach the file"}},
-		"both read-only":           {0o400, 0o500, []string{"unavailable", "let the user of this program"}},
+		"a file to be read alone":  {0o400, 0o700, []string{"unavailable", "cannot be written", "writable for the user"}},
+		"a file not to be read":    {0o000, 0o700, []string{"unavailable", "cannot be opened", "readable and writable for the user"}},
+		"a folder read-only":       {0o600, 0o500, []string{"unavailable", "writable for the user"}},
+		"a folder, no file in it":  {none, 0o500, []string{"unavailable", "permission denied", "writable for the user"}},
+		"a folder not to be known": {0o600, 0o000, []string{"unavailable", "permission denied", "readable for the user"}},
+		"both read-only":           {0o400, 0o500, []string{"unavailable", "writable for the user"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := filepath.Join(t.TempDir(), "data")
