@@ -94,7 +94,7 @@ func (a *App) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.store, err = sqlite.Open(ctx, sqlite.Config{Path: sqliteFile(a.Config.Store), Now: a.Now}); err != nil {
+	if a.store, err = sqlite.Open(ctx, sqlite.Config{Path: sqliteFile(a.Config.Store), Now: a.Now, Alone: true}); err != nil {
 		return fmt.Errorf("store: %s cannot be opened: %w", sqliteFile(a.Config.Store), rootCause(err))
 	}
 	a.engine, err = engine.New(ctx, engine.Config{

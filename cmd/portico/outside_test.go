@@ -40,6 +40,9 @@ func TestTroubleAtTheStart(t *testing.T) {
 			fillStore(t, file)
 			must(t, errors.Join(os.Chmod(file, 0o400), os.Chmod(filepath.Dir(file), 0o500)))
 		}, []string{"portico.db cannot be opened", "readonly", "writable for the user"}},
+		{"a store that another server has", func(_ *testing.T, _ string, cmd *exec.Cmd) {
+			cmd.Args[5] = "sqlite:" + filepath.Join(running.Dir, "portico.db")
+		}, []string{"portico.db cannot be opened", "is served by another process", "Stop that one, or name another file"}},
 		{"a port that is taken", func(_ *testing.T, _ string, cmd *exec.Cmd) {
 			cmd.Args[3] = strings.TrimPrefix(running.url, "http://")
 		}, []string{"listen", "address already in use"}},

@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -261,21 +263,31 @@ func (s *script) check(t *testing.T, c *client) record {
 	return all
 }
 
-// TestTwoServersOnOneFile lets eight clients write by two servers that have one file between them.
-func TestTwoServersOnOneFile(t *testing.T) {
+// TestSecondServerOnAFile starts servers on the file of one whose clients write: each is refused, and the first loses nothing.
+func TestSecondServerOnAFile(t *testing.T) {
 	dir := t.TempDir()
-	before := make(record)
-	for round := range soak(1, 20) {
-		one, other := serve(t, dir), serve(t, dir)
-		s := newScript(round, before, one.client(t), other.client(t))
-		ctx, end := context.WithCancel(t.Context())
-		s.run(ctx, 1000, end)
-		one.stop(t)
-		other.stop(t)
-		p := serve(t, dir)
-		before = s.check(t, p.client(t))
-		p.stop(t)
+	p := serve(t, dir)
+	s := newScript(0, make(record), p.client(t))
+	ctx, end := context.WithCancel(t.Context())
+	address, said := freeAddress(t), make([]string, 3)
+	var others sync.WaitGroup
+	others.Go(func() {
+		for i := range said {
+			out, err := command(t.Context(), "serve", "--listen", address, "--store", "sqlite:"+filepath.Join(dir, "portico.db")).CombinedOutput()
+			said[i] = fmt.Sprint(string(out), err)
+		}
+	})
+	s.run(ctx, 1000, end)
+	others.Wait()
+	for _, what := range said {
+		if !strings.Contains(what, "is served by another process. Stop that one, or name another file") || !strings.Contains(what, fmt.Sprint("exit status ", exitUsage)) {
+			t.Errorf("a second server says: %s", what)
+		}
 	}
+	p.stop(t)
+	p = serve(t, dir)
+	s.check(t, p.client(t))
+	p.stop(t)
 }
 
 // TestClientsThatGoAway lets clients give up requests at any moment: such a write is carried out whole, or not at all.
