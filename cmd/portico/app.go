@@ -90,7 +90,7 @@ func (a *App) Open(ctx context.Context) error {
 		return err
 	}
 	types := a.Config.Resources
-	rules, err := search.NewRules(types, a.Config.BaseURL+conformance.FHIRPath)
+	rules, err := indexRules(a.Config)
 	if err != nil {
 		return err
 	}

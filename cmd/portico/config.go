@@ -58,7 +58,7 @@ func defineSettings(f *pflag.FlagSet) {
 // environment, and then from the file. Its error names every fault at once.
 func loadConfig(flags *pflag.FlagSet, environ func() []string) (Config, error) {
 	said := map[string]bool{}
-	flags.Visit(func(f *pflag.Flag) { said[f.Name] = true })
+	flags.VisitAll(func(f *pflag.Flag) { said[f.Name] = f.Changed })
 	faults := setFromEnv(flags, said, environ())
 	faults = append(faults, setFromFile(flags, said, environ())...)
 	c := readFlags(flags)

@@ -233,9 +233,13 @@ func (e *Engine) finished(q search.Query) error {
 
 // entriesOf makes the index entries of a stored version.
 func (e *Engine) entriesOf(_ fhir.Partition, v fhir.Version) (search.Entries, error) {
+	return entriesBy(e.Rules, v)
+}
+
+func entriesBy(rules *search.Rules, v fhir.Version) (search.Entries, error) {
 	r, err := fhir.ParseResource(v.Body)
 	if err != nil {
 		return search.Entries{}, fhir.AsError(errors.New("the stored " + v.Key.String() + " is no JSON")) // what is wrong in it may be personal
 	}
-	return e.Rules.Extract(r), nil
+	return rules.Extract(r), nil
 }

@@ -206,6 +206,30 @@ func BenchmarkHistory(b *testing.B) {
 	}
 }
 
+// BenchmarkCheck looks at a whole store.
+func BenchmarkCheck(b *testing.B) {
+	store := filled(b, "", many)
+	for b.Loop() {
+		looked, err := store.Check(b.Context(), nil, func(f storage.Fault) { b.Error(f) })
+		if err != nil || looked.Resources != many {
+			b.Fatal(looked, err)
+		}
+	}
+}
+
+// BenchmarkBackup copies a whole store.
+func BenchmarkBackup(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "store.db")
+	filled(b, path, many)
+	for n := 0; b.Loop(); n++ {
+		bytes, err := sqlite.Backup(b.Context(), path, fmt.Sprint(path, n))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(bytes)
+	}
+}
+
 // BenchmarkCreate has sixteen writers, each of whom waits until its resource is durable.
 func BenchmarkCreate(b *testing.B) {
 	store := filled(b, "", many)

@@ -31,8 +31,10 @@ func (k *checking) integrity() error {
 // integrityOf returns what SQLite finds wrong in a file.
 func integrityOf(ctx context.Context, c *conn) (said []string, err error) {
 	err = c.query(ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", mostDamage), nil, func(row []driver.Value) error {
-		if line := text(row[0]); line != "ok" {
-			said = append(said, line)
+		for line := range strings.SplitSeq(text(row[0]), "\n") {
+			if line != "ok" && !strings.HasPrefix(line, "***") { // the name of the database
+				said = append(said, line)
+			}
 		}
 		return nil
 	})
