@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/gorilla/mux"
@@ -78,4 +79,42 @@ func BenchmarkFace(b *testing.B) {
 		}
 	})
 	b.Run("search/face", func(b *testing.B) { benchmark(b, router, ask("/Patient?family=ash")) })
+}
+
+// BenchmarkBundle shows what a hundred updates cost one after the other, each by a request of its own or all by one Bundle.
+func BenchmarkBundle(b *testing.B) {
+	h := open(b)
+	router := mux.NewRouter()
+	must(b, h.face.Routes(router))
+	entries := make([]string, 100)
+	for i := range entries {
+		id := "p" + strconv.Itoa(i)
+		entries[i] = entry(http.MethodPut, "Patient/"+id, patient(id, "Ash"))
+	}
+	send := func(b *testing.B, method, path, body string) {
+		r := httptest.NewRequestWithContext(b.Context(), method, conformance.FHIRPath+path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/fhir+json")
+		r.Header.Set("Prefer", "return=minimal")
+		w := httptest.NewRecorder()
+		router.ServeHTTP(w, r)
+		if w.Code != http.StatusOK && w.Code != http.StatusCreated {
+			b.Fatalf("%d: %s", w.Code, w.Body)
+		}
+	}
+	b.Run("requests", func(b *testing.B) {
+		for b.Loop() {
+			for i := range entries {
+				id := "p" + strconv.Itoa(i)
+				send(b, http.MethodPut, "/Patient/"+id, patient(id, "Ash"))
+			}
+		}
+	})
+	for _, bundleType := range []string{"batch", "transaction"} {
+		text := bundleOf(bundleType, entries...)
+		b.Run(bundleType, func(b *testing.B) {
+			for b.Loop() {
+				send(b, http.MethodPost, "", text)
+			}
+		})
+	}
 }
