@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -62,7 +63,7 @@ func (t *transaction) connect(d *draft) error {
 			return
 		}
 		pieces, err := t.pieces(base, p)
-		if isFailure(err) {
+		if isFailure(err) || errors.Is(err, fhir.Unavailable) {
 			failure = err
 		} else {
 			faults.Issues = append(faults.Issues, issuesOf(err)...)

@@ -61,6 +61,9 @@ func inReference(err error, p linkPlace) error {
 		return err
 	}
 	told := &fhir.Error{Kind: fhir.Invalid}
+	if e.Kind == fhir.Unavailable {
+		told.Kind = e.Kind
+	}
 	for _, issue := range e.Issues {
 		if issue.Path != "" {
 			issue.Detail = "In " + fhir.Quote(issue.Path) + ": " + issue.Detail

@@ -89,9 +89,14 @@ func (t *transaction) each(do func(*draft) error) error {
 	return nil
 }
 
-// isFailure says whether an error tells of the server and not of what it was asked.
+// isFailure says whether an error tells of the server and not of what it was asked. One with a place does: the index of that parameter is being
+// made anew.
 func isFailure(err error) bool {
-	return err != nil && (errors.Is(err, fhir.Unavailable) || fhir.AsError(err).Kind == fhir.Internal)
+	if err == nil {
+		return false
+	}
+	e := fhir.AsError(err)
+	return e.Kind == fhir.Internal || e.Kind == fhir.Unavailable && e.Issues[0].Path == ""
 }
 
 func (t *transaction) fault(d *draft, err error) {
