@@ -128,10 +128,7 @@ func (l *liveRow) gather(ctx context.Context, c *conn, at fhir.Instant, hash fun
 // count adds up what a statement counts for all rows, whose values stand one behind the other.
 func (c *conn) count(ctx context.Context, m many, values []driver.Value) (total int64, err error) {
 	for len(values) > 0 {
-		text, width := m.more, batch*m.columns
-		if len(values) < width {
-			text, width = m.one, m.columns
-		}
+		text, width := m.next(len(values))
 		n, _, err := c.number(ctx, text, values[:width]...)
 		if err != nil {
 			return 0, err

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -190,28 +191,35 @@ func (t *tx) tick() fhir.Instant {
 
 // many is a statement for one row or several at a time.
 type many struct {
-	one, more string // of one row, and of batch rows
-	columns   int    // values of a row
+	columns int                 // values of a row
+	of      [maxRows + 1]string // by the logarithm of the number of rows
 }
 
-// batch is how many rows a statement takes at a time; the cost of binding grows with the square of it.
-const batch = 16
+// maxRows is the logarithm of how many rows a statement takes at most; the cost of binding grows with the square of them.
+const maxRows = 4
 
 func rows(head, row, tail string, columns int) many {
-	return many{one: head + row + tail, more: head + strings.Repeat(row+", ", batch-1) + row + tail, columns: columns}
+	m := many{columns: columns}
+	for i := range m.of {
+		m.of[i] = head + strings.Repeat(row+", ", 1<<i-1) + row + tail
+	}
+	return m
+}
+
+// next is the statement for the first of so many values, and how many of them it takes.
+func (m many) next(values int) (text string, taken int) {
+	i := min(bits.Len(uint(values/m.columns))-1, maxRows)
+	return m.of[i], m.columns << i
 }
 
 // each runs a statement for all rows, whose values stand one behind the other.
 func (t *tx) each(m many, values []driver.Value) error {
-	for step := batch * m.columns; len(values) >= step; values = values[step:] {
-		if err := t.exec(t.ctx, m.more, values[:step]...); err != nil {
+	for len(values) > 0 {
+		text, n := m.next(len(values))
+		if err := t.exec(t.ctx, text, values[:n]...); err != nil {
 			return err
 		}
-	}
-	for step := m.columns; len(values) > 0; values = values[step:] {
-		if err := t.exec(t.ctx, m.one, values[:step]...); err != nil {
-			return err
-		}
+		values = values[n:]
 	}
 	return nil
 }
