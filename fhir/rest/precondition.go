@@ -141,7 +141,11 @@ func (s *server) notModified(x *exchange, v fhir.Version) bool {
 		t, err := parseTags("If-None-Match", values)
 		return err == nil && t.names(v)
 	}
-	since, err := http.ParseTime(field(x.request.Header, "If-Modified-Since"))
+	text := field(x.request.Header, "If-Modified-Since")
+	if text == "" { // nearly always
+		return false
+	}
+	since, err := http.ParseTime(text)
 	if err != nil {
 		return false
 	}

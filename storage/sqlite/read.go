@@ -62,9 +62,10 @@ func (s *Store) ReadVersion(ctx context.Context, p fhir.Partition, key fhir.Key,
 	return v, classify(ctx, err)
 }
 
-// one is the version that a statement selects; the zero Version when it selects none.
+// one is the version that a statement selects by a key; the zero Version when it selects none. It does not take long enough to end
+// with ctx, for which the driver would start a goroutine.
 func one(ctx context.Context, c *conn, key fhir.Key, text string, args ...driver.Value) (v fhir.Version, err error) {
-	err = c.query(ctx, text, args, func(row []driver.Value) error {
+	err = c.query(context.WithoutCancel(ctx), text, args, func(row []driver.Value) error {
 		v = version(key, row)
 		return nil
 	})
