@@ -30,7 +30,7 @@ func (e *Engine) decide(ctx context.Context, p fhir.Principal, d *draft, deleted
 
 // aimAt aims a change at a version that was found: it is carried out on just that one, so that nobody can come between.
 func aimAt(v fhir.Version) aim {
-	return aim{target: v.Key, found: v, condition: storage.Condition{Version: v.Number}, bound: true, next: v.Number + 1, method: fhir.Updated}
+	return aim{target: v.Key, found: v, condition: storage.Condition{Version: v.Number}, next: v.Number + 1, method: fhir.Updated}
 }
 
 // aimCreate finds what keeps a conditional create from creating.
@@ -41,19 +41,15 @@ func (e *Engine) aimCreate(ctx context.Context, p fhir.Principal, d *draft, dele
 		d.idle, d.next = true, match.Number
 		return err
 	}
-	d.aim = aim{target: d.own, condition: storage.Condition{Absent: true, NoMatch: &d.criteria}, bound: true, next: 1, method: fhir.Created}
+	d.aim = aim{target: d.own, condition: storage.Condition{Absent: true, NoMatch: &d.criteria}, next: 1, method: fhir.Created}
 	return err
 }
 
-// aimKey chooses the condition of an update or delete of a resource by its key. A precondition that asks for more than storage's
-// conditions know is decided on the version that is current.
+// aimKey chooses the condition of an update or delete of a resource by its key. What is demanded of the state that it finds is decided
+// on the version that is current.
 func (e *Engine) aimKey(ctx context.Context, p fhir.Principal, d *draft) error {
 	d.aim = aim{target: d.Key, method: fhir.Updated}
-	if d.Pre.Version > 0 {
-		d.condition.Version, d.next = d.Pre.Version, d.Pre.Version+1
-		return nil
-	}
-	if !d.Pre.Exists && !d.Pre.Absent && !d.Pre.Required && !d.pinned {
+	if d.Pre == (Precondition{}) && !d.pinned {
 		return nil
 	}
 	current, exists, err := e.current(ctx, p, d.Key)
@@ -63,10 +59,12 @@ func (e *Engine) aimKey(ctx context.Context, p fhir.Principal, d *draft) error {
 	case exists:
 		d.aim = aimAt(current)
 		return d.Pre.holds(current)
+	case d.Pre.Version > 0:
+		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but there is no such resource.", d.Key, d.Pre.Version)
 	case d.Pre.Exists:
 		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s does not exist, but the request demands that it does (If-Match: *).", d.Key)
 	default:
-		d.condition.Absent, d.bound, d.next = true, true, current.Number+1
+		d.condition.Absent, d.next = true, current.Number+1
 		return nil
 	}
 }
@@ -95,7 +93,7 @@ func (e *Engine) aimUpdate(ctx context.Context, p fhir.Principal, d *draft, dele
 	case taken:
 		return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "Nothing matches, so that the resource would be created, but its id is taken: %s exists and does not match. Leave the id out for a new one.", d.own).At(d.own.Type + ".id")
 	}
-	d.aim = aim{target: d.own, condition: storage.Condition{Absent: true, NoMatch: &d.criteria}, bound: true, next: own.Number + 1, method: fhir.Created}
+	d.aim = aim{target: d.own, condition: storage.Condition{Absent: true, NoMatch: &d.criteria}, next: own.Number + 1, method: fhir.Created}
 	if d.named { // an update as create
 		d.method = fhir.Updated
 	}
@@ -131,7 +129,7 @@ func (e *Engine) aimDelete(ctx context.Context, p fhir.Principal, d *draft) erro
 	case err != nil:
 		return err
 	case match.Number == 0:
-		d.aim = aim{condition: storage.Condition{NoMatch: &d.criteria}, bound: true, idle: true}
+		d.aim = aim{condition: storage.Condition{NoMatch: &d.criteria}, idle: true}
 		return d.Pre.holdsForNone(d.Key.Type)
 	default:
 		d.aim = aimAt(match)

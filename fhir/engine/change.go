@@ -97,6 +97,7 @@ func (e ChangeErrors) Unwrap() []error {
 // NotFound and Gone where there is nothing to patch; PreconditionFailed, also where several resources satisfy criteria;
 // PreconditionRequired; Conflict where the id of what would be created is taken, or when other writes came between again and again.
 func (e *Engine) Write(ctx context.Context, p fhir.Principal, c Change) (Outcome, error) {
+	c.FullURL = ""
 	t := transaction{Engine: e, who: p, drafts: []*draft{{Change: c}}, single: true}
 	outcomes, err := t.run(ctx)
 	var fault *ChangeError

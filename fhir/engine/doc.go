@@ -26,6 +26,9 @@
 //   - A urn:uuid: or urn:oid: that is no entry's fullUrl is refused in Reference.reference: nobody could ever follow it.
 //   - A conditional reference sees what the transaction writes, with every link set but conditional references.
 //
+// A transaction of 500 creates without links costs 1.04 to 1.14 times the CPU of the creates one by one, the store left out
+// (BenchmarkTransact500 and BenchmarkWrite500, three runs, 2026-11-21).
+//
 // # Index
 //
 // Index entries are made by rules (package search), of which the base URL and the served types are a part. A record in the

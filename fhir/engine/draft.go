@@ -16,6 +16,7 @@ type draft struct {
 	own      fhir.Key     // what is created where nothing is there yet; without ID where nothing can be
 	named    bool         // it was the client who gave own its ID
 
+	given    bool          // a resource came with the change, and can be checked
 	resource fhir.Resource // what is written: that of the change, or what the patch makes of before
 	before   fhir.Resource // what is patched
 	entries  search.Entries
@@ -28,12 +29,11 @@ type draft struct {
 
 // aim is what was decided about a draft, by what is in the store: which resource it is about, and under which condition.
 type aim struct {
-	target    fhir.Key     // what is written, or what the condition of a create found; without ID where nothing was found
-	found     fhir.Version // what a condition selected; without number where nothing did
-	idle      bool         // nothing is written; condition is what that rests on
-	condition storage.Condition
-	bound     bool  // condition rests on what was read, not on the client's words alone
-	next      int64 // number of the version that will be current; 0 where it is not known
+	target    fhir.Key          // what is written, or what the condition of a create found; without ID where nothing was found
+	found     fhir.Version      // what a condition selected; without number where nothing did
+	condition storage.Condition // what the decision rests on; when it fails, the change is aimed anew
+	idle      bool              // nothing is written
+	next      int64             // number of the version that will be current; 0 where it is not known
 	method    fhir.Method
 }
 

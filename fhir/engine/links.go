@@ -70,8 +70,11 @@ type linkWalk struct {
 // (https://hl7.org/fhir/R4/http.html#trules). These are Reference.reference, elements of the types uri and url, and the narrative. A uri
 // by the name of url or system is left out: Coding.system and Identifier.system, Extension.url and the url of a conformance resource name
 // a thing by its canonical URL, and "elements of type canonical are not replaced". So are elements of the types oid and uuid, which
-// cannot hold the relative URL of a resource.
+// cannot hold the relative URL of a resource. A Bundle that is stored is left out altogether: in it, links mean its own entries.
 func eachLink(r fhir.Resource, visit func(linkPlace)) {
+	if r.Type() == "Bundle" {
+		return
+	}
 	w := linkWalk{path: make([]linkStep, 0, 16), visit: visit}
 	w.resource(linkStep{r.Type(), -1}, r.Root())
 }

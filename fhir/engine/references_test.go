@@ -15,7 +15,7 @@ const (
 )
 
 // linkTypes are served where links are tested.
-var linkTypes = []string{"Patient", "Observation", "DocumentReference", "CodeSystem", "Binary", "Practitioner", "Provenance"}
+var linkTypes = []string{"Patient", "Observation", "DocumentReference", "CodeSystem", "Binary", "Practitioner", "Provenance", "Bundle"}
 
 // neighbours are entries that others refer to: creates, an update, a conditional create of one that is there, a delete.
 func neighbours(t *testing.T) []engine.Change {
@@ -80,6 +80,7 @@ func TestLinks(t *testing.T) {
 		{"a fragment in the narrative", "", observing(`"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><a name=\"x\"/><a href=\"%s\">x</a><a href=\"http://example.org\">z</a></div>"}`), otherPatient + "#a&amp;b", "{0}#a&amp;b"},
 		{"a relative link in the narrative", own, observing(`"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><a href=\"%s\">x</a></div>"}`), "Practitioner/a3", "{1}"},
 		{"another place of the narrative stays", "", observing(`"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><q cite=\"%s\">x</q></div>"}`), otherPatient, otherPatient},
+		{"a Bundle that is stored stays", "", `{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"%[1]s","resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"%[1]s"}}}]}`, otherPatient, otherPatient},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngineOf(t, linkTypes...)
@@ -284,4 +285,16 @@ func TestConditionalReferencesWaitForTheIndex(t *testing.T) {
 	if _, err := e.Transact(t.Context(), alice, member("subject=Patient/3")); err != nil {
 		t.Error(err)
 	}
+}
+
+// A change that stands for itself has no neighbours: its own name means nothing, and its links stay as they are.
+func TestLinksOfASingleWrite(t *testing.T) {
+	e := newEngineOf(t, linkTypes...)
+	body := observing(`"subject":{"reference":"urn:uuid:x"}`)
+	out, err := e.Write(t.Context(), alice, entry(t, "PUT Observation/o", strings.Replace(body, "{", `{"id":"o",`, 1), fullURL("urn:uuid:x")))
+	if err != nil || !strings.Contains(string(out.Version.Body), `{"reference":"urn:uuid:x"}`) {
+		t.Errorf("%s, %v", out.Version.Body, err)
+	}
+	_, err = e.Write(t.Context(), alice, entry(t, "POST Observation", observing(`"subject":{"reference":"Patient?identifier=1"}`)))
+	wantKind(t, err, fhir.Invalid, "is no reference")
 }

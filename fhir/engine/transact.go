@@ -62,11 +62,10 @@ func (t *transaction) run(ctx context.Context) ([]Outcome, error) {
 		return nil, err
 	}
 	for range attempts {
-		ops, err := t.decideAll(ctx)
-		if err != nil {
+		if err := t.decideAll(ctx); err != nil {
 			return nil, err
 		}
-		outcomes, stale, err := t.commit(ctx, ops)
+		outcomes, stale, err := t.commit(ctx)
 		if !stale {
 			return outcomes, err
 		}
@@ -119,49 +118,48 @@ func (t *transaction) refusal() error {
 // prepareAll does with the changes everything that needs no store. Links are set as if no criteria selected anything: what they name
 // has the right type already, and only the index depends on the rest.
 func (t *transaction) prepareAll() error {
-	readable := make(map[*draft]bool, len(t.drafts))
-	err := t.each(func(d *draft) error {
-		err := t.read(d)
-		readable[d] = err == nil
-		return err
-	})
-	if err == nil && !t.single {
-		err = t.each(t.checkFullURL)
-		t.checkIdentities()
-	}
-	if err == nil && !t.single {
-		err = t.each(func(d *draft) error {
-			if !readable[d] || d.resource.IsZero() {
-				return nil
-			}
-			return t.connect(d)
-		})
-	}
-	if err == nil {
-		err = t.each(func(d *draft) (err error) {
-			if readable[d] && !d.resource.IsZero() {
-				d.relink()
-				d.relinked = false
-				d.entries, err = t.prepare(d.resource)
-			}
+	for _, step := range []func(*draft) error{t.readOne, t.checkFullURL, t.connectGiven, t.prepareGiven} {
+		if err := t.each(step); err != nil {
 			return err
-		})
+		}
 	}
-	return cmp.Or(err, t.refusal())
+	t.checkIdentities()
+	return t.refusal()
 }
 
-// decideAll aims all changes at what is in the store now, sets their links, and returns what the store is to do.
-func (t *transaction) decideAll(ctx context.Context) ([]operation, error) {
-	t.faults = t.faults[:0]
+// readOne reads a change, and remembers whether it can be looked at any further.
+func (t *transaction) readOne(d *draft) error {
+	err := t.read(d)
+	d.given = err == nil && !d.resource.IsZero()
+	return err
+}
+
+// connectGiven finds the links of the resource that came with a change.
+func (t *transaction) connectGiven(d *draft) error {
+	if !d.given || t.single {
+		return nil
+	}
+	return t.connect(d)
+}
+
+// prepareGiven prepares the resource that came with a change.
+func (t *transaction) prepareGiven(d *draft) (err error) {
+	if d.given {
+		d.relink()
+		d.relinked = false
+		d.entries, err = t.prepare(d.resource)
+	}
+	return err
+}
+
+// decideAll aims all changes at what is in the store now, and sets their links.
+func (t *transaction) decideAll(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{t.aimAll, t.linkAll} {
-		if err := step(ctx); err != nil {
-			return nil, err
-		}
-		if err := t.refusal(); err != nil {
-			return nil, err
+		if err := cmp.Or(step(ctx), t.refusal()); err != nil {
+			return err
 		}
 	}
-	return t.operations(), nil
+	return nil
 }
 
 // aimAll decides which resources the changes are about.
@@ -254,29 +252,10 @@ func (t *transaction) relinkAll() {
 	t.written = writtenBy(t.drafts, fhir.InstantOf(t.Now()))
 }
 
-// operation is what the store is to do, and whose it is.
-type operation struct {
-	storage.Op
-	of *draft // nil for what a conditional reference rests on
-}
-
-// operations are in the order of https://hl7.org/fhir/R4/http.html#trules: deletes, creates, updates and patches. Before them comes what
+// inTurn are the changes in the order of https://hl7.org/fhir/R4/http.html#trules: deletes, creates, updates and patches. Before them comes what
 // conditional deletes rest on, which are decided on what the transaction finds.
-func (t *transaction) operations() []operation {
-	ops := make([]operation, 0, len(t.drafts)+len(t.queries))
-	guarded := keys{}
-	for _, d := range t.drafts {
-		ops = append(ops, operation{d.op(), d})
-		guarded[d.target] = true
-	}
-	slices.SortStableFunc(ops, func(a, b operation) int { return cmp.Compare(a.of.turn(), b.of.turn()) })
-	for _, c := range t.queries {
-		if c.guard.Guard && !guarded[c.guard.Key] {
-			guarded[c.guard.Key] = true
-			ops = append(ops, operation{c.guard, nil})
-		}
-	}
-	return ops
+func (t *transaction) inTurn() []*draft {
+	return slices.SortedStableFunc(slices.Values(t.drafts), func(a, b *draft) int { return cmp.Compare(a.turn(), b.turn()) })
 }
 
 // turn says when in a transaction a change is carried out.
@@ -293,36 +272,43 @@ func (d *draft) turn() int {
 	}
 }
 
-// commit hands the operations to the store. They are stale when what was read for them is not so any more.
-func (t *transaction) commit(ctx context.Context, ops []operation) (outcomes []Outcome, stale bool, err error) {
+// guards hold what the conditional references rest on, as far as no change holds it.
+func (t *transaction) guards() []storage.Op {
+	held := make(keys, len(t.drafts))
+	for _, d := range t.drafts {
+		held[d.target] = true
+	}
+	var guards []storage.Op
+	for _, c := range t.queries {
+		if c.guard.Guard && !held[c.guard.Key] {
+			held[c.guard.Key] = true
+			guards = append(guards, c.guard)
+		}
+	}
+	return guards
+}
+
+// commit hands the changes to the store. They are stale when what was read for them is not so any more.
+func (t *transaction) commit(ctx context.Context) (outcomes []Outcome, stale bool, err error) {
+	outcomes = make([]Outcome, len(t.drafts))
 	if t.single && t.drafts[0].idle { // nothing rests on it
-		return []Outcome{t.drafts[0].outcome(storage.Result{})}, false, nil
+		outcomes[0] = t.drafts[0].outcome(storage.Result{})
+		return outcomes, false, nil
 	}
-	bare := make([]storage.Op, len(ops))
-	for i, o := range ops {
-		bare[i] = o.Op
+	order := t.inTurn()
+	ops := make([]storage.Op, len(order))
+	for i, d := range order {
+		ops[i] = d.op()
 	}
-	results, err := t.Store.Commit(ctx, t.who.Partition, bare)
-	var failed *storage.OpError
+	results, err := t.Store.Commit(ctx, t.who.Partition, append(ops, t.guards()...))
 	switch {
-	case errors.As(err, &failed):
-		d := ops[failed.Index].of
-		lost := errors.Is(err, fhir.PreconditionFailed) || errors.Is(err, fhir.Conflict)
-		if lost && (d == nil || d.bound) {
-			return nil, true, nil
-		}
-		if d != nil {
-			err = &ChangeError{Index: d.index, Err: failed.Err}
-		}
-		return nil, false, err
+	case errors.Is(err, fhir.PreconditionFailed), errors.Is(err, fhir.Conflict):
+		return nil, true, nil
 	case err != nil:
 		return nil, false, err
 	}
-	outcomes = make([]Outcome, len(t.drafts))
-	for i, o := range ops {
-		if o.of != nil {
-			outcomes[o.of.index] = o.of.outcome(results[i])
-		}
+	for i, d := range order {
+		outcomes[d.index] = d.outcome(results[i])
 	}
 	return outcomes, false, nil
 }

@@ -230,6 +230,8 @@ func TestTransactFaults(t *testing.T) {
 			[]fault{{1, fhir.PreconditionFailed, "version 7"}}},
 		{"an If-Match that does not match in a delete", []engine.Change{entry(t, "POST Patient", good), entry(t, "DELETE Patient/b", "", ifMatch(7))},
 			[]fault{{1, fhir.PreconditionFailed, "version 7"}}},
+		{"several If-Match that do not match", []engine.Change{entry(t, "PUT Patient/b", patientOf("b", "1", "N"), ifMatch(7)), entry(t, "DELETE Patient/c", "", ifMatch(8)), entry(t, "PATCH Patient/a", rename, ifMatch(9)), entry(t, "DELETE Patient/never", "", ifMatch(1))},
+			[]fault{{0, fhir.PreconditionFailed, "version 7"}, {1, fhir.PreconditionFailed, "version 8"}, {2, fhir.PreconditionFailed, "version 9"}, {3, fhir.PreconditionFailed, "no such resource"}}},
 		{"what a patch leaves", []engine.Change{entry(t, "POST Patient", good), entry(t, "PATCH Patient/b", `[{"op":"add","path":"/colour","value":"red"}]`)},
 			[]fault{{1, fhir.Invalid, "colour"}}},
 		{"a patch of the type", []engine.Change{entry(t, "PATCH Patient/b", `[{"op":"replace","path":"/resourceType","value":"Person"}]`)}, []fault{{0, fhir.Invalid, "from Patient"}}},
@@ -295,6 +297,19 @@ func TestTransactIsBounded(t *testing.T) {
 	wantKind(t, err, fhir.TooLarge, "at most 100000")
 	if _, err := e.Transact(t.Context(), alice, many[:2]); err != nil {
 		t.Error(err)
+	}
+}
+
+// What says nothing of what is to be done does nothing: it is not taken for a delete.
+func TestChangesSayWhatTheyDo(t *testing.T) {
+	e := newEngine(t)
+	have(t, e, "a")
+	_, err := e.Write(t.Context(), alice, engine.Change{Key: patientA})
+	wantKind(t, err, fhir.Internal, "")
+	_, err = e.Transact(t.Context(), alice, []engine.Change{{Action: engine.ActUpdate, Key: patientA}, {Action: engine.ActCreate, Key: fhir.Key{Type: "Patient"}}})
+	wantFaults(t, err, fault{0, fhir.Invalid, "resourceType"}, fault{1, fhir.Invalid, "resourceType"})
+	if v, err := e.Read(t.Context(), alice, patientA); err != nil || v.Number != 1 {
+		t.Errorf("%+v, %v", v, err)
 	}
 }
 
