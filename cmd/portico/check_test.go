@@ -19,6 +19,15 @@ func call(t *testing.T, args ...string) (code int, out, errs string) {
 	return code, stdout.String(), stderr.String()
 }
 
+// sound demands that a check of the store in a folder, beside the server, finds no fault.
+func (p *process) sound(t *testing.T, dir string) {
+	t.Helper()
+	out, err := command(t.Context(), "check", "--store", "sqlite:"+filepath.Join(dir, "portico.db"), "--base-url", p.url).CombinedOutput()
+	if err != nil {
+		t.Errorf("the store is not sound: %v: %s", err, out)
+	}
+}
+
 // files are the names in a folder.
 func files(t *testing.T, dir string) (names []string) {
 	t.Helper()

@@ -237,6 +237,7 @@ func TestScriptOfWritesUnderKills(t *testing.T) {
 			t.Fatalf("seed %d: only %d operations were answered: %s", s.seed, got, p.errs)
 		}
 		p = serve(t, dir)
+		p.sound(t, dir)
 		before = s.check(t, p.client(t))
 	}
 }
