@@ -54,7 +54,7 @@ type answer struct {
 
 // send sends a request. The error says that no whole answer came, so that nobody knows what became of it.
 func (c *client) send(ctx context.Context, r request) (answer, error) {
-	q, err := http.NewRequestWithContext(ctx, r.method, c.base+"/"+r.path, strings.NewReader(r.body))
+	q, err := http.NewRequestWithContext(ctx, r.method, strings.TrimSuffix(c.base+"/"+r.path, "/"), strings.NewReader(r.body))
 	if err != nil {
 		return answer{}, err
 	}

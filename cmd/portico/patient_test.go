@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -68,4 +69,17 @@ func readPatient(r fhir.Resource) (patient, error) {
 		return p, fmt.Errorf("%s is not what was sent:\n%s\nbut\n%s", r.Key(), want, got)
 	}
 	return p, nil
+}
+
+// patient reads one by its id.
+func (c *client) patient(ctx context.Context, id string) (patient, error) {
+	a, err := c.send(ctx, request{method: http.MethodGet, path: "Patient/" + id})
+	if err != nil {
+		return patient{}, err
+	}
+	r, err := fhir.ParseResource(a.body)
+	if err != nil || a.status != http.StatusOK {
+		return patient{}, fmt.Errorf("%s: %s (%w)", id, a, err)
+	}
+	return readPatient(r)
 }
