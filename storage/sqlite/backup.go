@@ -26,6 +26,9 @@ func Backup(ctx context.Context, store, file string) (bytes int64, err error) {
 	if _, err := os.Lstat(file); err == nil {
 		return 0, isThere(file)
 	}
+	if _, err := os.Stat(filepath.Dir(file)); err != nil {
+		return 0, unavailable().Because(err)
+	}
 	partial, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".partial-*") // for the owner alone
 	if err != nil {
 		return 0, unavailable().Because(err)
