@@ -40,14 +40,14 @@ test-all: ## Run them under the race detector, in random order, uncached (needs 
 bench: ## Run every benchmark for BENCHTIME (100ms)
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
-soak: ## Run every fuzz target for FUZZTIME (1m), the race tests RACES (10) times, and a large load
+soak: ## Run every fuzz target for FUZZTIME (1m), the race tests RACES (10) times, a large load and a long mix
 	@grep -rnoE --include='*_test.go' '^func Fuzz\w+' . | sed -E 's|/[^/]+:[0-9]+:func | |' | \
 	while read -r dir target; do \
 		echo "== $$dir $$target"; \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
 	done
 	go test -race -shuffle=on -count=$(RACES) -timeout 4h ./...
-	PORTICO_TEST_SOAK=1 go test -run TestResidentMemory -v ./cmd/portico
+	PORTICO_TEST_SOAK=1 go test -run TestResidentMemory -timeout 1h -v ./cmd/portico
 
 ##@ Care
 

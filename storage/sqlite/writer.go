@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -103,17 +104,23 @@ func (w *writer) loop() {
 	}
 }
 
-// gather adds to a group what else waits.
+// gather adds to a group what else waits, and what goroutines that could run now are about to add: a larger group writes its pages and
+// waits for the disk once.
 func (w *writer) gather(group []*job) []*job {
+	yielded := false
 	for len(group) < maxGroup {
 		select {
 		case j, ok := <-w.queue:
 			if !ok {
 				return group
 			}
-			group = append(group, j)
+			group, yielded = append(group, j), false
 		default:
-			return group
+			if yielded {
+				return group
+			}
+			runtime.Gosched()
+			yielded = true
 		}
 	}
 	return group

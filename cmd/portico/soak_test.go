@@ -1,0 +1,55 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portico-health/portico/cmd/portico/demo"
+	"github.com/portico-health/portico/fhir"
+)
+
+// TestResidentMemoryUnderMix lets 16 clients read, search and write for a while, ten minutes in the soak, and looks at the resident
+// memory of the server meanwhile: it is promised to stay below 150 MB. Every request must succeed.
+func TestResidentMemoryUnderMix(t *testing.T) {
+	patients, during, step := 200, 3*time.Second, time.Second
+	if os.Getenv("PORTICO_TEST_SOAK") != "" {
+		patients, during, step = 10_000, 10*time.Minute, 10*time.Second
+	}
+	dir, day := t.TempDir(), "2026-06-01"
+	if out, err := command(t.Context(), "demo", "--patients", strconv.Itoa(patients), "--at", day, "--out", filepath.Join(dir, "data")).CombinedOutput(); err != nil {
+		t.Fatalf("demo: %v: %s", err, out)
+	}
+	p := serve(t, dir)
+	if out, err := command(t.Context(), "load", "--url", p.url+"/fhir", filepath.Join(dir, "data")).CombinedOutput(); err != nil {
+		t.Fatalf("load: %v: %s", err, out)
+	}
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string][]fhir.Resource{}
+	for r := range demo.Generate(demo.Options{Patients: patients, Seed: demo.DefaultSeed, At: at}) {
+		kinds[r.Type()] = append(kinds[r.Type()], r)
+	}
+	both := append(kinds["Patient"], kinds["Appointment"]...)
+	mix := mixed(anyOf(each(both, "GET", readPath)), anyOf(each(kinds["Patient"], "GET", identifierPath)),
+		anyOf(each(both, "PUT", readPath)), anyOf(each(both, "POST", typePath)))
+	clients := connect(t, strings.TrimPrefix(p.url, "http://"), 16)
+	most, count := 0, 0
+	for begun := time.Now(); time.Since(begun) < during; {
+		done, err := clients.press(step, mix)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, p.errs)
+		}
+		count += len(done.latencies)
+		most = max(most, p.residentMB(t))
+	}
+	t.Logf("%d requests in %s, %d MB resident at most", count, during, most)
+	if most >= 150 {
+		t.Errorf("%d MB are resident, 150 are promised", most)
+	}
+}
