@@ -15,7 +15,9 @@ const MaxPageBytes = 32 << 20
 // Store keeps resources. All methods may be called from many goroutines at once.
 type Store interface {
 	// Read returns the current version, also when it is the mark of a deletion: see
-	// fhir.Version.IsDeleted. NotFound when there never was one.
+	// fhir.Version.IsDeleted. NotFound when there never was one. What was committed by this Store before the call is
+	// seen; what another process committed to the same database is seen 100 ms later at the latest. The body may be shared with other
+	// callers: nobody changes it.
 	Read(ctx context.Context, p fhir.Partition, key fhir.Key) (fhir.Version, error)
 
 	// ReadVersion returns one version, current or superseded. NotFound.

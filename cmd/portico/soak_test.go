@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func TestResidentMemoryUnderMix(t *testing.T) {
 	for r := range demo.Generate(demo.Options{Patients: patients, Seed: demo.DefaultSeed, At: at}) {
 		kinds[r.Type()] = append(kinds[r.Type()], r)
 	}
-	both := append(kinds["Patient"], kinds["Appointment"]...)
+	both := slices.Concat(kinds["Patient"], kinds["Appointment"])
 	mix := mixed(anyOf(each(both, "GET", readPath)), anyOf(each(kinds["Patient"], "GET", identifierPath)),
 		anyOf(each(both, "PUT", readPath)), anyOf(each(both, "POST", typePath)))
 	clients := connect(t, strings.TrimPrefix(p.url, "http://"), 16)

@@ -25,7 +25,7 @@ type wire struct {
 }
 
 func dialWire(address string) (*wire, error) {
-	conn, err := net.Dial("tcp", address) //nolint:noctx // of a test, on the loopback interface
+	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
