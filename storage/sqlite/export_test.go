@@ -165,3 +165,12 @@ func Damage(s *Store, statements ...string) error {
 		return nil
 	})
 }
+
+// Renewed is how many live versions have entries with some text in them, when it is the turn of a write to be carried out.
+func Renewed(s *Store, text string) (n int64, err error) {
+	err = s.writes.do(context.Background(), func(t *tx) error {
+		n, _, err = t.number(t.ctx, "SELECT count(*) FROM live WHERE instr(entries, CAST(? AS BLOB)) > 0", text)
+		return err
+	})
+	return n, err
+}
