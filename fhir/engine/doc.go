@@ -39,7 +39,7 @@
 // the record as it is, and the next New begins with that; a store from a backup, or one without a record, goes the same way. Where rules
 // have only lost parameters or types, nothing waits, and the same pass takes their entries away.
 //
-// Processes that serve one store at the same time must have the same rules. Where they do not, the record belongs to the one that began
-// last: one whose pass is under way finds that out at its end, and keeps refusing. One that is idle does not: it finds by the
+// Processes that serve one store at the same time must have the same rules (an SQLite file has one server alone). Where they do not, the record
+// belongs to the one that began last: one whose pass is under way finds that out at its end, and keeps refusing. One that is idle does not: it finds by the
 // rules of the other, and what it writes lacks those entries until the next pass. So stop it before another with other rules begins.
 package engine

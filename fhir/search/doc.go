@@ -7,6 +7,9 @@
 // know the FHIR type of everything that they select. It does no I/O and knows no database;
 // HTTP, paging tokens and bundles belong to the faces and the engine.
 //
+// Entries outlive the program that made them. Each parameter has a stamp (Rules.Stamps), which changes with whatever decides its
+// entries; the engine compares them with those of the store.
+//
 // Where R4 leaves a choice: tokens are compared with case, but for strings and contact points (token.go says why); family names are also
 // found by each of their words; punctuation does not count in strings, of which the first MaxFolded characters are compared (also with
 // :contains), but all with :exact; a reference by id alone means any type that the parameter may point at, or, where
