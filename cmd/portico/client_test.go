@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -163,4 +164,18 @@ func (a answer) resource(t *testing.T) fhir.Resource {
 		t.Fatalf("the answer %s is no resource: %v", a, err)
 	}
 	return r
+}
+
+// tellsOf says whether the answer is an OperationOutcome whose issues have no other codes.
+func (a answer) tellsOf(codes ...string) bool {
+	r, err := fhir.ParseResource(a.body)
+	if err != nil || r.Type() != "OperationOutcome" {
+		return false
+	}
+	for _, issue := range r.Root().Objects("issue") {
+		if !slices.Contains(codes, issue.Text("code")) {
+			return false
+		}
+	}
+	return true
 }

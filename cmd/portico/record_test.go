@@ -35,15 +35,21 @@ func (l lineage) editions() []edition {
 	return all
 }
 
+// given are the names that any version has.
+func (l lineage) given() map[string]bool {
+	all := make(map[string]bool)
+	for _, w := range l {
+		for name := range strings.SplitSeq(w.names, ",") {
+			all[name] = true
+		}
+	}
+	return all
+}
+
 // settle tells by the names that are there which of the operations without an answer were carried out; they ended at some time before the
 // given one. Those that have left nothing are left out, but for deletions, of which nobody knows.
 func (l lineage) settle(history []porcupine.Operation, end int64) (settled []porcupine.Operation) {
-	left := make(map[string]bool)
-	for _, w := range l {
-		for name := range strings.SplitSeq(w.names, ",") {
-			left[name] = true
-		}
-	}
+	left := l.given()
 	for _, o := range history {
 		in, out := o.Input.(input), o.Output.(output)
 		if out.lost {
@@ -160,6 +166,29 @@ func (all record) checkAcknowledged(t *testing.T, history []porcupine.Operation)
 		if !found {
 			t.Errorf("acknowledged but not there: %+v -> %+v", in, out)
 		}
+	}
+}
+
+// checkTransactions looks that of each transaction without an answer everything is there, or nothing. What would show in any case are the
+// names that it puts or adds.
+func (all record) checkTransactions(t *testing.T, history []porcupine.Operation) {
+	t.Helper()
+	given := make(map[string]map[string]bool) // names by register
+	for register, versions := range all {
+		given[register] = versions.given()
+	}
+	left := make(map[string]bool) // by transaction
+	for _, o := range history {
+		in, out := o.Input.(input), o.Output.(output)
+		shows := in.deed == put || in.deed == add || in.deed == create || in.deed == putWhere
+		if !shows || !out.lost || !strings.HasPrefix(in.bundle, "transaction") {
+			continue
+		}
+		there := given[in.register][in.name]
+		if others, seen := left[in.bundle]; seen && others != there {
+			t.Errorf("the %s was carried out in part: that %s is in %s is %t", in.bundle, in.name, in.register, there)
+		}
+		left[in.bundle] = there
 	}
 }
 

@@ -37,12 +37,14 @@ type input struct {
 	absent   bool      // If-None-Match: *
 	number   int64     // of the version that is read
 	versions []edition // that are given
+	bundle   string    // in which it goes, if any, beginning with its type
 }
 
 // output is what was answered.
 type output struct {
 	lost     bool // nothing: it may have been carried out or not
 	left     bool // nothing, but its name is there: it was carried out
+	refused  bool // that the Bundle in which it went was refused: nothing was carried out
 	status   int
 	edition            // that was read or written
 	versions []edition // that were examined
@@ -126,7 +128,7 @@ func after(s *state, in input, out output) []any {
 		return []any{next}
 	case out.lost:
 		return []any{s, next}
-	case out.status == http.StatusServiceUnavailable,
+	case out.refused, out.status == http.StatusServiceUnavailable,
 		out.status == http.StatusConflict && in.match == 0 && in.deed != read && in.deed != readVersion:
 		return []any{s}
 	case !want.admits(out):

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,7 @@ const (
 // script lets clients write at random. The same seed makes each client draw the same lots; what it sends also depends on which versions it
 // has seen.
 type script struct {
-	servers   []*client // on one store; the clients are spread over them
+	server    *client
 	round     int
 	seed      uint64
 	start     time.Time
@@ -53,8 +54,8 @@ type scripter struct {
 }
 
 // newScript begins a script on what is there before it.
-func newScript(round int, before record, servers ...*client) *script {
-	s := &script{servers: servers, round: round, seed: uint64(round + 1), start: time.Now()}
+func newScript(round int, before record, server *client) *script {
+	s := &script{server: server, round: round, seed: uint64(round + 1), start: time.Now()}
 	for register, versions := range before {
 		s.history = append(s.history, porcupine.Operation{Call: -2, Return: -1, Input: input{register: register, deed: given, versions: versions.editions()}, Output: output{}})
 	}
@@ -80,28 +81,62 @@ func (s *script) run(ctx context.Context, enough int64, end func()) {
 	group.Wait()
 }
 
-// act carries out one operation, and says whether the server is still there.
+// act carries out one operation, or several in a Bundle, and says whether the server is still there.
 func (c *scripter) act(ctx context.Context) bool {
-	in := c.draw()
+	ins, asked := c.draw()
 	patience, cancel := c.patience(ctx)
 	defer cancel()
 	call := time.Since(c.start)
-	a, err := c.servers[c.number%len(c.servers)].send(patience, in.request())
-	out := output{lost: true}
-	if err == nil {
-		if out, err = in.answered(a); err != nil {
-			c.fault(fmt.Errorf("client %d, step %d: %+v: %w", c.number, c.step, in, err))
-		}
-		c.seen[in.register] = max(c.seen[in.register], out.edition.number)
-	} else if errors.Is(err, syscall.ECONNREFUSED) {
-		return false // it was never sent
-	}
+	a, err := c.server.send(patience, asked)
 	end := time.Since(c.start)
-	if out.lost {
-		end = never // the server may be at it still
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return false // it was never sent
+	case err != nil:
+		for _, in := range ins {
+			c.note(in, output{lost: true}, call, never) // the server may be at it still
+		}
+		return ctx.Err() == nil && patience.Err() != nil
 	}
-	c.note(in, out, call, end)
-	return !out.lost || ctx.Err() == nil && patience.Err() != nil
+	outs, err := outputs(ins, a)
+	if err != nil {
+		c.fault(fmt.Errorf("client %d, step %d: %+v: %w", c.number, c.step, ins, err))
+	}
+	for i, out := range outs {
+		c.note(ins[i], out, call, end)
+		c.seen[ins[i].register] = max(c.seen[ins[i].register], out.edition.number)
+	}
+	return true
+}
+
+// outputs are what became of operations that went in one request.
+func outputs(ins []input, a answer) ([]output, error) {
+	outs := make([]output, len(ins))
+	switch {
+	case ins[0].bundle == "":
+		out, err := ins[0].answered(a)
+		outs[0] = out
+		return outs, err
+	case a.status != http.StatusOK: // of all of them, nothing was carried out
+		for i := range outs {
+			outs[i].refused = true
+		}
+		if a.status == http.StatusBadRequest && a.tellsOf("conflict", "deleted", "not-found") { // several of these at once
+			return outs, nil
+		}
+		_, err := ins[0].answered(a)
+		return outs, err
+	}
+	answers, err := a.answers(len(ins))
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	for i, one := range answers {
+		outs[i], err = ins[i].answered(one)
+		faults = append(faults, err)
+	}
+	return outs, errors.Join(faults...)
 }
 
 // never is when a request ends that got no answer. The server that got it has ended before anything is examined.
@@ -133,9 +168,29 @@ var lots = []deed{
 	createIfNone, createIfNone, putWhere, putWhere, removeWhere,
 }
 
-// draw chooses what comes next.
-func (c *scripter) draw() input {
-	in := input{deed: lots[c.lots.IntN(len(lots))], name: fmt.Sprintf("r%dc%dn%d", c.round, c.number, c.step)}
+// draw chooses what comes next: an operation, or some of different registers in a batch or transaction.
+func (c *scripter) draw() ([]input, request) {
+	name := fmt.Sprintf("r%dc%dn%d", c.round, c.number, c.step)
+	if c.lots.IntN(6) > 0 {
+		in := c.drawOne(name)
+		return []input{in}, in.request()
+	}
+	kind := []string{"batch", "transaction"}[c.lots.IntN(2)]
+	var ins []input
+	var asked []request
+	for i := range 2 + c.lots.IntN(3) {
+		in := c.drawOne(fmt.Sprintf("%se%d", name, i))
+		in.bundle = kind + " " + name
+		if !slices.ContainsFunc(ins, func(other input) bool { return other.register == in.register }) {
+			ins, asked = append(ins, in), append(asked, in.request())
+		}
+	}
+	return ins, bundleOf(kind, asked...)
+}
+
+// drawOne chooses an operation.
+func (c *scripter) drawOne(name string) input {
+	in := input{deed: lots[c.lots.IntN(len(lots))], name: name}
 	switch in.deed {
 	case create:
 		in.register = "new-" + in.name
@@ -250,6 +305,7 @@ func (s *script) check(t *testing.T, c *client) record {
 	}
 	all := c.record(t)
 	all.checkAcknowledged(t, s.history)
+	all.checkTransactions(t, s.history)
 	c.checkSearches(t, all)
 	examined := int64(time.Since(s.start))
 	for _, part := range byRegister(s.history) {
