@@ -465,6 +465,9 @@ func TestConditionalWritesAimAnew(t *testing.T) {
 			if got := out.Version.Key.ID; got != c.want && (c.want != "*" || len(got) != 20) {
 				t.Errorf("wrote %q, want %q", got, c.want)
 			}
+			if body := string(out.Version.Body); body != "" && !strings.Contains(body, fmt.Sprintf(`"id":%q`, out.Version.Key.ID)) {
+				t.Errorf("%s holds %s", out.Version.Key, body)
+			}
 			if v, err := e.Read(t.Context(), alice, fhir.Key{Type: "Patient", ID: "a"}); c.want != "a" && len(c.there) > 0 && (err != nil || v.Number != 2) {
 				t.Errorf("what matches no longer: %+v, %v", v, err)
 			}

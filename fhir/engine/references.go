@@ -106,7 +106,7 @@ func (t *transaction) pieces(base string, p linkPlace) ([]piece, error) {
 func (t *transaction) urlPieces(base, text string) []piece {
 	plain, fragment, hasFragment := strings.Cut(text, "#")
 	plain, _, version := strings.Cut(plain, historySegment)
-	if base != "" && isRelative(plain) {
+	if isRelative(plain) { // without a base it names nothing: each FullURL is absolute
 		plain = base + plain
 	}
 	change := t.named[plain]

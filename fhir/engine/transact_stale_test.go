@@ -41,6 +41,8 @@ func TestTransactIsDecidedAnew(t *testing.T) {
 			[]engine.Change{entry(t, "POST Observation", obs("Patient?"+mrn))}, "Patient/b", 0},
 		{"what a conditional reference names is gone", []string{"a"}, func(t *testing.T, e *engine.Engine) { put(t, e, alice, "a", "Other") },
 			[]engine.Change{entry(t, "POST Observation", obs("Patient?"+mrn))}, "", fhir.PreconditionFailed},
+		{"what a conditional reference names is written now", []string{"a"}, func(t *testing.T, e *engine.Engine) { put(t, e, alice, "a", "Other"); have(t, e, "c") },
+			[]engine.Change{entry(t, "PATCH Patient/c", rename), entry(t, "POST Observation", obs("Patient?"+mrn))}, "Patient/c", 0},
 		{"several came to match", nil, func(t *testing.T, e *engine.Engine) { have(t, e, "a", "b") },
 			[]engine.Change{entry(t, "POST Patient?"+mrn, patientOf("", "1", "New"))}, "", fhir.PreconditionFailed},
 		{"one came to match a delete", nil, func(t *testing.T, e *engine.Engine) { have(t, e, "a") },
@@ -52,6 +54,7 @@ func TestTransactIsDecidedAnew(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngineOf(t, "Patient", "Observation")
+			put(t, e, alice, "c", "Other")
 			have(t, e, c.there...)
 			direct, commits := *e, 0
 			e.Store = &meddler{Store: e.Store, before: func(commit int) {
@@ -81,6 +84,32 @@ func TestTransactIsDecidedAnew(t *testing.T) {
 				t.Error("the index knows another subject")
 			}
 		})
+	}
+}
+
+// What a conditional reference sees of another one's resource does not depend on how often it was decided.
+func TestConditionalReferencesAreDecidedAnew(t *testing.T) {
+	e := newEngineOf(t, "Patient", "Observation")
+	have(t, e, "a")
+	direct, commits := *e, 0
+	e.Store = &meddler{Store: e.Store, before: func(commit int) {
+		if commits = commit; commit == 1 {
+			put(t, &direct, alice, "a", "Other")
+			have(t, &direct, "b")
+		}
+	}}
+	obs := func(member, subject string) string {
+		return fmt.Sprintf(`{"resourceType":"Observation","status":"final","code":{"text":"x"},%s"subject":{"reference":%q}}`, member, subject)
+	}
+	if _, err := direct.Write(t.Context(), alice, entry(t, "PUT Observation/old", `{"resourceType":"Observation","id":"old","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/a"}}`)); err != nil {
+		t.Fatal(err)
+	}
+	out, err := e.Transact(t.Context(), alice, []engine.Change{
+		entry(t, "POST Observation", obs("", "Patient?"+mrn)),
+		entry(t, "POST Observation", obs(`"hasMember":[{"reference":"Observation?subject=Patient/a"}],`, "Patient/z")),
+	})
+	if err != nil || commits != 2 || !strings.Contains(string(out[0].Version.Body), `"Patient/b"`) || !strings.Contains(string(out[1].Version.Body), `"Observation/old"`) {
+		t.Errorf("%d commits, %+v, %v", commits, out, err)
 	}
 }
 
