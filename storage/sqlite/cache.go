@@ -28,7 +28,7 @@ type cache struct {
 }
 
 const (
-	cacheBytes = 32 << 20
+	cacheBytes = 16 << 20
 	parts      = 16                     // each with a lock of its own
 	maxStale   = 100 * time.Millisecond // how long a write of another process may stay unseen
 	overhead   = 400                    // bytes of memory of an entry beside its body, about

@@ -34,10 +34,7 @@ func newNames(reads *pool, writes *writer) *names {
 
 // find returns the numbers of a scope, those of the given parameters among them as far as they exist.
 func (n *names) find(ctx context.Context, c *conn, s scope, params []string) (numbers, error) {
-	n.mu.RLock()
-	known := n.known[s]
-	n.mu.RUnlock()
-	if known.have(params) {
+	if known := n.remembered(s); known.have(params) {
 		return known, nil
 	}
 	known, err := readNumbers(ctx, c, s)
@@ -49,7 +46,10 @@ func (n *names) find(ctx context.Context, c *conn, s scope, params []string) (nu
 
 // define returns the numbers of a scope, and gives one to each of the parameters that has none.
 func (n *names) define(ctx context.Context, s scope, params []string) (numbers, error) {
-	var known numbers
+	known := n.remembered(s)
+	if known.have(params) { // nearly always, and then no reader is waited for
+		return known, nil
+	}
 	err := n.reads.with(ctx, func(c *conn) (err error) {
 		known, err = n.find(ctx, c, s, params)
 		return err
@@ -70,6 +70,12 @@ func (n *names) define(ctx context.Context, s scope, params []string) (numbers, 
 		n.remember(s, known)
 	}
 	return known, err
+}
+
+func (n *names) remembered(s scope) numbers {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.known[s]
 }
 
 func (n *names) remember(s scope, known numbers) {
