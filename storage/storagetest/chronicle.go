@@ -96,8 +96,9 @@ func (c *chronicle) agree(got, want []fhir.Version, q storage.HistoryQuery) {
 	}
 }
 
-// whole demands that pages, one behind the other, have every version once.
-func (c *chronicle) whole(p fhir.Partition, q storage.HistoryQuery) {
+// whole demands that pages, one behind the other, have every version once that there was when the first was asked for, whatever
+// happens between them.
+func (c *chronicle) whole(p fhir.Partition, q storage.HistoryQuery, between func()) {
 	c.Helper()
 	want := c.expect(p, q)
 	var got []fhir.Version
@@ -109,9 +110,12 @@ func (c *chronicle) whole(p fhir.Partition, q storage.HistoryQuery) {
 			break
 		}
 		q.Before = page.Versions[len(page.Versions)-1].Instant
+		between()
 	}
 	c.agree(got, want, q)
 }
+
+func nothing() {}
 
 // histories holds every kind of history against the memory of what was written, over random scripts.
 func histories(x *house) {
@@ -128,7 +132,7 @@ func histories(x *house) {
 			p, q := pick(r, partitions...), c.question(r)
 			if q.Key.ID == "" || c.knows(p, q.Key) {
 				c.same(p, q)
-				c.whole(p, q)
+				c.whole(p, q, nothing)
 				continue
 			}
 			_, err := x.History(x.ctx, p, q)

@@ -45,8 +45,23 @@ func history(x *house) {
 				c.same(home, q)
 			}
 			if limit > 0 {
-				c.whole(home, q)
+				c.whole(home, q, nothing)
 			}
+		}
+	}
+
+	// While others write between the pages, what is behind the first stays what it was.
+	past := fhir.Interval{Low: c.written[7].Instant, High: c.written[30].Instant}
+	for _, q := range []storage.HistoryQuery{
+		{Key: patient("1")}, {Key: fhir.Key{Type: "Patient"}}, {Types: []string{"Patient", "Slot"}}, {}, {Since: c.written[5].Instant}, {During: past},
+	} {
+		for _, q.Limit = range []int{1, 2, 3, 5, 8} {
+			writes := 0
+			c.whole(home, q, func() {
+				if writes++; writes <= 3 {
+					c.write(home, put(patient("1"), "between"), remove(patient("2")), put(fhir.Key{Type: "Task", ID: name("%d", writes)}, ""))
+				}
+			})
 		}
 	}
 }

@@ -41,14 +41,28 @@ func heavyPages(x *house) {
 		x.commit(home, heavy("h", 12))
 	}
 	x.commit(home, remove(patient("h")))
-	first, err := x.History(x.ctx, home, storage.HistoryQuery{Key: patient("h"), Limit: 100, CountUpTo: -1})
-	x.check(err)
-	if first.Total != 4 || len(first.Versions) != 3 || !first.More { // the deletion weighs nothing
-		x.Fatalf("%d versions of %d, more %t", len(first.Versions), first.Total, first.More)
-	}
-	rest, err := x.History(x.ctx, home, storage.HistoryQuery{Key: patient("h"), Limit: 100, Before: first.Versions[2].Instant, CountUpTo: -1})
-	x.check(err)
-	if rest.Total != 4 || len(rest.Versions) != 1 || rest.More {
-		x.Errorf("%d versions of %d, more %t", len(rest.Versions), rest.Total, rest.More)
+	for _, c := range []struct {
+		q    storage.HistoryQuery
+		want string
+	}{
+		{storage.HistoryQuery{Key: patient("h")}, "4 3 2|1"}, // the deletion weighs nothing
+		{storage.HistoryQuery{Key: fhir.Key{Type: "Patient"}}, "4 3 2|1 1 1|1|1 1"},
+		{storage.HistoryQuery{}, "4 3 2|1 1 1|1|1 1"},
+	} {
+		var got []string
+		for c.q.Limit, c.q.CountUpTo = 100, -1; ; {
+			page, err := x.History(x.ctx, home, c.q)
+			x.check(err)
+			x.equal(page.Total, strings.Count(c.want, " ")+strings.Count(c.want, "|")+1)
+			var numbers []string
+			for _, v := range page.Versions {
+				numbers = append(numbers, name("%d", v.Number))
+			}
+			if got = append(got, strings.Join(numbers, " ")); !page.More || len(got) > 9 {
+				break
+			}
+			c.q.Before = page.Versions[len(page.Versions)-1].Instant
+		}
+		x.equal(strings.Join(got, "|"), c.want)
 	}
 }
