@@ -20,8 +20,6 @@ var bundleExceptions = map[string]struct {
 	reason string
 }{
 	"bundle-transaction": {http.StatusNotFound, "it asks for ValueSet/$lookup, which is not offered"},
-	"ussg-fht":           {http.StatusBadRequest, "its requests go to the base of another server"},
-	"xds":                {http.StatusBadRequest, "its ifNoneExist has Patient? before the query; R4 has what follows the question mark alone"},
 }
 
 // TestOfficialTransactionsPostWhole loads the official examples of transactions and batches whole into a server of all types.

@@ -13,7 +13,7 @@ import (
 const (
 	// attempts bounds how often changes are decided anew because another write came between. Each time another one was carried out, so
 	// that at least this many that come at once all succeed.
-	attempts = 20
+	attempts = 100
 
 	// maxAllEntries bounds the index entries of a transaction, as maxEntries those of a resource.
 	maxAllEntries = 100_000

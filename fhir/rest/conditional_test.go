@@ -60,6 +60,7 @@ func TestConditionalCreate(t *testing.T) {
 			name: "the condition percent-encoded, version 2, no If-Match", method: "POST", path: "/Patient", body: known("", "Birch"),
 			header: headers("If-None-Exist", " identifier=https%3A%2F%2Fexample.org%2Fmrn%7C1&family=ash ", "HC-API-Version", "2"), status: 200, paths: map[string]string{"id": "new1"},
 		},
+		{name: "the whole search", method: "POST", path: "/Patient", body: known("", "Birch"), header: headers("If-None-Exist", "Patient?"+byMRN), status: 200, paths: map[string]string{"id": "new1"}},
 		{name: "a condition that none matches", method: "POST", path: "/Patient?_format=json", body: known("", "Birch"), header: headers("If-None-Exist", byMRN+"&family=birch"), status: 201, contains: []string{`"Birch"`}},
 		{
 			name: "several match", method: "POST", path: "/Patient", body: known("", "Cedar"), header: ifNone(), status: 412,
@@ -91,7 +92,7 @@ func TestConditionalCreateCriteria(t *testing.T) {
 		"birthdate=zz":             {"value", "zz"},
 		"identifier=%zz":           {"value", "percent-encoded"},
 		"?" + byMRN:                {"invalid", "behind the question mark"},
-		"Patient?" + byMRN:         {"invalid", "behind the question mark"},
+		"Task?" + byMRN:            {"invalid", "behind the question mark"},
 	} {
 		paths := map[string]string{"issue[#]": "1", "issue[0].location": `["http.If-None-Exist"]`}
 		if want.code != "" {

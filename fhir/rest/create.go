@@ -25,7 +25,7 @@ func (s *server) planCreateIfNone(x *exchange) (engine.Change, error) {
 	if len(conditions) == 0 {
 		return s.planCreate(x)
 	}
-	query := strings.TrimSpace(conditions[0])
+	query := strings.TrimPrefix(strings.TrimSpace(conditions[0]), x.key.Type+"?") // some write the whole search, as R4's own example of XDS does
 	name, _, _ := strings.Cut(query, "=")
 	switch {
 	case len(conditions) > 1:

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 
@@ -88,7 +89,7 @@ var requestHeaders = map[string]string{
 
 // address makes the request that an entry asks for, and finds what kind of path it goes to.
 func (s *server) address(p *part, x *exchange, ask *fhir.Object) error {
-	target, err := s.resolve(ask.Text("url"))
+	target, err := s.resolve(ask.Text("url"), p.fullURL)
 	if err != nil {
 		return fhir.AsError(err).At(p.at(".request.url"))
 	}
@@ -117,10 +118,14 @@ func (s *server) address(p *part, x *exchange, ask *fhir.Object) error {
 	return nil
 }
 
-// resolve makes an address below the base of the url of an entry, which is relative to the base or absolute.
-func (s *server) resolve(text string) (*url.URL, error) {
+// resolve makes an address below the base of the url of an entry, which is relative to the base or absolute. What a client names by its
+// address elsewhere, the fullUrl, and sends here under the same address is meant to get that id here.
+func (s *server) resolve(text, fullURL string) (*url.URL, error) {
 	if len(text) > maxURL {
 		return nil, uriTooLong()
+	}
+	if key, elsewhere := addressed(fullURL); elsewhere && text == fullURL && !strings.HasPrefix(text, s.Promises.BaseURL+"/") {
+		text = key
 	}
 	rest, absolute := strings.CutPrefix(text, s.Promises.BaseURL)
 	if !absolute || (rest != "" && rest[0] != '/' && rest[0] != '?') {
@@ -137,6 +142,17 @@ func (s *server) resolve(text string) (*url.URL, error) {
 		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no address of a request. Write it as in Patient/1 or Patient?family=ash.", fhir.Quote(text)).Because(err)
 	}
 	return u, nil
+}
+
+// addressed returns the last two segments of the address of a resource, [type]/[id], and whether it can be one.
+func addressed(address string) (key string, ok bool) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" {
+		return "", false
+	}
+	above, id := path.Split(u.Path)
+	resourceType := path.Base(above)
+	return resourceType + "/" + id, fhir.ValidID(resourceType) && fhir.ValidID(id)
 }
 
 // checkPlace refuses what can be asked for by a request of its own, but not by an entry.

@@ -136,8 +136,8 @@ func (t transaction) locate(err error) error {
 // maxFaults is how many faults of a Bundle are told.
 const maxFaults = 100
 
-// joined is one error of the faults of several entries: of their kind where they are of one kind, else Invalid. A failure of the
-// server goes before all of them. It is nil for none.
+// joined is one error of the faults of several entries. Its kind is Invalid where one of them is, for then sending the same again is of no use;
+// else that of the first. A failure of the server goes before all of them. It is nil for none.
 func joined(faults []error) error {
 	if len(faults) == 0 {
 		return nil
@@ -148,7 +148,7 @@ func joined(faults []error) error {
 		if e.Kind == fhir.Internal || e.Kind == fhir.Unavailable {
 			return fault
 		}
-		if e.Kind != all.Kind {
+		if e.Kind == fhir.Invalid {
 			all.Kind = fhir.Invalid
 		}
 		all.Issues = append(all.Issues, e.Issues...)

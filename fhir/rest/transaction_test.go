@@ -184,9 +184,9 @@ var exampleBundles = map[string]struct {
 	"bundle-request-medsallergies": {status: 200, entries: "404 200 200 200 200"},
 	"bundle-request-simplesummary": {status: 200, entries: "404 200 200 200"},
 	"hla-1":                        {status: 200, entries: strings.TrimSpace(strings.Repeat("201 ", 22))},
+	"ussg-fht":                     {status: 200, entries: strings.TrimSpace(strings.Repeat("201 ", 11))},
+	"xds":                          {status: 200, entries: strings.TrimSpace(strings.Repeat("201 ", 5))},
 	"bundle-transaction":           {status: 404, reason: "it asks for $lookup, and reads and updates what is not there"},
-	"ussg-fht":                     {status: 400, reason: "its urls are those of another server"},
-	"xds":                          {status: 400, reason: "its ifNoneExist has the type before the search"},
 }
 
 // officialBundles reads the official batches and transactions.
