@@ -11,8 +11,9 @@ import (
 
 // Limits of the JSON that the house accepts.
 const (
-	MaxDepth  = 64 // objects and arrays within each other
-	MaxDigits = 34 // significant digits of a number: what Decimal128 holds
+	MaxDepth  = 64        // objects and arrays within each other
+	MaxValues = 4_000_000 // values of any kind: a text of 50 MiB that is FHIR has fewer, and each costs memory, however short it is
+	MaxDigits = 34        // significant digits of a number: what Decimal128 holds
 
 	minExponent = -6176 // of the last digit: the range of Decimal128
 	maxExponent = 6111
@@ -21,7 +22,7 @@ const (
 )
 
 // ParseJSON decodes one JSON value (RFC 8259) into a tree. It refuses text that is not UTF-8, a syntax
-// fault, a name that comes twice in an object, nesting deeper than MaxDepth, an escaped half of a
+// fault, a name that comes twice in an object, nesting deeper than MaxDepth, more than MaxValues values, an escaped half of a
 // surrogate pair, and a number that has more than MaxDigits significant digits or whose last digit lies
 // beyond the exponents of Decimal128, -6176 to 6111.
 //
@@ -48,6 +49,7 @@ func ParseJSON(text []byte) (any, error) {
 type parser struct {
 	text   string
 	pos    int
+	values int    // that were begun
 	broken string // the byte behind the text that is no UTF-8, or ""
 
 	// What was read of the objects and arrays that are open, the outermost first: each takes its share
@@ -104,8 +106,12 @@ func firstNotUTF8(s string) int {
 
 func (p *parser) value(depth int) any {
 	p.space()
+	p.values++
 	switch c := p.peek(); {
 	case p.failed:
+		return nil
+	case p.values > MaxValues:
+		p.fail(CodeTooCostly, "The JSON text has more than the %d values that are read", MaxValues)
 		return nil
 	case c == '"':
 		return p.str()

@@ -443,3 +443,15 @@ func BenchmarkJSONValid(b *testing.B) {
 		}
 	}
 }
+
+func TestValuesAreBounded(t *testing.T) {
+	list := "[" + strings.Repeat("0,", fhir.MaxValues-2) + "0"
+	if _, err := fhir.ParseJSON([]byte(list + "]")); err != nil {
+		t.Errorf("%d values: %v", fhir.MaxValues, err)
+	}
+	_, err := fhir.ParseJSON([]byte(list + ",0]"))
+	var e *fhir.Error
+	if !errors.As(err, &e) || e.Kind != fhir.Invalid || len(e.Issues) != 1 || e.Issues[0].Code != fhir.CodeTooCostly {
+		t.Errorf("one value more: %v", err)
+	}
+}

@@ -10,7 +10,8 @@ import (
 
 const (
 	// maxDecoding is how many bytes of large bodies may be decoded at once: one Bundle of the largest size, and a few others beside it.
-	// To read a byte of an ordinary text allocates four bytes, and four stay; of the worst, a list of numbers, 59, and 17 stay.
+	// To read a byte of an ordinary text allocates four bytes, and four stay; of the worst, a list of numbers, 59, and 17 stay, but such a text
+	// ends at fhir.MaxValues.
 	maxDecoding = 64 << 20
 
 	// smallBody is how large a body may be that is decoded without waiting.
