@@ -45,7 +45,26 @@ func (t *transaction) checkFullURL(d *draft) error {
 	if t.named[d.FullURL] != d {
 		return fhir.Errorf(fhir.Invalid, fhir.CodeInvariant, "Another entry has the fullUrl %s already; each is the name of one resource (bdl-7).", fhir.Quote(d.FullURL)).At(place)
 	}
-	return nil
+	return d.agrees()
+}
+
+// agrees holds a fullUrl that is the address of a resource against what the change is about: it "SHALL NOT disagree with the id in the
+// resource" (https://hl7.org/fhir/R4/bundle-definitions.html#Bundle.entry.fullUrl). Links to that address would otherwise go to another
+// resource. A create gets an id of its own.
+func (d *draft) agrees() error {
+	base := restBase(d.FullURL)
+	if base == "" {
+		return nil
+	}
+	about := d.Key
+	if d.named {
+		about = d.own
+	}
+	resourceType, id, _ := strings.Cut(d.FullURL[len(base):], "/")
+	if resourceType == about.Type && (id == about.ID || about.ID == "") {
+		return nil
+	}
+	return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The fullUrl %s is not the address of what the entry is about, %s. Give the address that ends so, or a urn:uuid.", fhir.Quote(d.FullURL), strings.TrimSuffix(about.String(), "/")).At("fullUrl")
 }
 
 // connect finds the links of a draft's resource. A patch is looked at for what it brings: links of what is stored stay as they are. Its errors are Invalid.

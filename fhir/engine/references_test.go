@@ -171,6 +171,10 @@ func TestLinkFaults(t *testing.T) {
 		{"a fullUrl that is relative", []engine.Change{entry(t, "POST Patient", p, fullURL("Patient/1"))}, []fault{{0, fhir.Invalid, "fullUrl: \"Patient/1\" is no absolute URL"}}},
 		{"a fullUrl that is none", []engine.Change{entry(t, "POST Patient", p, fullURL("http://[x"))}, []fault{{0, fhir.Invalid, "fullUrl"}}},
 		{"a fullUrl with a version", []engine.Change{entry(t, "POST Patient", p, fullURL("http://example.org/Patient/1/_history/2"))}, []fault{{0, fhir.Invalid, "bdl-8"}}},
+		{"a fullUrl of another id", []engine.Change{entry(t, "PUT Patient/b", `{"resourceType":"Patient","id":"b"}`, fullURL("http://example.org/Patient/a"))}, []fault{{0, fhir.Invalid, "is about, Patient/b"}}},
+		{"a fullUrl of another id, by criteria", []engine.Change{entry(t, "PUT Patient?_id=b", `{"resourceType":"Patient","id":"b"}`, fullURL("http://example.org/Patient/a"))}, []fault{{0, fhir.Invalid, "is about, Patient/b"}}},
+		{"a fullUrl of another id, to delete", []engine.Change{entry(t, "DELETE Patient/b", "", fullURL("http://example.org/Patient/a"))}, []fault{{0, fhir.Invalid, "is about, Patient/b"}}},
+		{"a fullUrl of another type", []engine.Change{entry(t, "POST Patient", p, fullURL("http://example.org/Location/a"))}, []fault{{0, fhir.Invalid, "is about, Patient."}}},
 		{"two with one fullUrl", []engine.Change{entry(t, "POST Patient", p, fullURL("urn:uuid:x")), entry(t, "POST Patient", p, fullURL("urn:uuid:x"))}, []fault{{1, fhir.Invalid, "bdl-7"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
