@@ -28,17 +28,23 @@ func (s *Store) Read(ctx context.Context, p fhir.Partition, key fhir.Key) (v fhi
 // readCurrent reads a current version from the file, and keeps it in memory. There is none: the zero Version.
 func (s *Store) readCurrent(ctx context.Context, at place) (v fhir.Version, err error) {
 	err = s.reads.with(ctx, func(c *conn) error {
-		if err := s.cache.check(ctx, c); err != nil {
-			return err
-		}
-		changes, quiet := s.cache.watch(at)
-		v, err = one(ctx, c, at.key, "SELECT number, instant, method, body FROM version WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1",
-			string(at.partition), at.key.Type, at.key.ID)
-		if err == nil && quiet {
-			s.cache.keep(placed{at, v}, changes)
-		}
+		v, err = s.currentOn(ctx, c, at)
 		return err
 	})
+	return v, err
+}
+
+// currentOn is readCurrent on a connection that has no transaction open.
+func (s *Store) currentOn(ctx context.Context, c *conn, at place) (v fhir.Version, err error) {
+	if err := s.cache.check(ctx, c); err != nil {
+		return v, err
+	}
+	changes, quiet := s.cache.watch(at)
+	v, err = one(ctx, c, at.key, "SELECT number, instant, method, body FROM version WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1",
+		string(at.partition), at.key.Type, at.key.ID)
+	if err == nil && quiet {
+		s.cache.keep(placed{at, v}, changes)
+	}
 	return v, err
 }
 

@@ -19,16 +19,22 @@ func (s *Store) Search(ctx context.Context, p fhir.Partition, q search.Query, pa
 		}
 		after = &at
 	}
-	err = s.snapshot(ctx, func(c *conn) error {
-		x, err := s.begin(ctx, c, p, q, unbounded)
-		if err != nil {
+	err = s.read(ctx, func(c *conn) (err error) {
+		x, ok := s.resume(ctx, c, p, q)
+		if ok {
+			if found, ok, err = x.handful(page, after); ok || err != nil {
+				return err
+			}
+		}
+		return c.snapshot(ctx, func() error {
+			if x == nil {
+				if x, err = s.begin(ctx, c, p, q, unbounded); err != nil {
+					return err
+				}
+			}
+			found, err = x.answer(page, after)
 			return err
-		}
-		if after != nil && len(after.Keys) != len(x.order) {
-			return badCursor(nil)
-		}
-		found, err = x.answer(page, after)
-		return err
+		})
 	})
 	return found, err
 }
@@ -63,6 +69,20 @@ func (s *Store) begin(ctx context.Context, c *conn, p fhir.Partition, q search.Q
 	if err != nil {
 		return nil, err
 	}
+	return s.searching(ctx, c, in, q, names, b), nil
+}
+
+// resume prepares a search whose parameters are all known already, so that nothing has to be read in the state that is searched; else nil.
+func (s *Store) resume(ctx context.Context, c *conn, p fhir.Partition, q search.Query) (x *searching, ok bool) {
+	in := scope{p, q.Type}
+	names := s.names.remembered(in)
+	if !names.have(append(q.Params(), "")) {
+		return nil, false
+	}
+	return s.searching(ctx, c, in, q, names, unbounded), true
+}
+
+func (s *Store) searching(ctx context.Context, c *conn, in scope, q search.Query, names numbers, b bounds) *searching {
 	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, order: newOrder(q.Sort, names), bounds: b, hulls: make(map[int64]window)}
 	for _, a := range q.All {
 		if w, ok := instants(a); ok {
@@ -75,7 +95,7 @@ func (s *Store) begin(ctx context.Context, c *conn, p fhir.Partition, q search.Q
 			x.where = append(x.where, criterion{names.any(a), names.equals(a), param, windows})
 		}
 	}
-	return x, nil
+	return x
 }
 
 // window is where a span of a parameter has to be, at least, that is alone.
@@ -98,6 +118,9 @@ func instants(a search.Any) (bounds, bool) {
 
 // answer finds one page, and counts.
 func (x *searching) answer(want storage.PageRequest, after *position) (page storage.SearchPage, err error) {
+	if after != nil && len(after.Keys) != len(x.order) {
+		return page, badCursor(nil)
+	}
 	if len(x.names) == 0 {
 		page.Counted = want.CountUpTo != 0
 		return page, nil // nothing of this type was ever stored
@@ -133,28 +156,36 @@ func (x *searching) total(p plan, want storage.PageRequest, after *position, pag
 	if want.CountUpTo == 0 {
 		return nil
 	}
-	if want.Limit > 0 && after == nil && page.Next == nil {
-		page.Total = len(page.Versions)
-	} else if page.Total, err = x.count(p, want.CountUpTo); err != nil {
-		return err
+	matches := len(page.Versions)
+	if want.Limit <= 0 || after != nil || page.Next != nil {
+		matches, err = x.count(p, want.CountUpTo)
 	}
-	page.Counted = want.CountUpTo < 0 || page.Total <= want.CountUpTo
-	if !page.Counted {
-		page.Total = want.CountUpTo
+	page.Total, page.Counted = told(matches, want.CountUpTo)
+	return err
+}
+
+// told is what is told of a number of matches when they are counted up to some number: 0 is not at all, a negative one to the end.
+func told(matches, upTo int) (total int, counted bool) {
+	if upTo < 0 || matches <= upTo && upTo > 0 {
+		return matches, true
 	}
-	return nil
+	return upTo, false
 }
 
 // match reads a row of number, instant, method, body, instant, id and the keys.
 func (x *searching) match(row []driver.Value) match {
-	m := match{position: position{ID: text(row[5])}}
-	for _, v := range row[6:] {
-		if n, ok := v.(int64); ok {
-			m.Keys = append(m.Keys, &n)
-		} else {
-			m.Keys = append(m.Keys, nil)
-		}
-	}
+	m := match{position: position{ID: text(row[5]), Keys: keys(row[6:])}}
 	m.version = version(fhir.Key{Type: x.q.Type, ID: m.ID}, row)
 	return m
+}
+
+// keys reads the columns of an order's keys.
+func keys(columns []driver.Value) []*int64 {
+	values := make([]*int64, len(columns))
+	for i, v := range columns {
+		if n, ok := v.(int64); ok {
+			values[i] = &n
+		}
+	}
+	return values
 }

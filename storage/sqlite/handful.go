@@ -1,0 +1,185 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
+)
+
+// Most searches of users find a few resources by a value that few have: an identifier, an id, a patient. These go a short way: one statement
+// tells of every resource that has the value whether it is a match, and where it stands in the order. One statement is one state of the
+// store and needs no transaction around it; and a version never changes, so that its body may come from memory or be read later.
+
+const (
+	handful   = 32 // resources with a value at most, for the short way
+	mostTries = 2  // values that are tried
+	mostTests = 64 // tests of a query, for the short way: a long statement costs more to compile than is won
+)
+
+// pinch is a selection of the resources that have a value.
+type pinch struct {
+	from   clause // instants d.at of all of them, or of the first handful and one
+	beyond clause // whether there are more than a handful, known at the first row
+}
+
+// handful finds a page the short way. Not ok says that this search has to go the whole one.
+func (x *searching) handful(want storage.PageRequest, after *position) (page storage.SearchPage, ok bool, err error) {
+	if after != nil && len(after.Keys) != len(x.order) {
+		return page, false, badCursor(nil)
+	}
+	all, ok, err := x.few()
+	if err != nil || !ok {
+		return page, false, err
+	}
+	slices.SortFunc(all, x.order.compare)
+	page.Total, page.Counted = told(len(all), want.CountUpTo)
+	if want.Limit <= 0 {
+		return page, true, nil
+	}
+	if after != nil {
+		all = slices.DeleteFunc(all, func(m match) bool { return x.order.compare(m, match{position: *after}) <= 0 })
+	}
+	rows := all[:min(len(all), want.Limit)]
+	if err := x.fetch(rows); err != nil {
+		return page, true, err
+	}
+	fit, _ := room{rows: want.Limit, bytes: storage.MaxPageBytes}.take(rows)
+	if fit < len(all) {
+		page.Next, err = sealCursor(x.scope, x.q, rows[fit-1].position)
+	}
+	page.Versions = versions(rows[:fit])
+	return page, true, err
+}
+
+// few are all matches, without their bodies and in no order, if a handful of resources at most has a value that every match has.
+func (x *searching) few() (all []match, ok bool, err error) {
+	pinches := x.pinches()
+	for i := 0; i < min(len(pinches), mostTries) && !ok; i++ {
+		all, ok, err = x.among(pinches[i])
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	return all, ok, nil
+}
+
+// pinches are the selections that may be of few. There is none for a query whose other tests take more than a look at a resource.
+func (x *searching) pinches() (all []pinch) {
+	tests := 0
+	for _, a := range x.q.All {
+		if !isBrief(a) {
+			return nil
+		}
+		if tests += len(a); tests > mostTests {
+			return nil
+		}
+		if t, ok := only(a); ok && t.Param == search.ID {
+			return []pinch{{from: sql("(SELECT instant AS at FROM version INDEXED BY version_key WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1) d",
+				string(x.scope.partition), x.scope.kind, t.Value), beyond: never}}
+		} else if ok {
+			param, hash := x.names[t.Param], x.store.hash(t.Value)
+			all = append(all, pinch{
+				from:   sql("(SELECT instant AS at FROM term WHERE param = ? AND hash = ? LIMIT +?) d", param, hash, int64(handful+1)),
+				beyond: sql("EXISTS (SELECT 1 FROM term WHERE param = ? AND hash = ? LIMIT 1 OFFSET +?)", param, hash, int64(handful)),
+			})
+		}
+	}
+	return all
+}
+
+// only is the test of a clause that has but one, when it is on a whole value.
+func only(a search.Any) (search.Equal, bool) {
+	if len(a) != 1 {
+		return search.Equal{}, false
+	}
+	t, ok := a[0].(search.Equal)
+	return t, ok
+}
+
+// isBrief says whether one look at a resource decides a clause.
+func isBrief(a search.Any) bool {
+	return !slices.ContainsFunc(a, func(t search.Test) bool {
+		switch t := t.(type) {
+		case search.Contains: // looks at all texts of its parameter
+			return true
+		case search.Not:
+			return !isBrief(t.Any)
+		default:
+			return false
+		}
+	})
+}
+
+// among are the matches of a selection. Not ok says that it is of more than a handful.
+func (x *searching) among(p pinch) (all []match, ok bool, err error) {
+	columns := []clause{sql("SELECT l.instant, l.id, "), p.beyond, sql(", "), conjunction(append(predicates(x.where), x.bounds.on("l.instant")))}
+	for _, k := range x.order {
+		columns = append(columns, sql(", "), k.value())
+	}
+	statement := join(append(columns, sql(" FROM "), p.from, sql(" CROSS JOIN live l ON l.instant = d.at WHERE l.scope = ?", x.names[""])), "")
+	ok = true
+	err = x.query(context.WithoutCancel(x.ctx), statement.text, statement.args, func(row []driver.Value) error {
+		if integer(row[2]) != 0 {
+			ok = false
+			return io.EOF
+		}
+		if integer(row[3]) != 0 {
+			m := match{position: position{Keys: keys(row[4:]), ID: text(row[1])}}
+			m.version.Instant = fhir.Instant(integer(row[0]))
+			all = append(all, m)
+		}
+		return nil
+	})
+	return all, ok, err
+}
+
+// fetch gives matches their versions: of memory those that are current still, the rest of the file. What the file does not have stays
+// without a number.
+func (x *searching) fetch(all []match) error {
+	var missing []*match
+	var instants []byte
+	changes := make(map[place]uint64) // of the places whose versions may be kept in memory
+	for i := range all {
+		m := &all[i]
+		at := x.place(m.ID)
+		if v, known := x.store.cache.get(at); known && v.Instant == m.version.Instant {
+			m.version = v
+			continue
+		}
+		if seen, quiet := x.store.cache.watch(at); quiet {
+			changes[at] = seen
+		}
+		missing, instants = append(missing, m), strconv.AppendInt(append(instants, ','), int64(m.version.Instant), 10)
+	}
+	if missing == nil {
+		return nil
+	}
+	instants[0] = '['
+	return x.query(context.WithoutCancel(x.ctx), versionsAt, []driver.Value{string(append(instants, ']')), string(x.scope.partition), x.scope.kind}, func(row []driver.Value) error {
+		for _, m := range missing {
+			if int64(m.version.Instant) != integer(row[1]) {
+				continue
+			}
+			at := x.place(m.ID)
+			m.version = version(at.key, row)
+			if seen, quiet := changes[at]; quiet && integer(row[4]) != 0 {
+				x.store.cache.keep(placed{at, m.version}, seen)
+			}
+		}
+		return nil
+	})
+}
+
+// versionsAt are versions by their instants, and whether they are still current.
+const versionsAt = `SELECT v.number, v.instant, v.method, v.body, EXISTS (SELECT 1 FROM live l WHERE l.instant = v.instant)
+	FROM json_each(?) j CROSS JOIN version v ON v.instant = j.value AND v.partition = ? AND v.type = ?`
+
+func (x *searching) place(id string) place {
+	return place{x.scope.partition, fhir.Key{Type: x.q.Type, ID: id}}
+}
