@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -217,6 +218,49 @@ func TestHealthAndMetrics(t *testing.T) {
 	}
 	if !strings.Contains(r.log.String(), "no access control") {
 		t.Error("an open server does not warn")
+	}
+}
+
+// TestRequestIsObserved: a line of log and a figure for each request, by the template of its path.
+func TestRequestIsObserved(t *testing.T) {
+	r := start(t, t.TempDir(), nil)
+	tests := []struct{ method, path, route, status string }{
+		{"GET", "/fhir/Patient/a", "/fhir/{type}/{id}", "404"},
+		{"HEAD", "/fhir/Patient/a", "/fhir/{type}/{id}", "404"},
+		{"GET", "/fhir/Patient/a/_history/1", "/fhir/{type}/{id}/_history/{version}", "404"},
+		{"POST", "/fhir/Patient/$validate", "/fhir/{type}/{operation}", "400"},
+		{"GET", "/fhir/Patient?family=ash", "/fhir/{type}", "200"},
+		{"GET", "/fhir/Patient/a/b/c/d/e", "/fhir/", "404"},
+		{"GET", "/fhir/metadata", "/fhir/metadata", "200"},
+		{"PUT", "/healthz", "none", "405"},
+		{"GET", "/healthz", "/healthz", "200"},
+		{"GET", "/fhirs", "none", "404"},
+		{"BREW", "/fhir", "/fhir", "405"},
+	}
+	for i, tt := range tests {
+		request, err := http.NewRequestWithContext(t.Context(), tt.method, r.url+tt.path, nil)
+		must(t, err)
+		request.Header.Set("X-Request-Id", fmt.Sprintf("request-%d", i))
+		request.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+		response, err := http.DefaultClient.Do(request)
+		must(t, err)
+		must(t, response.Body.Close())
+	}
+	_, figures := r.get(t, "/metrics")
+	r.end(t)
+	for i, tt := range tests {
+		method := tt.method
+		if method == "BREW" {
+			method = "other"
+		}
+		line := fmt.Sprintf(`"level":"INFO","msg":"request","method":"%s","route":"%s","status":%s,"bytes":\d+,"ms":[0-9.]+,"request":"request-%d","trace":"0af7651916cd43dd8448eb211c80319c"}`,
+			method, regexp.QuoteMeta(tt.route), tt.status, i)
+		if !regexp.MustCompile(`(?m)^{"time":"[^"]*",` + line + `$`).MatchString(r.log.String()) {
+			t.Errorf("%s %s: no line %s in %s", tt.method, tt.path, line, r.log.String())
+		}
+		if figure := fmt.Sprintf(`portico_http_request_duration_seconds_count{method=%q,route=%q,status=%q} 1`, method, tt.route, tt.status); !strings.Contains(figures, figure) {
+			t.Errorf("%s %s: no figure %s", tt.method, tt.path, figure)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	metrics := newMetrics(a.engine)
 	router := mux.NewRouter()
 	router.Use(recordRoute)
-	face := &rest.Face{Engine: a.engine, Promises: promises, Authenticate: rest.OpenSite(demoSite, demoPartition), Log: a.Log}
+	face := &rest.Face{Engine: a.engine, Promises: promises, Authenticate: rest.OpenSite(demoSite, demoPartition), Routed: routed, Log: a.Log}
 	if err := face.Routes(router); err != nil { // first, for the router tries one after the other
 		return nil, err
 	}

@@ -48,14 +48,19 @@ func withObservation(ctx context.Context, o *observation) context.Context {
 	return context.WithValue(ctx, observationKey{}, o)
 }
 
-// recordRoute notes the template of the route that the router chose.
+// routed notes the template of the path that a request took.
+func routed(r *http.Request, template string) {
+	if seen, ok := r.Context().Value(observationKey{}).(*observation); ok {
+		seen.route = template
+	}
+}
+
+// recordRoute is routed for the paths that the router itself knows.
 func recordRoute(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if seen, ok := r.Context().Value(observationKey{}).(*observation); ok {
-			if route := mux.CurrentRoute(r); route != nil {
-				if template, err := route.GetPathTemplate(); err == nil {
-					seen.route = template
-				}
+		if route := mux.CurrentRoute(r); route != nil {
+			if template, err := route.GetPathTemplate(); err == nil {
+				routed(r, template)
 			}
 		}
 		next.ServeHTTP(w, r)

@@ -83,7 +83,7 @@ func (s *server) perform(outer *exchange, p *part, full bool) {
 
 // of is the exchange of an entry.
 func (x *exchange) of(p *part) *exchange {
-	return &exchange{request: p.request, version: x.version, prefer: x.prefer, who: x.who, part: p}
+	return &exchange{request: p.request, address: p.address, version: x.version, prefer: x.prefer, who: x.who, part: p}
 }
 
 // attempt finds and does what an entry asks for. The places of its error are in the Bundle.
@@ -94,7 +94,7 @@ func (s *server) attempt(x *exchange, full bool) error {
 	if err := x.request.Context().Err(); err != nil {
 		return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The time of the request was over before this entry was begun. Nothing was done.").At(x.part.at("")).Because(err)
 	}
-	a, err := s.find(x, x.part.place)
+	a, err := s.find(x)
 	switch {
 	case err != nil:
 	case full && a.plan == nil:

@@ -84,19 +84,23 @@ func TestDecodingGivesUp(t *testing.T) {
 // The answer to who waited too long: 503, and when to come again.
 func TestDecodingIsAnswered(t *testing.T) {
 	s := &server{
-		Face:     &Face{Promises: conformance.Promises{Versions: []conformance.APIVersion{{Number: "1"}}}, Log: slog.New(slog.DiscardHandler)},
+		Face: &Face{
+			Promises: conformance.Promises{Versions: []conformance.APIVersion{{Number: "1"}}}, Log: slog.New(slog.DiscardHandler),
+			Authenticate: OpenSite("demo", "demo/test"),
+		},
 		decoding: newDecoding(0),
+		routes:   map[target]methods{},
 	}
-	h := s.frame(func(x *exchange) error {
+	s.add(target{place: onBase}, http.MethodPost, action{answer: func(x *exchange) error {
 		_, err := x.parse(conformance.MaxBundleBytes)
 		return err
-	})
+	}})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(strings.Repeat(" ", smallBody+1)))
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, conformance.FHIRPath, strings.NewReader(strings.Repeat(" ", smallBody+1)))
 	r.Header.Set("Content-Type", typeFHIR)
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
+	s.ServeHTTP(w, r)
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "too busy") {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}

@@ -3,25 +3,23 @@ package rest
 import (
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/gorilla/mux"
 
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
 )
 
-// dispatch answers for a path of a kind.
-func (s *server) dispatch(p place) handler {
-	return func(x *exchange) error {
-		a, err := s.find(x, p)
-		if err != nil {
-			return err
-		}
-		return s.do(x, a)
+// dispatch answers for what the path names.
+func (s *server) dispatch(x *exchange) error {
+	if x.place == nowhere {
+		return s.noRoute()
 	}
+	a, err := s.find(x)
+	if err != nil {
+		return err
+	}
+	return s.do(x, a)
 }
 
 // do carries an action out.
@@ -41,12 +39,9 @@ func (s *server) do(x *exchange, a action) error {
 	return nil
 }
 
-// find finds the action that a request asks for at a path of a kind, and reads what the path names and how the answer is to be written.
-func (s *server) find(x *exchange, p place) (action, error) {
-	vars := mux.Vars(x.request)
-	x.key = fhir.Key{Type: decodeSegment(vars["type"]), ID: decodeSegment(vars["id"])}
-	x.vid = decodeSegment(vars["version"])
-	t := target{p, x.key.Type, strings.TrimPrefix(decodeSegment(vars["operation"]), "$")}
+// find finds the action that a request asks for at its address, and reads how the answer is to be written.
+func (s *server) find(x *exchange) (action, error) {
+	p, t := x.place, target{x.place, x.key.Type, x.operation}
 	offered, ok := s.routes[t]
 	if !ok {
 		return action{}, s.notOffered(t)
@@ -88,15 +83,6 @@ func (s *server) hint(t target) string {
 	}
 }
 
-// decodeSegment decodes a segment of a path. What cannot be decoded, which the server's reader of requests does not let
-// pass, stays as it is and matches nothing.
-func decodeSegment(s string) string {
-	if decoded, err := url.PathUnescape(s); err == nil {
-		return decoded
-	}
-	return s
-}
-
 // checkID refuses what cannot be an id: there is no such resource. An update would make it, and is told by the engine.
 func (s *server) checkID(key fhir.Key, p place, method string) error {
 	switch {
@@ -127,7 +113,7 @@ func (s *server) notOffered(t target) error {
 }
 
 // noRoute answers for paths that mean nothing here.
-func (s *server) noRoute(*exchange) error {
+func (s *server) noRoute() error {
 	return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "There is nothing at this path. The paths are [type], [type]/[id] and those below, without a slash at their end, and those of the whole system that the CapabilityStatement at %s/metadata lists.", s.Promises.BaseURL)
 }
 

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gorilla/mux"
-
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
 )
@@ -21,7 +19,7 @@ type part struct {
 	reads    bool // in a transaction: it asks for no change
 	fullURL  string
 	request  *http.Request
-	place    place
+	address                // what its url names
 	resource fhir.Resource // what the request carries; the zero Resource for nothing
 
 	header  http.Header // of the answer
@@ -50,7 +48,7 @@ func (s *server) readEntry(x *exchange, bundleType string, i int, e *fhir.Object
 	if p.fault = s.checkBinary(p, ask.Text("method")); p.fault != nil {
 		return p
 	}
-	if p.fault = s.address(p, x, ask); p.fault == nil {
+	if p.fault = s.direct(p, x, ask); p.fault == nil {
 		p.fault = p.checkPlace()
 	}
 	return p
@@ -87,8 +85,8 @@ var requestHeaders = map[string]string{
 	"ifMatch": "If-Match", "ifNoneMatch": "If-None-Match", "ifNoneExist": headerIfNoneExist, "ifModifiedSince": "If-Modified-Since",
 }
 
-// address makes the request that an entry asks for, and finds what kind of path it goes to.
-func (s *server) address(p *part, x *exchange, ask *fhir.Object) error {
+// direct makes the request that an entry asks for, and reads where it goes.
+func (s *server) direct(p *part, x *exchange, ask *fhir.Object) error {
 	target, err := s.resolve(ask.Text("url"), p.fullURL)
 	if err != nil {
 		return fhir.AsError(err).At(p.at(".request.url"))
@@ -109,12 +107,10 @@ func (s *server) address(p *part, x *exchange, ask *fhir.Object) error {
 		}
 		r.Header.Set("If-Modified-Since", httpDate(d.Interval().Low.Time()))
 	}
-	var match mux.RouteMatch
-	if !s.paths.Match(r, &match) {
-		return placed(s.noRoute(nil), func(issue *fhir.Issue) { issue.Path = p.at(".request.url") })
+	if p.address = locate(target.EscapedPath()); p.place == nowhere {
+		return placed(s.noRoute(), func(issue *fhir.Issue) { issue.Path = p.at(".request.url") })
 	}
-	p.place = s.places[match.Route]
-	p.request = mux.SetURLVars(r.WithContext(x.request.Context()), match.Vars)
+	p.request = r.WithContext(x.request.Context())
 	return nil
 }
 

@@ -37,8 +37,7 @@ type exchange struct {
 	prefer  preferences
 	who     fhir.Principal
 
-	key fhir.Key // what the path names: the type, and the id where there is one
-	vid string   // the version that the path names
+	address // what the path names
 
 	size     int // of the body, in bytes, unpacked
 	decoding admission
@@ -46,54 +45,54 @@ type exchange struct {
 	part *part // of the entry of a Bundle that the exchange stands for; nil for a request of its own
 }
 
-// private frames a handler of data: only who is authenticated comes to it.
-func (s *server) private(h handler) http.Handler {
-	return s.frame(func(x *exchange) (err error) {
-		if x.who, err = s.Authenticate(x.request); err != nil {
-			return err
-		}
-		x.prefer = parsePrefer(x.request.Header.Values("Prefer"))
-		return h(x)
-	})
+// ServeHTTP answers a request at the base or below it. It does for every exchange what comes before and after its handler.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{w: w, request: r, address: locate(r.URL.EscapedPath()), decoding: admission{decoding: s.decoding}}
+	if s.Routed != nil {
+		s.Routed(r, x.template)
+	}
+	defer x.decoding.leave()
+	defer s.recovered(x)
+	header := w.Header()
+	header.Set("Vary", vary)
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	err := s.chooseVersion(x)
+	switch {
+	case len(r.RequestURI) > maxURL:
+		err = uriTooLong()
+	case err != nil:
+	case x.place == onMetadata:
+		err = s.public(x)
+	default:
+		err = s.private(x)
+	}
+	if err != nil {
+		s.fail(x, err)
+	}
 }
 
-// public frames a handler of what everybody may see, also from a page of another origin (https://fetch.spec.whatwg.org/).
-func (s *server) public(h handler) http.Handler {
-	return s.frame(func(x *exchange) error {
-		x.header().Set("Access-Control-Allow-Origin", "*")
-		x.header().Set("Access-Control-Expose-Headers", "ETag, HC-API-Version, X-Request-Id")
-		if x.request.Method == http.MethodOptions {
-			x.header().Set("Access-Control-Allow-Methods", "GET, HEAD")
-			x.header().Set("Access-Control-Allow-Headers", "Accept, HC-API-Version, If-None-Match, X-Request-Id")
-			x.header().Set("Access-Control-Max-Age", "86400")
-			x.writeEmpty(http.StatusNoContent)
-			return nil
-		}
-		return h(x)
-	})
+// private answers with data: to nobody but who is authenticated.
+func (s *server) private(x *exchange) (err error) {
+	if x.who, err = s.Authenticate(x.request); err != nil {
+		return err
+	}
+	x.prefer = parsePrefer(x.request.Header.Values("Prefer"))
+	return s.dispatch(x)
 }
 
-// frame does for every exchange of the face what comes before and after its handler.
-func (s *server) frame(h handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{w: w, request: r, decoding: admission{decoding: s.decoding}}
-		defer x.decoding.leave()
-		defer s.recovered(x)
-		header := w.Header()
-		header.Set("Vary", vary)
-		header.Set("Cache-Control", "no-store")
-		header.Set("X-Content-Type-Options", "nosniff")
-		err := s.chooseVersion(x)
-		if len(r.RequestURI) > maxURL {
-			err = uriTooLong()
-		}
-		if err == nil {
-			err = h(x)
-		}
-		if err != nil {
-			s.fail(x, err)
-		}
-	})
+// public answers with what everybody may see, also from a page of another origin (https://fetch.spec.whatwg.org/).
+func (s *server) public(x *exchange) error {
+	x.header().Set("Access-Control-Allow-Origin", "*")
+	x.header().Set("Access-Control-Expose-Headers", "ETag, HC-API-Version, X-Request-Id")
+	if x.request.Method == http.MethodOptions {
+		x.header().Set("Access-Control-Allow-Methods", "GET, HEAD")
+		x.header().Set("Access-Control-Allow-Headers", "Accept, HC-API-Version, If-None-Match, X-Request-Id")
+		x.header().Set("Access-Control-Max-Age", "86400")
+		x.writeEmpty(http.StatusNoContent)
+		return nil
+	}
+	return s.dispatch(x)
 }
 
 // chooseVersion reads HC-API-Version. The answer carries the version by which it was made, also when it is an error.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/gorilla/mux"
 	"github.com/klauspost/compress/gzhttp"
@@ -14,7 +13,7 @@ import (
 	"github.com/portico-health/portico/fhir/engine"
 )
 
-// Face is the FHIR face. Every field is needed. Its requests come through Identify.
+// Face is the FHIR face. Every field but Routed is needed. Its requests come through Identify.
 type Face struct {
 	Engine   *engine.Engine
 	Promises conformance.Promises
@@ -23,10 +22,13 @@ type Face struct {
 	// what is public.
 	Authenticate func(*http.Request) (fhir.Principal, error)
 
+	// Routed, unless it is nil, is told of every request that comes which path it took, as a template: "/fhir/{type}/{id}".
+	Routed func(r *http.Request, template string)
+
 	Log *slog.Logger
 }
 
-// Routes mounts the face below conformance.FHIRPath, as the promises say. The router is set to tell segments apart before they are
+// Routes mounts the face at conformance.FHIRPath and below, as the promises say. The router is set to tell segments apart before they are
 // decoded, and not to redirect paths that are not clean: a redirected POST would become a GET. The error names a
 // promise that the face cannot keep.
 func (f *Face) Routes(router *mux.Router) error {
@@ -38,50 +40,8 @@ func (f *Face) Routes(router *mux.Router) error {
 	if err != nil {
 		return err
 	}
-	router.UseEncodedPath().SkipClean(true)
-	s.paths = mux.NewRouter().UseEncodedPath().SkipClean(true)
-	s.places = map[*mux.Route]place{}
-	for _, p := range paths {
-		h := s.private(s.dispatch(p.place))
-		if p.place == onMetadata {
-			h = s.public(s.dispatch(p.place))
-		}
-		route, within := router.Handle(conformance.FHIRPath+p.template, compress(h)), s.paths.Path(conformance.FHIRPath+p.template)
-		if p.operation {
-			route.MatcherFunc(namesOperation)
-			within.MatcherFunc(namesOperation)
-		}
-		s.places[within] = p.place
-	}
-	router.PathPrefix(conformance.FHIRPath + "/").Handler(compress(s.private(s.noRoute)))
+	router.UseEncodedPath().SkipClean(true).MatcherFunc(ofFace).Handler(compress(s))
 	return nil
-}
-
-// paths are the paths below the base, in the order in which they are tried.
-var paths = []struct {
-	place     place
-	template  string
-	operation bool // the last segment names an operation
-}{
-	{place: onBase, template: ""},
-	{place: onBase, template: "/"}, // as some clients write the base
-	{place: onMetadata, template: "/metadata"},
-	{place: onSystemHistory, template: "/_history"},
-	{place: onType, template: "/{type}"},
-	{place: onSearch, template: "/{type}/_search"},
-	{place: onTypeHistory, template: "/{type}/_history"},
-	{place: onTypeOperation, template: "/{type}/{operation}", operation: true},
-	{place: onInstance, template: "/{type}/{id}"},
-	{place: onHistory, template: "/{type}/{id}/_history"},
-	{place: onVersion, template: "/{type}/{id}/_history/{version}"},
-	{place: onInstanceOperation, template: "/{type}/{id}/{operation}", operation: true},
-}
-
-// namesOperation says whether the last segment of a path begins with a dollar sign, encoded or not.
-func namesOperation(r *http.Request, _ *mux.RouteMatch) bool {
-	path := r.URL.EscapedPath()
-	last := path[strings.LastIndexByte(path, '/')+1:]
-	return strings.HasPrefix(last, "$") || strings.HasPrefix(last, "%24")
 }
 
 // newCompress makes the middleware that compresses answers. The ETag stays as it is: in FHIR it names the version of a
@@ -95,35 +55,8 @@ type server struct {
 	*Face
 	routes   map[target]methods
 	metadata map[string]document // by number of the API version
-
-	paths  *mux.Router // tells the paths of entries of Bundles apart, as the server's router does those of requests
-	places map[*mux.Route]place
-
 	decoding *decoding
 }
-
-// place is a kind of path.
-type place int
-
-const (
-	onBase              place = iota // the base itself
-	onMetadata                       // metadata
-	onSystemHistory                  // _history
-	onType                           // [type]
-	onSearch                         // [type]/_search
-	onTypeHistory                    // [type]/_history
-	onTypeOperation                  // [type]/$[name]
-	onInstance                       // [type]/[id]
-	onHistory                        // [type]/[id]/_history
-	onVersion                        // [type]/[id]/_history/[vid]
-	onInstanceOperation              // [type]/[id]/$[name]
-)
-
-// ofSystem says whether a place is of no type.
-func (p place) ofSystem() bool { return p < onType }
-
-// ofType says whether a place is of a type as a whole.
-func (p place) ofType() bool { return onType <= p && p <= onTypeOperation }
 
 // target is what a path names, but for the id.
 type target struct {

@@ -85,7 +85,7 @@ func (s *server) planPart(x *exchange, p *part, t *transaction) error {
 		return p.fault
 	}
 	in := x.of(p)
-	a, err := s.find(in, p.place)
+	a, err := s.find(in)
 	if err != nil || a.plan == nil {
 		p.reads = err == nil
 		return p.locate(err)
