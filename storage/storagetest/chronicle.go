@@ -120,7 +120,7 @@ func nothing() {}
 // histories holds every kind of history against the memory of what was written, over random scripts.
 func histories(x *house) {
 	const scripts, writes, questions = 3, 60, 250
-	for seed := range uint64(max(1, scripts/scale)) {
+	for seed := range max(uint64(1), scripts/scale) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		c := newChronicle(x)
 		partitions := []fhir.Partition{fhir.Partition(name("a%d/test", seed)), fhir.Partition(name("a%d/live", seed))}
