@@ -75,7 +75,16 @@ func (c *cache) part(at place) *part {
 // isFresh says whether nothing of the cache is older than it may be.
 func (c *cache) isFresh() bool { return c.elapsed()-time.Duration(c.checked.Load()) < maxStale }
 
-// get returns what is known to be current at a place. Unless the cache is fresh, another process may have superseded it.
+// fresh returns what is current at a place, as far as that is known and no older than it may be. The order matters: what was got before somebody
+// else noticed a write of another process would look fresh afterwards, however old it is.
+func (c *cache) fresh(at place) (v fhir.Version, known bool) {
+	if !c.isFresh() {
+		return v, false
+	}
+	return c.get(at)
+}
+
+// get returns what was current at a place, if that is known. Another process may have superseded it.
 func (c *cache) get(at place) (v fhir.Version, known bool) {
 	p := c.part(at)
 	p.mu.Lock()

@@ -24,14 +24,34 @@ type reading struct {
 // cacheModel is a file, the cache beside it, and what is under way. Its methods are the steps of concurrent readers, of the one writer, and
 // of another process; rapid tries their orders.
 type cacheModel struct {
-	cache    *cache
-	file     map[place]fhir.Version
-	newest   fhir.Instant // of the file
-	foreign  map[place]bool
-	readings []*reading
-	writing  []placed // between begin and end
-	emptied  int64    // what begin said
-	visible  bool     // writing is in the file
+	cache      *cache
+	file       map[place]fhir.Version
+	newest     fhir.Instant // of the file
+	foreign    map[place]bool
+	readings   []*reading
+	writing    []placed // between begin and end
+	emptied    int64    // what begin said
+	visible    bool     // writing is in the file
+	clock      time.Duration
+	superseded map[earlier]time.Duration // when, by another process
+	meanwhile  func()                    // while the clock is asked for the time; nil: nothing
+}
+
+// earlier is what was current at a place.
+type earlier struct {
+	place
+	instant fhir.Instant // 0: nothing
+}
+
+func newCacheModel() *cacheModel {
+	m := &cacheModel{file: map[place]fhir.Version{}, foreign: map[place]bool{}, superseded: map[earlier]time.Duration{}}
+	m.cache = newCache(parts*2*overhead, func() time.Duration { // some parts have room for one version
+		if m.meanwhile != nil {
+			m.meanwhile()
+		}
+		return m.clock
+	})
+	return m
 }
 
 var modelPlaces = []place{{"a/test", fhir.Key{Type: "Patient", ID: "1"}}, {"b/test", fhir.Key{Type: "Patient", ID: "1"}}, {"a/test", fhir.Key{Type: "Task", ID: "1"}}}
@@ -95,13 +115,36 @@ func (m *cacheModel) writeElsewhere(t *rapid.T) {
 		t.Skip("the file is locked")
 	}
 	at := rapid.SampledFrom(modelPlaces).Draw(t, "place")
+	m.superseded[earlier{at, m.file[at].Instant}] = m.clock
 	m.file[at], m.foreign[at] = m.next(at), true
 }
 
 func (m *cacheModel) notice(*rapid.T) {
 	m.cache.notice(m.newest)
+	m.cache.checked.Store(int64(m.clock))
 	if m.writing == nil || m.visible {
 		clear(m.foreign)
+	}
+}
+
+func (m *cacheModel) passTime(t *rapid.T) {
+	m.clock += rapid.SampledFrom([]time.Duration{1, maxStale / 2, maxStale}).Draw(t, "time")
+}
+
+// readFresh reads without the file; before it looks at the clock, another reader may ask what other processes wrote. What these wrote must
+// be seen, unless they did it just now.
+func (m *cacheModel) readFresh(t *rapid.T) {
+	at, began := rapid.SampledFrom(modelPlaces).Draw(t, "place"), m.clock
+	if rapid.Bool().Draw(t, "others go on") {
+		m.meanwhile = func() {
+			m.meanwhile = nil
+			m.notice(t)
+		}
+	}
+	v, known := m.cache.fresh(at)
+	m.meanwhile = nil
+	if since, was := m.superseded[earlier{at, v.Instant}]; known && was && since <= began-maxStale {
+		t.Fatalf("%v: version %d is taken for fresh %v after another process superseded it", at, v.Number, began-since)
 	}
 }
 
@@ -116,13 +159,10 @@ func (m *cacheModel) check(t *rapid.T) {
 
 func TestCacheIsNeverStale(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := &cacheModel{
-			cache: newCache(parts*2*overhead, func() time.Duration { return 0 }), // some parts have room for one version
-			file:  map[place]fhir.Version{}, foreign: map[place]bool{},
-		}
+		m := newCacheModel()
 		t.Repeat(map[string]func(*rapid.T){
 			"begin reading": m.beginReading, "go on reading": m.goOnReading, "go on writing": m.goOnWriting,
-			"write elsewhere": m.writeElsewhere, "notice": m.notice, "": m.check,
+			"write elsewhere": m.writeElsewhere, "notice": m.notice, "pass time": m.passTime, "read fresh": m.readFresh, "": m.check,
 		})
 	})
 }

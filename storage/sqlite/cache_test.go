@@ -71,6 +71,27 @@ func TestWritesOfOthersAreSeen(t *testing.T) {
 	want("after the refusal", 4, 1)
 }
 
+// A reader that notices what another process wrote does not make fresh what an earlier one has in hand.
+func TestReaderIsOvertaken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	var clock time.Duration
+	overtake := func() {}
+	ours := open(t, sqlite.Caching(sqlite.Config{Path: path}, 1<<20, func() time.Duration {
+		other := overtake
+		overtake = func() {}
+		other()
+		return clock
+	}))
+	theirs := open(t, sqlite.Config{Path: path})
+	commit(t, ours, put("a", "tag"))
+	commit(t, theirs, put("a", "tag"))
+	clock += time.Hour
+	overtake = func() { numberOf(t, ours, "other") }
+	if n := numberOf(t, ours, "a"); n != 2 {
+		t.Errorf("an hour later version %d is read, where 2 is current", n)
+	}
+}
+
 // A partition sees nothing of another one, whether it is in memory or not.
 func TestMemoryIsFenced(t *testing.T) {
 	store := open(t, sqlite.Config{})

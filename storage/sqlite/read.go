@@ -15,8 +15,8 @@ func (s *Store) Read(ctx context.Context, p fhir.Partition, key fhir.Key) (v fhi
 	}
 	defer s.leave()
 	at := place{p, key}
-	v, known := s.cache.get(at)
-	if !known || !s.cache.isFresh() {
+	v, known := s.cache.fresh(at)
+	if !known {
 		v, err = s.readCurrent(ctx, at)
 	}
 	if err == nil && v.Number == 0 {
