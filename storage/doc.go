@@ -8,5 +8,6 @@
 //
 // Errors of every method are *fhir.Error of one of the kinds that the method names, or Unavailable
 // (the database is out of reach or busy beyond patience), or Internal; a context that ended gives an
-// error for which errors.Is(err, ctx.Err()) holds, and nothing was written unless the method says so.
+// error for which errors.Is(err, ctx.Err()) holds, and nothing was written unless the method says so. An
+// Unavailable has a cause where the operator should hear of it; that too many calls wait is none.
 package storage

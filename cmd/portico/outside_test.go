@@ -182,9 +182,10 @@ func (c *client) tryEverything(t *testing.T) {
 }
 
 // TestFullDisk writes until the disk is full. Writes are then answered with 503 and leave nothing, reads go on, and writes too when there is space
-// again. What was acknowledged is there, also after a kill.
+// again. What was acknowledged is there, also after a kill. The log says what is wrong and what would help.
 func TestFullDisk(t *testing.T) {
 	const bound = 20_000 // writes, for a disk that does not become full or free
+	helps := map[string]string{"a limit on files": "Examine its volume", "a small disk": "free some space"}
 	for name, hampered := range map[string]func(t *testing.T, dir string) func(*exec.Cmd){
 		"a limit on files": func(*testing.T, string) func(*exec.Cmd) {
 			return func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, envFileLimit+"=1000000") }
@@ -229,6 +230,9 @@ func TestFullDisk(t *testing.T) {
 				t.Errorf("of 21 writes to a full disk %d were refused", len(refused))
 			}
 			c.checkPatients(t, acknowledged, refused)
+			if told := strings.Count(p.errs.String(), helps[name]); told == 0 || told > 3 {
+				t.Errorf("%d times it says %q", told, helps[name])
+			}
 
 			p.giveSpace(t)
 			n++

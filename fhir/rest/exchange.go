@@ -127,7 +127,7 @@ func (s *server) recovered(x *exchange) {
 	if cause == http.ErrAbortHandler { //nolint:errorlint // the value that net/http asks to panic with, never wrapped
 		panic(cause)
 	}
-	s.logFailure(x, "panic", slog.Any("error", cause), slog.String("stack", string(debug.Stack())))
+	s.log(x, slog.LevelError, "panic", slog.Any("error", cause), slog.String("stack", string(debug.Stack())))
 	s.fail(x, fhir.Errorf(fhir.Internal, fhir.CodeException, internalDetail))
 }
 

@@ -56,6 +56,7 @@ type server struct {
 	routes   map[target]methods
 	metadata map[string]document // by number of the API version
 	decoding *decoding
+	troubles troubles
 }
 
 // target is what a path names, but for the id.

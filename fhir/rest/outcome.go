@@ -54,9 +54,10 @@ func status(err error, kind fhir.Kind) int {
 	return statuses[kind]
 }
 
-// fail answers with an error, as OperationOutcome. What is internal is logged and not shown.
+// fail answers with an error, as OperationOutcome. What is internal is logged and not shown; so is why the store cannot be had.
 func (s *server) fail(x *exchange, err error) {
 	e := fhir.AsError(err)
+	s.logTrouble(x, e)
 	issues := e.Issues
 	switch {
 	case e.Kind != fhir.Internal:
@@ -64,7 +65,7 @@ func (s *server) fail(x *exchange, err error) {
 		e = fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The request took too long.")
 		issues = e.Issues
 	default:
-		s.logFailure(x, "request failed", slog.String("error", err.Error()))
+		s.log(x, slog.LevelError, "request failed", slog.String("error", err.Error()))
 		issues = []fhir.Issue{{Severity: fhir.Severe, Code: fhir.CodeException, Detail: internalDetail}}
 	}
 	switch e.Kind {
@@ -76,14 +77,13 @@ func (s *server) fail(x *exchange, err error) {
 	x.tell(status(err, e.Kind), outcome(issues))
 }
 
-// logFailure writes a line of log for what must not happen. It names the request, not its path or parameters: these may
-// hold personal data.
-func (s *server) logFailure(x *exchange, message string, attrs ...slog.Attr) {
+// log writes a line of log about a request. It names the request, not its path or parameters: these may hold personal data.
+func (s *server) log(x *exchange, level slog.Level, message string, attrs ...slog.Attr) {
 	attrs = append(attrs, slog.String("method", x.request.Method), slog.String("request", RequestID(x.request)))
 	if trace := TraceID(x.request); trace != "" {
 		attrs = append(attrs, slog.String("trace", trace))
 	}
-	s.Log.LogAttrs(context.WithoutCancel(x.request.Context()), slog.LevelError, message, attrs...)
+	s.Log.LogAttrs(context.WithoutCancel(x.request.Context()), level, message, attrs...)
 }
 
 // httpPlace begins the place of an issue that concerns a header or a parameter, not a resource.

@@ -44,6 +44,7 @@ func passes(code int) bool {
 	}
 }
 
+// unavailable has no cause where too many writes wait: nothing is wrong then.
 func unavailable() *fhir.Error {
 	return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The store is busy or out of reach at the moment. Try again later.")
 }

@@ -43,8 +43,8 @@ func TestWaitingWrites(t *testing.T) {
 			results <- err
 		}()
 	}
-	if err := <-results; !errors.Is(err, fhir.Unavailable) {
-		t.Errorf("one more than may wait: error %v, want %q", err, fhir.Unavailable)
+	if err := <-results; !errors.Is(err, fhir.Unavailable) || fhir.AsError(err).Err != nil {
+		t.Errorf("one more than may wait: error %v, want %q without a cause", err, fhir.Unavailable)
 	}
 	release()
 	won := 0
@@ -100,8 +100,8 @@ func TestWaitingBytes(t *testing.T) {
 		}
 		wait(c.first, 1)
 		for _, err := range []error{commit(half), swap(half), commit(3 * half)} {
-			if !errors.Is(err, fhir.Unavailable) {
-				t.Errorf("%s: what is too much besides: error %v, want %q", name, err, fhir.Unavailable)
+			if !errors.Is(err, fhir.Unavailable) || fhir.AsError(err).Err != nil {
+				t.Errorf("%s: what is too much besides: error %v, want %q without a cause", name, err, fhir.Unavailable)
 			}
 		}
 		wait(c.besides, 2)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"math/bits"
 	"runtime"
 	"strings"
@@ -68,14 +67,14 @@ func (w *writer) do(ctx context.Context, run func(*tx) error) error { return w.c
 // carry is do for a write that keeps many bytes in memory until it is carried out.
 func (w *writer) carry(ctx context.Context, bytes int, run func(*tx) error) error {
 	if !w.held.take(bytes) {
-		return unavailable().Because(fmt.Errorf("sqlite: %d bytes of writes wait already", w.held.bytes.Load()))
+		return unavailable()
 	}
 	j := &job{run: run, bytes: bytes, finished: make(chan error, 1)}
 	select {
 	case w.queue <- j:
 	default:
 		w.held.give(bytes)
-		return unavailable().Because(fmt.Errorf("sqlite: %d writes wait already", maxWaiting))
+		return unavailable()
 	}
 	select {
 	case err := <-j.finished:
