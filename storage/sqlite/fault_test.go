@@ -264,6 +264,28 @@ func TestOneServer(t *testing.T) {
 	}
 }
 
+// Whatever links lead to a file, it has one server.
+func TestOneServerBehindLinks(t *testing.T) {
+	dir, links := t.TempDir(), t.TempDir()
+	path := filepath.Join(dir, "store.db")
+	link, folder := filepath.Join(links, "link.db"), filepath.Join(links, "folder")
+	if err := errors.Join(os.Symlink(path, link), os.Symlink(dir, folder)); err != nil {
+		t.Skip("this system makes no links:", err)
+	}
+	_, err := sqlite.Open(t.Context(), sqlite.Config{Path: link, Alone: true})
+	tells(t, err, fhir.Unavailable, link, "leads to no file", "remove the link")
+	open(t, sqlite.Config{Path: path, Alone: true})
+	for _, way := range []string{link, filepath.Join(folder, "store.db")} {
+		second, err := sqlite.Open(t.Context(), sqlite.Config{Path: way, Alone: true})
+		if err == nil {
+			t.Errorf("a second server has the file by %s (%v)", way, second.Close())
+			continue
+		}
+		tells(t, err, fhir.Unavailable, path, "another process")
+	}
+	open(t, sqlite.Config{Path: link})
+}
+
 // Another process that keeps the file locked makes writes Unavailable, and reads go on.
 func TestLockedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")

@@ -19,9 +19,21 @@ const (
 	logLimit        = 64 << 20
 )
 
-// makeFile makes sure that the file and its folder exist, for the owner's eyes alone. SQLite gives
-// its log and index files the mode of the file. An empty file would become a new store without a word: what is there must be more.
-func makeFile(path string) error {
+// makeFile makes sure that the file and its folder exist, and returns the path that it has without symbolic links: the log, and the lock of
+// who is alone, are beside the file itself, whichever way leads to it.
+func makeFile(path string) (resolved string, err error) {
+	if err := makeMissing(path); err != nil {
+		return "", err
+	}
+	if resolved, err = filepath.EvalSymlinks(path); err != nil {
+		return "", fmt.Errorf("%s leads to no file: %w. Bring the file back, or remove the link", path, err)
+	}
+	return resolved, nil
+}
+
+// makeMissing makes a file and its folder for the owner's eyes alone. SQLite gives its log and index files the mode of
+// the file. An empty file would become a new store without a word: what is there must be more.
+func makeMissing(path string) error {
 	switch info, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		return makeNewFile(path)

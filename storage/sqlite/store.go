@@ -51,7 +51,7 @@ var _ storage.Store = (*Store)(nil)
 func Open(ctx context.Context, c Config) (*Store, error) {
 	path, err := filepath.Abs(c.Path)
 	if err == nil {
-		err = makeFile(path)
+		path, err = makeFile(path)
 	}
 	if err != nil {
 		return nil, unavailable().Because(err)
