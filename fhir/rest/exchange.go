@@ -17,15 +17,23 @@ import (
 // Names of headers, in the form in which Go keys them.
 const (
 	headerAPIVersion = "Hc-Api-Version"
-	headerSite       = "SU-SiteId"
+	headerSite       = "Su-Siteid"
 	headerRequestID  = "X-Request-Id"
 )
+
+// countedBody is up to how many bytes net/http counts a body itself, and tells its length. It does so in a header of its own: ours stays within the
+// eight keys beyond which a map grows.
+const countedBody = 2 << 10
 
 // maxURL is how long path and query of a request may be, in bytes.
 const maxURL = 8 << 10
 
-// vary lists the headers of a request on which answers depend.
-const vary = "Authorization, SU-SiteId, HC-API-Version, Accept, Accept-Encoding"
+// Headers of nearly every answer. They are the same slices in all of them, and not to be changed.
+var (
+	vary    = []string{"Authorization, SU-SiteId, HC-API-Version, Accept, Accept-Encoding"} // the headers of a request on which answers depend
+	noStore = []string{"no-store"}
+	noSniff = []string{"nosniff"}
+)
 
 // exchange is one request and its answer.
 type exchange struct {
@@ -54,9 +62,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer x.decoding.leave()
 	defer s.recovered(x)
 	header := w.Header()
-	header.Set("Vary", vary)
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Content-Type-Options", "nosniff")
+	header["Vary"], header["Cache-Control"], header["X-Content-Type-Options"] = vary, noStore, noSniff
 	err := s.chooseVersion(x)
 	switch {
 	case len(r.RequestURI) > maxURL:
@@ -104,7 +110,7 @@ func (s *server) chooseVersion(x *exchange) error {
 	}
 	x.version = v
 	header := x.header()
-	header.Set(headerAPIVersion, v.Number)
+	header[headerAPIVersion] = []string{v.Number}
 	if !v.Deprecated.IsZero() {
 		header.Set("Deprecation", "@"+strconv.FormatInt(v.Deprecated.Unix(), 10))
 	}
@@ -184,7 +190,7 @@ func (x *exchange) tell(status int, outcome []byte) {
 func (x *exchange) send(status int, body []byte) {
 	x.decoding.leave()
 	header := x.header()
-	header.Set("Content-Type", x.form.contentType())
+	header["Content-Type"] = contentTypes[x.form.mediaType]
 	if x.request.Method == http.MethodHead {
 		x.w.WriteHeader(status)
 		return
@@ -192,7 +198,9 @@ func (x *exchange) send(status int, body []byte) {
 	if x.form.pretty {
 		body = indent(body)
 	}
-	header.Set("Content-Length", strconv.Itoa(len(body)))
+	if len(body) > countedBody {
+		header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(body) // a client that went away is told nothing
 }
@@ -222,8 +230,8 @@ func indent(text []byte) []byte {
 
 // stamp puts the version of a resource into the headers (https://hl7.org/fhir/R4/http.html#versioning).
 func (x *exchange) stamp(v fhir.Version) {
-	x.header().Set("ETag", v.ETag())
-	x.header().Set("Last-Modified", httpDate(v.Instant.Time()))
+	header := x.header()
+	header["Etag"], header["Last-Modified"] = []string{v.ETag()}, []string{httpDate(v.Instant.Time())}
 	if x.part != nil {
 		x.part.version = v
 	}

@@ -36,18 +36,29 @@ func (f *Face) Routes(router *mux.Router) error {
 	if err := s.compile(); err != nil {
 		return err
 	}
-	compress, err := newCompress()
+	h, err := compressed(s)
 	if err != nil {
 		return err
 	}
-	router.UseEncodedPath().SkipClean(true).MatcherFunc(ofFace).Handler(compress(s))
+	router.UseEncodedPath().SkipClean(true).MatcherFunc(ofFace).Handler(h)
 	return nil
 }
 
-// newCompress makes the middleware that compresses answers. The ETag stays as it is: in FHIR it names the version of a
-// resource, not a form of its bytes. The length of an answer is blurred against BREACH.
-func newCompress() (func(http.Handler) http.HandlerFunc, error) {
-	return gzhttp.NewWrapper(gzhttp.EnableZstd(false), gzhttp.RandomJitter(32, 0, false))
+// compressed answers with compression who accepts an encoding. The ETag stays as it is: in FHIR it names the version of a
+// resource, not a form of its bytes. The length of a compressed answer is blurred against BREACH.
+func compressed(h http.Handler) (http.Handler, error) {
+	compress, err := gzhttp.NewWrapper(gzhttp.EnableZstd(false), gzhttp.RandomJitter(32, 0, false))
+	if err != nil {
+		return nil, err
+	}
+	packed := compress(h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Header["Accept-Encoding"]) == 0 {
+			h.ServeHTTP(w, r)
+			return
+		}
+		packed.ServeHTTP(w, r)
+	}), nil
 }
 
 // server is a Face with what is worked out of its promises.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -264,4 +265,18 @@ func TestCompression(t *testing.T) {
 		{name: "metadata keeps its ETag", method: "HEAD", path: "/metadata", header: ask, status: 200, empty: true},
 		{name: "without being asked", path: "/Patient", status: 200, wantHeader: map[string]string{"Content-Encoding": "", "Vary": vary}},
 	})
+}
+
+// Every answer with a body tells its length, whoever counts it.
+func TestAnswersTellTheirLength(t *testing.T) {
+	h := open(t)
+	for size := 1800; size <= 2300; size += 25 {
+		h.put(t, "a", strings.Repeat("x", size))
+		for _, path := range []string{"/Patient/a", "/Patient?_id=a", "/Patient/a?_pretty=true", "/Patient/nobody"} {
+			got, body := h.send(t, scenario{path: path})
+			if want := strconv.Itoa(len(body)); got.header.Get("Content-Length") != want {
+				t.Fatalf("%s: a length of %q for %s bytes", path, got.header.Get("Content-Length"), want)
+			}
+		}
+	}
 }

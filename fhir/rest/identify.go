@@ -14,9 +14,9 @@ func Identify(now func() time.Time, next http.Handler) http.Handler {
 		id := field(r.Header, headerRequestID)
 		if !validRequestID(id) {
 			id = fhir.NewID(now())
-			r.Header.Set(headerRequestID, id)
+			r.Header[headerRequestID] = []string{id}
 		}
-		w.Header().Set(headerRequestID, id)
+		w.Header()[headerRequestID] = []string{id}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -27,15 +27,19 @@ type format struct {
 	pretty    bool
 }
 
-func (f format) contentType() string {
-	if f.mediaType == "" {
-		return typeFHIR + "; charset=utf-8"
-	}
-	return f.mediaType + "; charset=utf-8"
+// contentTypes are the values of Content-Type, by the media type of a format.
+var contentTypes = map[string][]string{
+	"":                 {typeFHIR + "; charset=utf-8"},
+	typeFHIR:           {typeFHIR + "; charset=utf-8"},
+	"application/json": {"application/json; charset=utf-8"},
+	"text/json":        {"text/json; charset=utf-8"},
 }
 
 // negotiate chooses the form of the answer. _format goes before Accept. Its error is NotAcceptable.
 func negotiate(r *http.Request) (format, error) {
+	if r.URL.RawQuery == "" {
+		return negotiateFor(r, nil)
+	}
 	return negotiateFor(r, r.URL.Query())
 }
 

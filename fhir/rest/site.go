@@ -13,7 +13,7 @@ import (
 // who presents one must not believe that it was checked.
 func OpenSite(site string, partition fhir.Partition) func(*http.Request) (fhir.Principal, error) {
 	return func(r *http.Request) (fhir.Principal, error) {
-		for _, name := range []string{"Authorization", "X-Api-Key"} {
+		for _, name := range [...]string{"Authorization", "X-Api-Key"} {
 			if strings.Trim(field(r.Header, name), ", ") != "" {
 				return fhir.Principal{}, fhir.Errorf(fhir.Unauthenticated, fhir.CodeLogin, "The credential is not known.").At(ofHTTP(name))
 			}
@@ -21,9 +21,9 @@ func OpenSite(site string, partition fhir.Partition) func(*http.Request) (fhir.P
 		asked := field(r.Header, headerSite)
 		switch {
 		case strings.Contains(asked, ","):
-			return fhir.Principal{}, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "SU-SiteId names more than one site: %s. A request concerns one; write its name, once.", fhir.Quote(asked)).At(ofHTTP(headerSite))
+			return fhir.Principal{}, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "SU-SiteId names more than one site: %s. A request concerns one; write its name, once.", fhir.Quote(asked)).At(ofHTTP("SU-SiteId"))
 		case asked != "" && !strings.EqualFold(asked, site):
-			return fhir.Principal{}, fhir.Errorf(fhir.Forbidden, fhir.CodeForbidden, "The site that SU-SiteId names is not open to you.").At(ofHTTP(headerSite))
+			return fhir.Principal{}, fhir.Errorf(fhir.Forbidden, fhir.CodeForbidden, "The site that SU-SiteId names is not open to you.").At(ofHTTP("SU-SiteId"))
 		}
 		return fhir.Principal{Partition: partition, Admin: true}, nil
 	}
