@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,7 +16,6 @@ import (
 func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	metrics := newMetrics(a.engine)
 	router := mux.NewRouter()
-	router.Use(recordRoute)
 	face := &rest.Face{Engine: a.engine, Promises: promises, Authenticate: rest.OpenSite(demoSite, demoPartition), Routed: routed, Log: a.Log}
 	if err := face.Routes(router); err != nil { // first, for the router tries one after the other
 		return nil, err
@@ -27,8 +24,23 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	router.HandleFunc("/readyz", a.ready).Methods(http.MethodGet, http.MethodHead)
 	router.Handle("/metrics", metrics.handler()).Methods(http.MethodGet, http.MethodHead)
 	router.Handle(conformance.DiscoveryPath, face.Discovery())
-	router.NotFoundHandler = http.HandlerFunc(nothing)
-	return rest.Identify(a.Now, a.observe(metrics, a.knownHost(router))), nil
+	router.NotFoundHandler, router.MethodNotAllowedHandler = http.HandlerFunc(nothing), http.HandlerFunc(wrongMethod)
+	return rest.Identify(a.Now, a.observe(newObserver(metrics, a.Log), a.knownHost(dispatch(router)))), nil
+}
+
+// dispatch hands requests to whom the router finds, as the router itself does, but without two copies of each that know their route: nobody
+// here asks them.
+func dispatch(router *mux.Router) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var match mux.RouteMatch
+		router.Match(r, &match) // there is always a handler: that of the route, or one of those that say that there is none
+		if match.Route != nil {
+			if template, err := match.Route.GetPathTemplate(); err == nil { // the FHIR face has none, and tells its own
+				routed(r, template)
+			}
+		}
+		match.Handler.ServeHTTP(w, r)
+	})
 }
 
 // knownHost refuses requests for a host that is not this server's. As long as being on this machine is all that it takes to
@@ -52,6 +64,9 @@ func (a *App) knownHost(next http.Handler) http.Handler {
 func nothing(w http.ResponseWriter, _ *http.Request) {
 	writeText(w, http.StatusNotFound, "There is nothing at this path. FHIR is at "+conformance.FHIRPath+", the discovery document at "+conformance.DiscoveryPath+".\n")
 }
+
+// wrongMethod answers for paths that are asked by a method that they do not take.
+func wrongMethod(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) }
 
 // healthy answers that the process lives: https://kubernetes.io/docs/concepts/workloads/pods/probes/ calls it liveness.
 func healthy(w http.ResponseWriter, _ *http.Request) {
@@ -81,33 +96,17 @@ func writeText(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text)) // a client that went away is told nothing
 }
 
-// observe writes one line of log for each request, and counts it. It names the route, not the path or the query: these may hold
-// personal data. It also bounds the time that the work on an answer may take.
-func (a *App) observe(m *metrics, next http.Handler) http.Handler {
+// observe has every request noted, and bounds the time that the work on an answer may take.
+func (a *App) observe(o *observer, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := a.Now()
 		seen := &observation{ResponseWriter: w, route: "none", status: http.StatusOK}
-		m.inFlight.Inc()
-		defer m.inFlight.Dec()
-		ctx, cancel := context.WithTimeout(withObservation(r.Context(), seen), workTimeout)
-		defer cancel()
+		o.metrics.inFlight.Inc()
+		defer o.metrics.inFlight.Dec()
+		ctx := &work{Context: r.Context(), end: time.Now().Add(workTimeout), seen: seen}
+		defer ctx.stop()
 		next.ServeHTTP(seen, r.WithContext(ctx))
-		took := a.Now().Sub(start)
-		m.observe(r.Method, seen.route, seen.status, took)
-		a.logRequest(r.Context(), start.Add(took),
-			slog.String("method", knownMethod(r.Method)), slog.String("route", seen.route), slog.Int("status", seen.status),
-			slog.Int64("bytes", seen.bytes), slog.Float64("ms", float64(took.Microseconds())/1000),
-			slog.String("request", rest.RequestID(r)), slog.String("trace", rest.TraceID(r)))
+		end := a.Now()
+		o.note(r, seen, end, end.Sub(start))
 	})
-}
-
-// logRequest writes a line of log without looking for the place in the program that asks for it, which is always this one.
-func (a *App) logRequest(ctx context.Context, at time.Time, attributes ...slog.Attr) {
-	h := a.Log.Handler()
-	if !h.Enabled(ctx, slog.LevelInfo) {
-		return
-	}
-	line := slog.NewRecord(at, slog.LevelInfo, "request", 0)
-	line.AddAttrs(attributes...)
-	_ = h.Handle(ctx, line) // as of every line of log, nobody could be told
 }

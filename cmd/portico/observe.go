@@ -1,17 +1,18 @@
 package main
 
 import (
-	"context"
+	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
-	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/portico-health/portico/fhir/engine"
+	"github.com/portico-health/portico/fhir/rest"
 )
 
 // observation is what is seen of one request on its way out.
@@ -44,10 +45,6 @@ func (o *observation) Unwrap() http.ResponseWriter { return o.ResponseWriter }
 
 type observationKey struct{}
 
-func withObservation(ctx context.Context, o *observation) context.Context {
-	return context.WithValue(ctx, observationKey{}, o)
-}
-
 // routed notes the template of the path that a request took.
 func routed(r *http.Request, template string) {
 	if seen, ok := r.Context().Value(observationKey{}).(*observation); ok {
@@ -55,16 +52,61 @@ func routed(r *http.Request, template string) {
 	}
 }
 
-// recordRoute is routed for the paths that the router itself knows.
-func recordRoute(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if route := mux.CurrentRoute(r); route != nil {
-			if template, err := route.GetPathTemplate(); err == nil {
-				routed(r, template)
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
+// kind is what makes requests alike in the log and in the metrics. There are not many kinds: no part of it is the client's to invent.
+type kind struct {
+	method, route string
+	status        int
+}
+
+// series is what is worked out once for all requests of a kind.
+type series struct {
+	duration prometheus.Observer
+	log      slog.Handler // writes the kind into every line
+}
+
+// observer writes a line of log for each request, and counts it. It names the route, not the path or the query: these may hold
+// personal data.
+type observer struct {
+	metrics *metrics
+	log     slog.Handler
+
+	mu   sync.RWMutex
+	seen map[kind]series
+}
+
+func newObserver(m *metrics, log *slog.Logger) *observer {
+	return &observer{metrics: m, log: log.Handler(), seen: map[kind]series{}}
+}
+
+// series returns that of a kind.
+func (o *observer) series(k kind) series {
+	o.mu.RLock()
+	s, known := o.seen[k]
+	o.mu.RUnlock()
+	if known {
+		return s
+	}
+	s = series{
+		duration: o.metrics.duration.WithLabelValues(k.method, k.route, strconv.Itoa(k.status)),
+		log:      o.log.WithAttrs([]slog.Attr{slog.String("method", k.method), slog.String("route", k.route), slog.Int("status", k.status)}),
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seen[k] = s
+	return s
+}
+
+// note tells of a request that was answered at a time.
+func (o *observer) note(r *http.Request, seen *observation, at time.Time, took time.Duration) {
+	s := o.series(kind{knownMethod(r.Method), seen.route, seen.status})
+	s.duration.Observe(took.Seconds())
+	if !s.log.Enabled(r.Context(), slog.LevelInfo) {
+		return
+	}
+	line := slog.NewRecord(at, slog.LevelInfo, "request", 0) // not from where in the program it comes, which is always here
+	line.AddAttrs(slog.Int64("bytes", seen.bytes), slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.String("request", rest.RequestID(r)), slog.String("trace", rest.TraceID(r)))
+	_ = s.log.Handle(r.Context(), line) // as of every line of log, nobody could be told
 }
 
 // metrics are the program's figures, in a registry of their own.
@@ -105,10 +147,6 @@ func indexUnfinished(e *engine.Engine) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "portico_index_parameters_unfinished", Help: "Search parameters, of all types together, by which searches are refused until index entries are made anew.",
 	}, func() float64 { return float64(e.Index().Parameters()) })
-}
-
-func (m *metrics) observe(method, route string, status int, took time.Duration) {
-	m.duration.WithLabelValues(knownMethod(method), route, strconv.Itoa(status)).Observe(took.Seconds())
 }
 
 // knownMethod keeps invented methods from making ever new figures.
