@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/portico-health/portico/fhir"
 )
@@ -36,7 +38,7 @@ func (x *exchange) parse(limit int64) (fhir.Resource, error) {
 	return fhir.ParseResource(text)
 }
 
-// body reads the body, unpacked, of at most limit bytes, when its media type is accepted. A large one waits until it may be decoded.
+// body reads the body, unpacked, of at most limit bytes, when its media type is accepted.
 func (x *exchange) body(limit int64, accepts func(mediaType string) bool, accepted string) ([]byte, error) {
 	if x.part != nil {
 		return x.part.binary(accepts, accepted)
@@ -45,11 +47,8 @@ func (x *exchange) body(limit int64, accepts func(mediaType string) bool, accept
 		return nil, fhir.Errorf(fhir.UnsupportedMedia, fhir.CodeNotSupported, "The body cannot be read as %s. What is read here is %s.", fhir.Quote(mediaType), accepted).At(ofHTTP("Content-Type"))
 	}
 	text, err := x.unpacked(limit)
-	if err != nil {
-		return nil, err
-	}
 	x.size = len(text)
-	return text, x.decoding.enter(x.request.Context(), int64(x.size))
+	return text, err
 }
 
 // unpacked reads the body as its Content-Encoding says.
@@ -61,41 +60,82 @@ func (x *exchange) unpacked(limit int64) ([]byte, error) {
 	coding := field(x.request.Header, "Content-Encoding")
 	switch strings.ToLower(coding) {
 	case "", "identity":
-		return readBody(packed, x.request.ContentLength, limit)
+		return x.readBody(packed, x.request.ContentLength, limit)
 	case "gzip", "x-gzip":
 		unpacked, err := gzip.NewReader(packed)
 		if err != nil {
-			return nil, badBody(err, limit)
+			return nil, x.badBody(err, limit)
 		}
-		return readBody(unpacked, 0, limit)
+		return x.readBody(unpacked, 0, limit)
 	default:
 		x.header().Set("Accept-Encoding", "gzip") // RFC 9110 12.5.3
 		return nil, fhir.Errorf(fhir.UnsupportedMedia, fhir.CodeNotSupported, "The body is packed as %s; gzip is unpacked here, or nothing.", fhir.Quote(coding)).At(ofHTTP("Content-Encoding"))
 	}
 }
 
-// readBody reads at most limit bytes. The length that the client states is believed only as far as it costs little.
-func readBody(r io.Reader, length, limit int64) ([]byte, error) {
-	const believed = 64 << 10
+// readBody reads at most limit bytes. The length that the client states, 0 for none, is believed only as far as it costs little, or there is room for it.
+func (x *exchange) readBody(r io.Reader, length, limit int64) ([]byte, error) {
 	var b bytes.Buffer
-	b.Grow(int(min(max(length, 0), believed)) + bytes.MinRead)
-	n, err := b.ReadFrom(io.LimitReader(r, limit+1))
+	b.Grow(int(min(max(length, 0), smallBody)) + bytes.MinRead)
+	n, err := b.ReadFrom(io.LimitReader(r, smallBody+1))
+	if err == nil && n > smallBody {
+		err = x.readOn(&b, r, length, limit)
+	}
 	switch {
 	case err != nil:
-		return nil, badBody(err, limit)
-	case n > limit:
+		return nil, x.badBody(err, limit)
+	case int64(b.Len()) > limit:
 		return nil, bodyTooLarge(limit)
 	default:
 		return b.Bytes(), nil
 	}
 }
 
-func badBody(cause error, limit int64) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(cause, &tooLarge) {
-		return bodyTooLarge(limit)
+// restTime is how long a client may take to send the rest of a large body: others wait for the room that it has.
+const restTime = 20 * time.Second
+
+// readOn reads the rest of a large body, when there is room for as much as it may have.
+func (x *exchange) readOn(b *bytes.Buffer, r io.Reader, length, limit int64) error {
+	ctx := x.request.Context()
+	room := limit
+	if length > smallBody {
+		room = length
 	}
-	return fhir.Errorf(fhir.Invalid, fhir.CodeStructure, "The body could not be read to its end: it broke off, or it is not packed as its headers say.").Because(cause)
+	if err := x.decoding.enter(ctx, room); err != nil {
+		return err
+	}
+	end := time.Now().Add(restTime)
+	if over, ok := ctx.Deadline(); ok && over.Before(end) {
+		end = over
+	}
+	connection := http.NewResponseController(x.w)
+	_ = connection.SetReadDeadline(end) // a writer that cannot is no connection
+	if length > smallBody {
+		b.Grow(int(length) - b.Len() + bytes.MinRead)
+	}
+	if _, err := b.ReadFrom(io.LimitReader(r, limit+1-int64(b.Len()))); err != nil || int64(b.Len()) > limit {
+		return err
+	}
+	_ = connection.SetReadDeadline(time.Time{}) // or the server would take its passing for a client that went away
+	x.decoding.settle(int64(b.Len()))
+	return nil
+}
+
+// badBody is the error for a body that cannot be read.
+func (x *exchange) badBody(cause error, limit int64) error {
+	var tooLarge *http.MaxBytesError
+	var told *fhir.Error
+	switch {
+	case errors.As(cause, &told):
+		return cause
+	case errors.As(cause, &tooLarge):
+		return bodyTooLarge(limit)
+	case errors.Is(cause, os.ErrDeadlineExceeded):
+		x.header().Set("Connection", "close") // RFC 9110 15.5.9
+		return ofTransport{http.StatusRequestTimeout, fhir.Errorf(fhir.Invalid, fhir.CodeTransient, "The body did not come to its end in time. From when the server asks for it, the rest of a large one may take %d s.", int(restTime.Seconds()))}
+	default:
+		return fhir.Errorf(fhir.Invalid, fhir.CodeStructure, "The body could not be read to its end: it broke off, or it is not packed as its headers say.").Because(cause)
+	}
 }
 
 func bodyTooLarge(limit int64) error {

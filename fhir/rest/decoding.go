@@ -14,12 +14,17 @@ const (
 	// ends at fhir.MaxValues.
 	maxDecoding = 64 << 20
 
-	// smallBody is how large a body may be that is decoded without waiting.
+	// smallBody is how large a body may be that is read and decoded without waiting.
 	smallBody = 64 << 10
 )
 
-// decoding bounds the bytes of the bodies whose trees are in memory at once. Bodies are let in in the order in which they came, so that a
-// large one is not passed by smaller ones for ever.
+// decoding bounds the bytes of the bodies that are in memory at once, with the trees that are made of them. Of one that waits there are no more than
+// the first smallBody bytes; before more is read, it is let in with the length that it states, or with as much as it may have when that is packed or
+// not stated, and what that is too much is given back when it has been read. Bodies are let in in the order in which they came, so that a large one is
+// not passed by smaller ones for ever; while the first one waits, so do all behind it. A client that is slow with the rest is cut off (restTime).
+//
+// What is not counted: small bodies and the first bytes of those that wait, of which there are as many as connections; what engine and store make of a
+// body, which is bounded there; and answers.
 type decoding struct {
 	mu      sync.Mutex
 	free    int64
@@ -76,6 +81,16 @@ func (a *admission) leave() {
 		d.free += a.bytes
 	}
 	a.bytes = 0
+	d.advance()
+}
+
+// settle gives back what was taken beyond the bytes that there are.
+func (a *admission) settle(bytes int64) {
+	d := a.decoding
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.free += a.bytes - bytes
+	a.bytes = bytes
 	d.advance()
 }
 

@@ -81,20 +81,26 @@ func TestDecodingGivesUp(t *testing.T) {
 	})
 }
 
-// The answer to who waited too long: 503, and when to come again.
-func TestDecodingIsAnswered(t *testing.T) {
+// reading is a server that reads what is sent to the base, and does no more with it.
+func reading(d *decoding) *server {
 	s := &server{
 		Face: &Face{
 			Promises: conformance.Promises{Versions: []conformance.APIVersion{{Number: "1"}}}, Log: slog.New(slog.DiscardHandler),
 			Authenticate: OpenSite("demo", "demo/test"),
 		},
-		decoding: newDecoding(0),
+		decoding: d,
 		routes:   map[target]methods{},
 	}
 	s.add(target{place: onBase}, http.MethodPost, action{answer: func(x *exchange) error {
 		_, err := x.parse(conformance.MaxBundleBytes)
 		return err
 	}})
+	return s
+}
+
+// The answer to who waited too long: 503, and when to come again.
+func TestDecodingIsAnswered(t *testing.T) {
+	s := reading(newDecoding(0))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, conformance.FHIRPath, strings.NewReader(strings.Repeat(" ", smallBody+1)))

@@ -32,7 +32,8 @@
 //   - A transaction that fails has the status of its faults where they are of one kind, else 400.
 //   - An answer to a Bundle that has grown beyond 64 MiB goes on without resources: entries that read are refused, and those that
 //     write are answered as return=minimal asks.
-//   - Bodies beyond 64 KiB are decoded as long as no more than 64 MiB of them are under way; others wait, and are 503 when their time is over.
+//   - Bodies beyond 64 KiB are read on and decoded as long as no more than 64 MiB of them are under way; others wait, and are 503 when their time is
+//     over. The rest of one must come within 20 s, or it is 408 (RFC 9110 15.5.9).
 //   - Preconditions are If-Match and If-None-Match; If-Unmodified-Since is not evaluated, for a second is too coarse.
 //   - If-Modified-Since with the very second of the current version is answered 304 only if the version before is of an earlier
 //     second. Otherwise the client may hold that one, and gets the current one with 200.

@@ -35,21 +35,25 @@ var statuses = map[fhir.Kind]int{
 // internalDetail is all that a client is told of a defect.
 const internalDetail = "The server failed to answer. The header X-Request-Id names this failure in its log."
 
-// longURL is the error of a URL beyond maxURL. It has a status of its own, which no kind has.
-type longURL struct{ cause *fhir.Error }
+// ofTransport is an error with a status of its own, which no kind has: it concerns HTTP alone.
+type ofTransport struct {
+	status int
+	cause  *fhir.Error
+}
 
-func (e longURL) Error() string { return e.cause.Error() }
-func (e longURL) Unwrap() error { return e.cause }
+func (e ofTransport) Error() string { return e.cause.Error() }
+func (e ofTransport) Unwrap() error { return e.cause }
 
+// uriTooLong is the error of a URL beyond maxURL (RFC 9110 15.5.15).
 func uriTooLong() error {
-	return longURL{fhir.Errorf(fhir.TooLarge, fhir.CodeTooLong, "The URL is longer than %d bytes. A long search can be sent as a form, by POST to [type]/_search.", maxURL)}
+	return ofTransport{http.StatusRequestURITooLong, fhir.Errorf(fhir.TooLarge, fhir.CodeTooLong, "The URL is longer than %d bytes. A long search can be sent as a form, by POST to [type]/_search.", maxURL)}
 }
 
 // status is the status of an error.
 func status(err error, kind fhir.Kind) int {
-	var long longURL
-	if errors.As(err, &long) {
-		return http.StatusRequestURITooLong
+	var own ofTransport
+	if errors.As(err, &own) {
+		return own.status
 	}
 	return statuses[kind]
 }
