@@ -144,6 +144,17 @@ func (o *Object) Delete(name string) {
 	o.members = slices.DeleteFunc(o.members, func(m Member) bool { return m.Name == name })
 }
 
+// Without returns an object that has the same members, with the same values, but for the named ones.
+func (o *Object) Without(names ...string) *Object {
+	rest := &Object{members: make([]Member, 0, o.Len())}
+	for name, value := range o.All() {
+		if !slices.Contains(names, name) {
+			rest.members = append(rest.members, Member{name, value})
+		}
+	}
+	return rest
+}
+
 // Clone copies a tree, so that the copy can be changed.
 func Clone(v any) any {
 	switch v := v.(type) {

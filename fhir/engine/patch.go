@@ -59,13 +59,5 @@ func settleNarrative(before, after fhir.Resource, changes patch.Patch) error {
 
 // told is what a narrative tells of: the resource without what is about the record.
 func told(r fhir.Resource) *fhir.Object {
-	data := fhir.NewObject()
-	for name, value := range r.Root().All() {
-		switch name {
-		case "id", "meta", "implicitRules", "language", "text":
-		default:
-			data.Set(name, value)
-		}
-	}
-	return data
+	return r.Root().Without("id", "meta", "implicitRules", "language", "text")
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"errors"
+	"html"
 	"net/url"
 	"strconv"
 	"strings"
@@ -106,7 +107,7 @@ func (t *transaction) pieces(base string, p linkPlace) ([]piece, error) {
 	if pieces := t.urlPieces(base, p.text); pieces != nil || p.kind == linkURL {
 		return pieces, nil
 	}
-	name, query, conditional := strings.Cut(p.text, "?")
+	name, query, conditional := strings.Cut(t.Rules.Relative(p.text), "?")
 	switch {
 	case conditional && r4.IsResource(name):
 		ref, err := t.conditionalReference(name, query, p)
@@ -151,10 +152,10 @@ func (t *transaction) narrativePieces(base, div string) []piece {
 		if named == nil {
 			continue
 		}
-		if fragment := strings.IndexByte(div[l.from:l.to], '#'); fragment >= 0 { // as it is escaped
-			l.to = l.from + fragment
-		}
 		pieces = append(pieces, piece{text: div[done:l.from]}, named[0])
+		for _, fragment := range named[1:] {
+			pieces = append(pieces, piece{text: html.EscapeString(fragment.text)})
+		}
 		done = l.to
 	}
 	if pieces == nil {

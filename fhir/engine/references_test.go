@@ -78,6 +78,7 @@ func TestLinks(t *testing.T) {
 		{"a link in the narrative", "", observing(`"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">a <a title=\"href='%[1]s'\" href=\"%s\">x &amp; y</a> %[1]s</div>"}`), otherPatient, ""},
 		{"an image in the narrative", "", observing(`"text":{"status":"generated","div":"<div xmlns='http://www.w3.org/1999/xhtml'><img alt='x' src = '%s' /></div>"}`), otherPatient, "{0}"},
 		{"a fragment in the narrative", "", observing(`"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><a name=\"x\"/><a href=\"%s\">x</a><a href=\"http://example.org\">z</a></div>"}`), otherPatient + "#a&amp;b", "{0}#a&amp;b"},
+		{"an escaped link in the narrative", "", observing(`"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><a name=\"x\"/><a href=\"%s\">x</a></div>"}`), strings.ReplaceAll(otherPatient, "-", "&#45;") + "&#35;a&amp;b", "{0}#a&amp;b"},
 		{"a relative link in the narrative", own, observing(`"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><a href=\"%s\">x</a></div>"}`), "Practitioner/a3", "{1}"},
 		{"another place of the narrative stays", "", observing(`"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><q cite=\"%s\">x</q></div>"}`), otherPatient, otherPatient},
 		{"a Bundle that is stored stays", "", `{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"%[1]s","resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"%[1]s"}}}]}`, otherPatient, otherPatient},
@@ -203,6 +204,7 @@ func TestConditionalReferences(t *testing.T) {
 		words   string
 	}{
 		{"one", []string{"a"}, []engine.Change{obs("Patient?" + mrn)}, "Patient/a", 0, ""},
+		{"one, by an address below the base", []string{"a"}, []engine.Change{obs("http://example.org/fhir/Patient?" + mrn)}, "Patient/a", 0, ""},
 		{"none", nil, []engine.Change{obs("Patient?" + mrn)}, "", fhir.PreconditionFailed, where + "No Patient matches the conditional reference \"Patient?identifier"},
 		{"several", []string{"a", "b"}, []engine.Change{obs("Patient?" + mrn)}, "", fhir.PreconditionFailed, where + "Several"},
 		{"one that is created", nil, []engine.Change{obs("Patient?" + mrn), entry(t, "POST Patient", patientOf("", "1", "New"))}, "", 0, ""},

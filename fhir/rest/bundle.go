@@ -14,6 +14,13 @@ type bundle struct {
 	text    []byte
 	base    []byte // of full URLs, as it stands within a JSON string
 	entries int
+	named   map[named]bool // the versions that have a fullUrl
+}
+
+// named is a version of a resource.
+type named struct {
+	key    fhir.Key
+	number int64
 }
 
 // link is a Bundle.link.
@@ -98,7 +105,7 @@ func (b *bundle) version(v fhir.Version, url, status string) {
 func (b *bundle) answered(p *part) {
 	b.entry()
 	if p.body != nil {
-		if p.version.Number > 0 {
+		if b.isFirst(p.version) {
 			b.fullURL(p.version.Key)
 			b.text = append(b.text, ',')
 		}
@@ -123,6 +130,20 @@ func (b *bundle) answered(p *part) {
 		b.text = append(b.text, p.outcome...)
 	}
 	b.text = append(b.text, "}}"...)
+}
+
+// isFirst says whether no entry before shows a version: "FullUrl must be unique in a bundle, or else entries with same fullUrl must have
+// different meta.versionId" (bdl-7). What an entry has written, another may read.
+func (b *bundle) isFirst(v fhir.Version) bool {
+	n := named{v.Key, v.Number}
+	if v.Number == 0 || b.named[n] {
+		return false
+	}
+	if b.named == nil {
+		b.named = map[named]bool{}
+	}
+	b.named[n] = true
+	return true
 }
 
 // fullURL names the resource of an entry. Nothing in a key needs an escape: types and ids are letters, digits, - and .

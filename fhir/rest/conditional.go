@@ -16,6 +16,9 @@ func (s *server) aim(x *exchange, a engine.Action) (engine.Change, error) {
 	c := engine.Change{Action: a, Key: x.key}
 	var err error
 	if x.key.ID != "" {
+		if err := x.selectsNothing("The id says which resource is written"); err != nil {
+			return c, err
+		}
 		c.Pre, err = s.precondition(x)
 		return c, err
 	}
@@ -32,6 +35,16 @@ func (x *exchange) criteria() string {
 		decoded, err := url.QueryUnescape(name)
 		return err == nil && (decoded == "_format" || decoded == "_pretty")
 	}), "&")
+}
+
+// selectsNothing refuses parameters where nothing is selected by them: passed over, a condition that somebody means would not hold.
+func (x *exchange) selectsNothing(because string) error {
+	query := strings.Trim(x.criteria(), "&")
+	if query == "" {
+		return nil
+	}
+	name, _, _ := strings.Cut(query, "=")
+	return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "%s. The URL takes no parameters but _format and _pretty here, but has %s.", because, fhir.Quote(name)).At(ofHTTP(name))
 }
 
 // preconditionOfMatch is precondition where the resource is not known yet: no choice can be made for it among several

@@ -39,6 +39,9 @@ func (s *server) planCreateIfNone(x *exchange) (engine.Change, error) {
 
 // resourceToCreate reads the resource in the body, which must be of the URL's type. Errors as of resource.
 func (x *exchange) resourceToCreate() (fhir.Resource, error) {
+	if err := x.selectsNothing("What a create depends on stands in the header " + headerIfNoneExist); err != nil {
+		return fhir.Resource{}, err
+	}
 	r, err := x.resource()
 	if err == nil && r.Type() != x.key.Type {
 		err = fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The URL is for %s, but the resource is of type %s.", x.key.Type, fhir.Quote(r.Type())).At("resourceType")

@@ -35,11 +35,9 @@ func (s *server) checkEnvelope(r fhir.Resource) error {
 		return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The base takes a Bundle of type %s. A resource of type %s goes to %s/[type] by POST, or to [type]/[id] by PUT.",
 			strings.Join(s.bundleTypes(), " or "), fhir.Quote(r.Type()), s.Promises.BaseURL).At("resourceType")
 	}
-	shell := fhir.NewObject()
-	for name, value := range r.Root().All() {
-		if name != "entry" || !isEntries(value) {
-			shell.Set(name, value)
-		}
+	shell := r.Root()
+	if entries, _ := shell.Get("entry"); isEntries(entries) {
+		shell = shell.Without("entry")
 	}
 	if err := s.Engine.Validator.CheckEnvelope(fhir.NewResource(shell)); err != nil {
 		return err

@@ -205,6 +205,14 @@ func (r *Rules) SortKeys(typ string) []string {
 	return keys
 }
 
+// Relative returns a reference without the base URL of the rules, where it begins with it: it means the same.
+func (r *Rules) Relative(reference string) string {
+	if below, ok := strings.CutPrefix(reference, r.base+"/"); ok && r.base != "" {
+		return below
+	}
+	return reference
+}
+
 // Fingerprint is a short text that changes when the rules would extract other entries.
 func (r *Rules) Fingerprint() string { return r.fingerprint }
 
