@@ -29,7 +29,7 @@
 //     What an entry carries that is no resource, a patch, stands in a Binary; a search by a form, and a Bundle, do not come in an entry.
 //   - The entries of a transaction that read are tried before anything is written: what could not be answered fails the whole, but that a resource
 //     which the transaction writes is not there (yet). After the commit they are answered, each with its status. $validate is among them.
-//   - A transaction that fails has the status of its faults where they are of one kind, else 400.
+//   - A transaction that fails has the status of its first fault, but 400 where one of them is: sending it again is of no use then.
 //   - An answer to a Bundle that has grown beyond 64 MiB goes on without resources: entries that read are refused, and those that
 //     write are answered as return=minimal asks.
 //   - Bodies beyond 64 KiB are read on and decoded as long as no more than 64 MiB of them are under way; others wait, and are 503 when their time is
