@@ -89,7 +89,8 @@ var requestHeaders = map[string]string{
 func (s *server) direct(p *part, x *exchange, ask *fhir.Object) error {
 	target, err := s.resolve(ask.Text("url"), p.fullURL)
 	if err != nil {
-		return fhir.AsError(err).At(p.at(".request.url"))
+		fhir.AsError(err).At(p.at(".request.url")) // and its status stays
+		return err
 	}
 	r := &http.Request{Method: ask.Text("method"), URL: target, Host: x.request.Host, Header: http.Header{}}
 	for _, name := range []string{headerRequestID, "Traceparent"} { // for the log
