@@ -61,6 +61,12 @@ func TestBatchEntries(t *testing.T) {
 			"fullUrl": base + "/Patient/new1", "resource.id": "new1", "resource.meta.versionId": "1", "response.outcome": "",
 		}},
 		{name: "create with an id", entry: entry("POST", "Patient", patient("mine", "Elm")), want: expect{"response.status": "201 Created", "resource.id": "new1"}},
+		{name: "create with a version to match", entry: entry("POST", "Patient", newPatient("Elm"), "ifMatch", `W/"7"`), want: expect{
+			"response.status": "400 Bad Request", "response.outcome.issue[0].expression": `["Bundle.entry[0].request.ifMatch"]`, "resource": "",
+		}},
+		{name: "create with no version to match", entry: entry("POST", "Patient", newPatient("Elm"), "ifNoneMatch", "*"), want: expect{
+			"response.status": "400 Bad Request", "response.outcome.issue[0].expression": `["Bundle.entry[0].request.ifNoneMatch"]`,
+		}},
 		{name: "conditional create, a match", entry: entry("POST", "Patient", newPatient("Elm"), "ifNoneExist", "family=ash"), want: expect{
 			"response.status": "200 OK", "response.location": base + "/Patient/a/_history/1", "resource.name[0].family": "Ash",
 		}},
@@ -177,7 +183,7 @@ func TestBatchEntries(t *testing.T) {
 		{name: "a name", entry: entry("GET", "urn:uuid:0189bf5c-4c2e-7b0c-9d4a-000000000001", ""), want: expect{"response.status": "400 Bad Request"}},
 		{name: "a fragment", entry: entry("GET", "Patient/a#name", ""), want: expect{"response.status": "400 Bad Request"}},
 		{name: "a URL that is none", entry: entry("GET", "Patient/%zz", ""), want: expect{"response.status": "400 Bad Request"}},
-		{name: "a long URL", entry: entry("GET", long, ""), want: expect{"response.status": "413 Request Entity Too Large"}},
+		{name: "a long URL", entry: entry("GET", long, ""), want: expect{"response.status": "414 Request URI Too Long", "response.outcome.issue[0].expression": `["Bundle.entry[0].request.url"]`}},
 		{name: "a path that means nothing", entry: entry("GET", "Patient/a/b/c", ""), want: expect{"response.status": "404 Not Found", "response.outcome.issue[0].expression": `["Bundle.entry[0].request.url"]`}},
 		{name: "a path with dots", entry: entry("GET", "../metrics", ""), want: expect{"response.status": "404 Not Found"}},
 		{name: "a path with two slashes", entry: entry("GET", "//Patient/a", ""), want: expect{"response.status": "404 Not Found"}},

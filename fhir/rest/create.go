@@ -37,10 +37,16 @@ func (s *server) planCreateIfNone(x *exchange) (engine.Change, error) {
 	return engine.Change{Action: engine.ActCreate, Key: x.key, Conditional: true, Criteria: query, Resource: r}, err
 }
 
-// resourceToCreate reads the resource in the body, which must be of the URL's type. Errors as of resource.
+// resourceToCreate reads the resource in the body, which must be of the URL's type. Errors as of resource. A condition on the version is refused: it
+// belongs to an update (https://hl7.org/fhir/R4/http.html#concurrency), and ignored it would promise what is not held.
 func (x *exchange) resourceToCreate() (fhir.Resource, error) {
 	if err := x.selectsNothing("What a create depends on stands in the header " + headerIfNoneExist); err != nil {
 		return fhir.Resource{}, err
+	}
+	for _, name := range []string{"If-Match", "If-None-Match"} {
+		if len(x.request.Header[name]) > 0 {
+			return fhir.Resource{}, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "A create has no version to match: %s is for what is there already. Leave it out, or update the resource by PUT to [type]/[id].", name).At(ofHTTP(name))
+		}
 	}
 	r, err := x.resource()
 	if err == nil && r.Type() != x.key.Type {

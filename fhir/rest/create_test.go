@@ -53,6 +53,18 @@ func TestCreate(t *testing.T) {
 			paths: map[string]string{"issue[0].code": "required"},
 		},
 		{
+			name: "a version to match", method: "POST", path: "/Patient", body: patient("x", "Ash"), header: map[string]string{"If-Match": `W/"7"`}, status: 400,
+			paths: map[string]string{"issue[0].code": "invalid", "issue[0].location": `["http.If-Match"]`}, contains: []string{"has no version to match"},
+		},
+		{
+			name: "no version to match", method: "POST", path: "/Patient", body: patient("x", "Ash"), header: map[string]string{"If-None-Match": "*"}, status: 400,
+			paths: map[string]string{"issue[0].code": "invalid", "issue[0].location": `["http.If-None-Match"]`},
+		},
+		{
+			name: "a version to match of what a search finds", method: "POST", path: "/Patient", body: patient("x", "Ash"), status: 400,
+			header: map[string]string{"If-None-Exist": "family=ash", "If-Match": "*"}, paths: map[string]string{"issue[0].location": `["http.If-Match"]`},
+		},
+		{
 			name: "AuditEvent is written by the server", method: "POST", path: "/AuditEvent", body: `{"resourceType":"AuditEvent"}`, status: 405,
 			wantHeader: map[string]string{"Allow": "GET, HEAD"}, paths: map[string]string{
 				"issue[0].code":         "not-supported",
