@@ -182,7 +182,7 @@ func (c *client) tryEverything(t *testing.T) {
 }
 
 // TestFullDisk writes until the disk is full. Writes are then answered with 503 and leave nothing, reads go on, and writes too when there is space
-// again. What was acknowledged is there, also after a kill. The log says what is wrong and what would help.
+// again. What was acknowledged is there, also after a kill. The log says what is wrong and what would help. Meanwhile the server is not ready.
 func TestFullDisk(t *testing.T) {
 	const bound = 20_000 // writes, for a disk that does not become full or free
 	helps := map[string]string{"a limit on files": "Examine its volume", "a small disk": "free some space"}
@@ -234,7 +234,18 @@ func TestFullDisk(t *testing.T) {
 				t.Errorf("%d times it says %q", told, helps[name])
 			}
 
+			for range 10 {
+				if status := p.status(t, "/readyz"); status != http.StatusServiceUnavailable {
+					t.Errorf("with a full disk, /readyz answers %d", status)
+				}
+			}
+
 			p.giveSpace(t)
+			for tries := 0; p.status(t, "/readyz") != http.StatusOK; tries++ { // without a write of anybody
+				if tries == bound {
+					t.Fatal("it does not become ready again")
+				}
+			}
 			n++
 			for tries := n + bound; put(n) != http.StatusCreated; n++ {
 				if n == tries {

@@ -219,13 +219,23 @@ func TestFullVolume(t *testing.T) {
 		if v, err := store.Read(t.Context(), home, key("appointment-00000019")); err != nil || v.Number != int64(done) {
 			t.Errorf("in a full store: version %d, want %d (%v)", v.Number, done, err)
 		}
+		for range 3 {
+			tells(t, store.Ready(t.Context()), fhir.Unavailable, path, "is full", "free some space")
+		}
 		if err := sqlite.LimitPages(store, 1<<30); err != nil {
 			t.Fatal(err)
 		}
-		if err := commit(done); err != nil {
+		heal := []func() error{ // a write of somebody, or the question alone
+			func() error { done++; return commit(done - 1) },
+			func() error { return store.Ready(t.Context()) },
+		}
+		if err := heal[space%len(heal)](); err != nil {
 			t.Errorf("space %d: %v", space, err)
 		}
-		done++
+		last := nextRevision(t, store)
+		if err := store.Ready(t.Context()); err != nil || nextRevision(t, store) != last+1 {
+			t.Errorf("space %d: a store that takes writes is not ready, or writes to say so: %v", space, err)
+		}
 	}
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
@@ -238,6 +248,19 @@ func TestFullVolume(t *testing.T) {
 	if _, err := store.Check(t.Context(), nil, func(f storage.Fault) { t.Error(f) }); err != nil {
 		t.Error(err)
 	}
+}
+
+// nextRevision writes a record, and returns its revision: one more than that of the last record that was written.
+func nextRevision(t *testing.T, store *sqlite.Store) int64 {
+	t.Helper()
+	r, err := store.Records().Get(t.Context(), "r")
+	if err != nil && !errors.Is(err, fhir.NotFound) {
+		t.Error(err)
+	}
+	if r, err = store.Records().Swap(t.Context(), "r", r.Revision, []byte("value"), 0); err != nil {
+		t.Error(err)
+	}
+	return r.Revision
 }
 
 // A second server on a file is refused at once, and hurts nobody; a command beside the server is not. Where the first ends, the

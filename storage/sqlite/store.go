@@ -121,13 +121,13 @@ var errClosed = errors.New("sqlite: the store is closed")
 
 func (s *Store) leave() { s.calls.Done() }
 
-// Ready takes the write lock and a reader, and writes nothing.
+// Ready takes the write lock and a reader. It writes nothing unless the last write failed: then it fails until a write succeeds, be it its own.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.leave()
-	if err := s.writes.do(ctx, func(*tx) error { return nil }); err != nil {
+	if err := s.writes.do(ctx, s.writes.prove); err != nil {
 		return classify(ctx, err)
 	}
 	return classify(ctx, s.reads.with(ctx, func(c *conn) error {

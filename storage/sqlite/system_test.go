@@ -158,8 +158,13 @@ func writeOnBadDisk(path string) error {
 		if v, err := store.Read(context.Background(), home, appointment(0).Key); err != nil || v.Number != int64(done) {
 			return fmt.Errorf("after %d commits version %d is there: %w", done, v.Number, err)
 		}
+		for range 20 { // small writes, of which a few would succeed
+			if err := store.Ready(context.Background()); !errors.As(err, &e) || e.Kind != fhir.Unavailable || !strings.Contains(e.Err.Error(), path+" cannot ") {
+				return fmt.Errorf("ready where the disk refuses writes: %w", err)
+			}
+		}
 		limit.Cur = whole
-		if err := errors.Join(syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit), commit()); err != nil {
+		if err := errors.Join(syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit), store.Ready(context.Background()), commit()); err != nil {
 			return fmt.Errorf("on a disk that is well again: %w", err)
 		}
 	}

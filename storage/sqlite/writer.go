@@ -27,7 +27,8 @@ type writer struct {
 	held  *backlog
 	done  chan struct{}
 
-	grouped int // jobs of the group that is carried out; for jobs alone
+	grouped int  // jobs of the group that is carried out; for jobs alone
+	failed  bool // a transaction failed, and none has changed or proved anything since; for jobs alone
 }
 
 // job is a write that waits.
@@ -52,6 +53,7 @@ type tx struct {
 	now     fhir.Instant
 	last    fhir.Instant // the newest instant in the store
 	written []placed     // by the jobs that did not refuse, in their order
+	proved  bool         // it writes only to see whether that succeeds
 }
 
 func startWriter(c *conn, kept *cache, now func() time.Time) *writer {
@@ -153,6 +155,9 @@ func (w *writer) commit(group []*job) {
 		return nil
 	})
 	w.cache.end(moved, emptied, err)
+	if err != nil || t.proved || len(moved) > 0 {
+		w.failed = err != nil
+	}
 	for i, j := range group {
 		if refused[i] == nil {
 			refused[i] = err
