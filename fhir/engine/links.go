@@ -66,6 +66,22 @@ type linkWalk struct {
 	visit func(linkPlace) // the path is only valid during the call
 }
 
+// Links are the links of a resource to others, as they are written: those that a transaction replaces where they name an entry of it. Of a narrative
+// they are the addresses in it.
+func Links(r fhir.Resource) []string {
+	var links []string
+	eachLink(r, func(p linkPlace) {
+		if p.kind != linkNarrative {
+			links = append(links, p.text)
+			return
+		}
+		for _, l := range narrativeLinks(p.text) {
+			links = append(links, l.url)
+		}
+	})
+	return links
+}
+
 // eachLink visits every element of a resource that can hold a link to another resource, also below contained resources and extensions
 // (https://hl7.org/fhir/R4/http.html#trules). These are Reference.reference, elements of the types uri and url, and the narrative. A uri
 // by the name of url or system is left out: Coding.system and Identifier.system, Extension.url and the url of a conformance resource name

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/engine"
 )
 
 // maxAnswer is how large the answer to a Bundle may grow, in bytes: beyond, entries that read are refused, and those that write are answered without
@@ -26,7 +27,7 @@ func (s *server) batch(x *exchange, parts []*part) error {
 	return nil
 }
 
-// refuseLinks makes a fault of every reference from an entry to the name of another: "References within a Bundle.entry.resource to another
+// refuseLinks makes a fault of every link from an entry to the name of another: "References within a Bundle.entry.resource to another
 // Bundle.entry.resource that is being created within the batch are considered to be non-conformant"
 // (https://hl7.org/fhir/R4/http.html#brules). Stored, it would lead nowhere.
 func refuseLinks(parts []*part) {
@@ -40,30 +41,17 @@ func refuseLinks(parts []*part) {
 		return
 	}
 	for _, p := range parts {
-		if name := linkAmong(names, p.resource.Root()); name != "" && p.fault == nil {
+		if name := linkAmong(names, p.resource); name != "" && p.fault == nil {
 			p.fault = fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The resource refers to %s, which another entry has for its fullUrl. Entries of a batch cannot refer to each other; those of a transaction can.", fhir.Quote(name)).At(p.at(".resource"))
 		}
 	}
 }
 
-// linkAmong finds the first reference below an object that is one of the names, or "".
-func linkAmong(names map[string]bool, o *fhir.Object) string {
-	for member, value := range o.All() {
-		items, isArray := value.(fhir.Array)
-		if !isArray {
-			items = fhir.Array{value}
-		}
-		for _, item := range items {
-			switch v := item.(type) {
-			case string:
-				if member == "reference" && names[v] {
-					return v
-				}
-			case *fhir.Object:
-				if name := linkAmong(names, v); name != "" {
-					return name
-				}
-			}
+// linkAmong finds the first link of a resource, with a fragment or without, that is one of the names; or "".
+func linkAmong(names map[string]bool, r fhir.Resource) string {
+	for _, link := range engine.Links(r) {
+		if name, _, _ := strings.Cut(link, "#"); names[name] {
+			return name
 		}
 	}
 	return ""

@@ -252,6 +252,18 @@ func TestBatch(t *testing.T) {
 				"entry[2].response.status": "201 Created",
 			},
 		},
+		{
+			name: "entries that link to each other", method: "POST", status: 200,
+			body: bundleOf("batch", named(elmName, entry("POST", "Patient", newPatient("Elm"))),
+				entry("POST", "DocumentReference", `{"resourceType":"DocumentReference","status":"current","content":[{"attachment":{"url":"`+elmName+`"}}]}`),
+				entry("POST", "Patient", `{"resourceType":"Patient","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><a href=\"`+elmName+`#x\">Elm</a></div>"}}`),
+				entry("POST", "Patient", `{"resourceType":"Patient","extension":[{"url":"http://example.org/like","valueReference":{"reference":"`+elmName+`"}}]}`),
+				entry("POST", "Patient", `{"resourceType":"Patient","identifier":[{"system":"urn:ietf:rfc:3986","value":"`+elmName+`"}]}`)),
+			paths: map[string]string{
+				"entry[0].response.status": "201 Created", "entry[1].response.status": "400 Bad Request", "entry[1].response.outcome.issue[0].expression": `["Bundle.entry[1].resource"]`,
+				"entry[2].response.status": "400 Bad Request", "entry[3].response.status": "400 Bad Request", "entry[4].response.status": "201 Created",
+			},
+		},
 		{name: "to the base with a slash", method: "POST", path: "/", body: bundleOf("batch"), status: 200},
 		{name: "pretty", method: "POST", path: "?_pretty=true", body: bundleOf("batch"), status: 200, contains: []string{"\n  \"type\": \"batch-response\"\n"}},
 		{name: "as XML", method: "POST", path: "?_format=xml", body: bundleOf("batch"), status: 406},
