@@ -15,11 +15,12 @@ import (
 // classify makes the error of a method out of whatever went wrong below. It is the one place where SQLite's result
 // codes (https://www.sqlite.org/rescode.html) become kinds.
 func classify(ctx context.Context, err error) error {
-	var decided *fhir.Error
+	if err == nil {
+		return nil
+	}
+	var decided *fhir.Error // on the heap, as errors.As would have it, which no success has to pay for
 	var failed *sqlite.Error
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &decided):
 		return err
 	case ctx.Err() != nil:
