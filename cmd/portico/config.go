@@ -247,8 +247,7 @@ func loopback(address string) bool {
 
 // loopbackHost says whether a name or IP address is one of this machine's own.
 func loopbackHost(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback())
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }
 
 // sqliteFile is the file that a store setting names, or "".

@@ -20,10 +20,10 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	if err := face.Routes(router); err != nil { // first, for the router tries one after the other
 		return nil, err
 	}
-	router.HandleFunc("/healthz", healthy).Methods(http.MethodGet, http.MethodHead)
-	router.HandleFunc("/readyz", a.ready).Methods(http.MethodGet, http.MethodHead)
-	router.Handle("/metrics", metrics.handler()).Methods(http.MethodGet, http.MethodHead)
-	router.Handle(conformance.DiscoveryPath, face.Discovery())
+	at(router, "/healthz", http.HandlerFunc(healthy)).Methods(http.MethodGet, http.MethodHead)
+	at(router, "/readyz", http.HandlerFunc(a.ready)).Methods(http.MethodGet, http.MethodHead)
+	at(router, "/metrics", metrics.handler()).Methods(http.MethodGet, http.MethodHead)
+	at(router, conformance.DiscoveryPath, face.Discovery())
 	router.NotFoundHandler, router.MethodNotAllowedHandler = http.HandlerFunc(nothing), http.HandlerFunc(wrongMethod)
 	return rest.Identify(a.Now, a.observe(newObserver(metrics, a.Log), a.knownHost(dispatch(router)))), nil
 }
@@ -34,11 +34,6 @@ func dispatch(router *mux.Router) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var match mux.RouteMatch
 		router.Match(r, &match) // there is always a handler: that of the route, or one of those that say that there is none
-		if match.Route != nil {
-			if template, err := match.Route.GetPathTemplate(); err == nil { // the FHIR face has none, and tells its own
-				routed(r, template)
-			}
-		}
 		match.Handler.ServeHTTP(w, r)
 	})
 }
@@ -100,13 +95,15 @@ func writeText(w http.ResponseWriter, status int, text string) {
 func (a *App) observe(o *observer, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := a.Now()
-		seen := &observation{ResponseWriter: w, route: "none", status: http.StatusOK}
+		ctx := &work{
+			Context: r.Context(), end: time.Now().Add(workTimeout),
+			seen: observation{ResponseWriter: w, route: "none", status: http.StatusOK},
+		}
+		defer ctx.stop()
 		o.metrics.inFlight.Inc()
 		defer o.metrics.inFlight.Dec()
-		ctx := &work{Context: r.Context(), end: time.Now().Add(workTimeout), seen: seen}
-		defer ctx.stop()
-		next.ServeHTTP(seen, r.WithContext(ctx))
+		next.ServeHTTP(&ctx.seen, r.WithContext(ctx))
 		end := a.Now()
-		o.note(r, seen, end, end.Sub(start))
+		o.note(r, &ctx.seen, end, end.Sub(start))
 	})
 }

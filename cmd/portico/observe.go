@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -50,6 +51,14 @@ func routed(r *http.Request, template string) {
 	if seen, ok := r.Context().Value(observationKey{}).(*observation); ok {
 		seen.route = template
 	}
+}
+
+// at mounts a handler at a path, and notes that as the template.
+func at(router *mux.Router, path string, h http.Handler) *mux.Route {
+	return router.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		routed(r, path)
+		h.ServeHTTP(w, r)
+	})
 }
 
 // kind is what makes requests alike in the log and in the metrics. There are not many kinds: no part of it is the client's to invent.

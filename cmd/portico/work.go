@@ -11,7 +11,7 @@ import (
 type work struct {
 	context.Context // of the request
 	end             time.Time
-	seen            *observation
+	seen            observation
 
 	mu      sync.Mutex
 	waited  context.Context // with a timer; nil as long as nobody waits
@@ -55,7 +55,7 @@ func (w *work) Err() error {
 // Value is context.Context's. It knows the observation of the request too.
 func (w *work) Value(key any) any {
 	if key == (observationKey{}) {
-		return w.seen
+		return &w.seen
 	}
 	return w.Context.Value(key)
 }

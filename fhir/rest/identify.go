@@ -16,7 +16,7 @@ func Identify(now func() time.Time, next http.Handler) http.Handler {
 			id = fhir.NewID(now())
 			r.Header[headerRequestID] = []string{id}
 		}
-		w.Header()[headerRequestID] = []string{id}
+		w.Header()[headerRequestID] = r.Header[headerRequestID]
 		next.ServeHTTP(w, r)
 	})
 }
