@@ -2,7 +2,6 @@ package rest
 
 import (
 	"errors"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -30,11 +29,7 @@ func (s *server) aim(x *exchange, a engine.Action) (engine.Change, error) {
 // criteria are the parameters of the URL, percent-encoded, but for those that say how the answer is to be written.
 func (x *exchange) criteria() string {
 	parts := strings.Split(x.request.URL.RawQuery, "&")
-	return strings.Join(slices.DeleteFunc(parts, func(part string) bool {
-		name, _, _ := strings.Cut(part, "=")
-		decoded, err := url.QueryUnescape(name)
-		return err == nil && (decoded == "_format" || decoded == "_pretty")
-	}), "&")
+	return strings.Join(slices.DeleteFunc(parts, ofFormat), "&")
 }
 
 // selectsNothing refuses parameters where nothing is selected by them: passed over, a condition that somebody means would not hold.

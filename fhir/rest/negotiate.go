@@ -37,10 +37,24 @@ var contentTypes = map[string][]string{
 
 // negotiate chooses the form of the answer. _format goes before Accept. Its error is NotAcceptable.
 func negotiate(r *http.Request) (format, error) {
-	if r.URL.RawQuery == "" {
+	var asked []string
+	for part := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		if ofFormat(part) {
+			asked = append(asked, part)
+		}
+	}
+	if asked == nil { // nearly always
 		return negotiateFor(r, nil)
 	}
-	return negotiateFor(r, r.URL.Query())
+	params, _ := url.ParseQuery(strings.Join(asked, "&")) // what is malformed is left out
+	return negotiateFor(r, params)
+}
+
+// ofFormat says whether a part of a query, "_pretty=true", says how the answer is to be written.
+func ofFormat(part string) bool {
+	name, _, _ := strings.Cut(part, "=")
+	decoded, err := url.QueryUnescape(name)
+	return err == nil && (decoded == "_format" || decoded == "_pretty")
 }
 
 // negotiateFor is negotiate with the parameters in hand: those of a form count as those of the URL.
