@@ -72,7 +72,7 @@ func (x *searching) arms(t search.Test) (arms []clause, ok bool, err error) {
 				string(x.scope.partition), x.scope.kind, t.Value)}, true, nil
 		}
 		return x.armOf(t.Param, func(param int64) clause {
-			return sql("SELECT instant FROM term WHERE param = ? AND hash = ?", param, x.store.hash(t.Value))
+			return sql("SELECT instant FROM term WHERE param = ? AND hash = ?", param, sought(t.Value))
 		}), true, nil
 	case search.StartsWith:
 		return x.armOf(t.Param, func(param int64) clause {
@@ -117,11 +117,11 @@ func (x *searching) boundsArm(b bounds) clause {
 func (x *searching) windowArms(param int64, alone, among window) (arms []clause, err error) {
 	classes, err := x.classes(param)
 	for _, class := range classes {
-		w := alone.within(class)
+		w, distinct := alone.within(class), ""
 		if class >= crowd {
-			w = among.within(class)
+			w, distinct = among.within(class), "DISTINCT "
 		}
-		arms = append(arms, sql("SELECT DISTINCT instant FROM span INDEXED BY span_low WHERE param = ? AND class = ? AND low BETWEEN ? AND ? AND high BETWEEN ? AND ?",
+		arms = append(arms, sql("SELECT "+distinct+"instant FROM span INDEXED BY span_low WHERE param = ? AND class = ? AND low BETWEEN ? AND ? AND high BETWEEN ? AND ?",
 			param, class, int64(w.lowFrom), int64(w.lowTo), int64(w.highFrom), int64(w.highTo)))
 	}
 	return arms, err

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql/driver"
@@ -124,7 +125,7 @@ func (k *checking) some(c *conn, statement string, values []driver.Value) (rows 
 	return rows, err
 }
 
-// follows says whether a row comes later than another in the order of their first columns. What is neither number nor text has no place in it.
+// follows says whether a row comes later than another in the order of their first columns. What is neither number, text nor bytes has no place in it.
 func follows(before, next []driver.Value) bool {
 	for i := range before {
 		order := 0
@@ -137,6 +138,11 @@ func follows(before, next []driver.Value) bool {
 		case string:
 			n, ok := next[i].(string)
 			if order = cmp.Compare(n, b); !ok {
+				return false
+			}
+		case []byte:
+			n, ok := next[i].([]byte)
+			if order = bytes.Compare(n, b); !ok {
 				return false
 			}
 		}

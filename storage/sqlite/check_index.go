@@ -35,9 +35,9 @@ func (k *checking) strays() error {
 func (k *checking) terms() error {
 	return k.walk(`SELECT t.param, t.hash, t.instant, l.entries FROM term t LEFT JOIN live l ON l.instant = t.instant
 		WHERE (t.param, t.hash, t.instant) > (?, ?, ?) ORDER BY t.param, t.hash, t.instant LIMIT +?`,
-		[]driver.Value{first, first, first}, nil, func(c *conn, rows [][]driver.Value) error {
+		[]driver.Value{first, []byte{}, first}, nil, func(c *conn, rows [][]driver.Value) error {
 			for _, row := range rows {
-				if !k.hasTerm(blob(row[3]), integer(row[0]), integer(row[1])) {
+				if !k.hasTerm(blob(row[3]), integer(row[0]), blob(row[1])) {
 					if err := k.place(c, integer(row[2]), "The index has a term that it does not have."); err != nil {
 						return err
 					}
@@ -48,7 +48,7 @@ func (k *checking) terms() error {
 }
 
 // hasTerm says whether entries have a term of that hash.
-func (k *checking) hasTerm(entries []byte, param, hash int64) bool {
+func (k *checking) hasTerm(entries []byte, param int64, hash []byte) bool {
 	open := openFrame(param, termFrame, "")
 	for {
 		_, rest, found := bytes.Cut(entries, open)
@@ -56,7 +56,7 @@ func (k *checking) hasTerm(entries []byte, param, hash int64) bool {
 			return false
 		}
 		value, _, _ := bytes.Cut(rest, []byte{edge})
-		if k.hash(unescape(value)) == hash {
+		if found := k.hash(unescape(value)); bytes.Equal(found[:], hash) {
 			return true
 		}
 		entries = rest

@@ -102,16 +102,13 @@ var (
 )
 
 // gather finds what the entries promise in the other tables.
-func (l *liveRow) gather(ctx context.Context, c *conn, at fhir.Instant, hash func(string) int64) (err error) {
+func (l *liveRow) gather(ctx context.Context, c *conn, at fhir.Instant, hash func(string) digest) (err error) {
 	l.index = oldIndex(l.entries, hash)
-	var terms, texts []driver.Value
-	for _, r := range l.index.terms {
-		terms = append(terms, r.param, r.hash, int64(at))
-	}
+	var texts []driver.Value
 	for _, r := range l.index.texts {
 		texts = append(texts, r.param, r.folded, int64(at))
 	}
-	if l.terms, err = c.count(ctx, countTerms, terms); err != nil {
+	if l.terms, err = c.count(ctx, countTerms, l.index.termValues(at)); err != nil {
 		return err
 	}
 	if l.texts, err = c.count(ctx, countTexts, texts); err != nil {

@@ -13,10 +13,9 @@ import (
 	"github.com/portico-health/portico/storage"
 )
 
-// Contrary returns a configuration in which nearly all terms collide and searches rather follow an order than sort.
+// Contrary returns a configuration in which searches rather follow an order than sort, and hardly any goes the short way.
 func Contrary(c Config) Config {
-	c.hash = func(value string) int64 { return int64(len(value) % 2) }
-	c.enough = 2
+	c.enough, c.handful = 2, 2
 	return c
 }
 
@@ -104,9 +103,12 @@ func LimitHeld(s *Store, most int64) { s.writes.held.most = most }
 // Held is how many bytes of writes wait.
 func Held(s *Store) int64 { return s.writes.held.bytes.Load() }
 
-// Hashing returns a configuration with a hash of its own.
-func Hashing(c Config, hash func(string) int64) Config {
-	c.hash = hash
+// Hashing returns a configuration that tells of every value that is hashed.
+func Hashing(c Config, tell func(string)) Config {
+	c.hash = func(value string) digest {
+		tell(value)
+		return digestOf(value)
+	}
 	return c
 }
 

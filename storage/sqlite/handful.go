@@ -24,6 +24,7 @@ const (
 
 // pinch is a selection of the resources that have a value.
 type pinch struct {
+	of     int    // the clause that says so, in searching.where
 	from   clause // instants d.at of all of them, or of the first handful and one
 	beyond clause // whether there are more than a handful, known at the first row
 }
@@ -72,21 +73,21 @@ func (x *searching) few() (all []match, ok bool, err error) {
 // pinches are the selections that may be of few. There is none for a query whose other tests take more than a look at a resource.
 func (x *searching) pinches() (all []pinch) {
 	tests := 0
-	for _, a := range x.q.All {
-		if !isBrief(a) {
+	for i, c := range x.where {
+		if tests += len(c.tests); tests > mostTests || !isBrief(c.tests) {
 			return nil
 		}
-		if tests += len(a); tests > mostTests {
-			return nil
-		}
-		if t, ok := only(a); ok && t.Param == search.ID {
-			return []pinch{{from: sql("(SELECT instant AS at FROM version INDEXED BY version_key WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1) d",
-				string(x.scope.partition), x.scope.kind, t.Value), beyond: never}}
-		} else if ok {
-			param, hash := x.names[t.Param], x.store.hash(t.Value)
+		t, ok := only(c.tests)
+		switch param := x.names[t.Param]; {
+		case !ok:
+		case t.Param == search.ID:
+			return []pinch{{of: i, beyond: never, from: sql("(SELECT instant AS at FROM version INDEXED BY version_key WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1) d",
+				string(x.scope.partition), x.scope.kind, t.Value)}}
+		default:
 			all = append(all, pinch{
-				from:   sql("(SELECT instant AS at FROM term WHERE param = ? AND hash = ? LIMIT +?) d", param, hash, int64(handful+1)),
-				beyond: sql("EXISTS (SELECT 1 FROM term WHERE param = ? AND hash = ? LIMIT 1 OFFSET +?)", param, hash, int64(handful)),
+				of:     i,
+				from:   sql("(SELECT instant AS at FROM term WHERE param = ? AND hash = ? LIMIT +?) d", param, sought(t.Value), int64(x.store.handful+1)),
+				beyond: sql("EXISTS (SELECT 1 FROM term WHERE param = ? AND hash = ? LIMIT 1 OFFSET +?)", param, sought(t.Value), int64(x.store.handful)),
 			})
 		}
 	}
@@ -118,7 +119,9 @@ func isBrief(a search.Any) bool {
 
 // among are the matches of a selection. Not ok says that it is of more than a handful.
 func (x *searching) among(p pinch) (all []match, ok bool, err error) {
-	columns := []clause{sql("SELECT l.instant, l.id, "), p.beyond, sql(", "), conjunction(append(predicates(x.where), x.bounds.on("l.instant")))}
+	others := slices.Delete(slices.Clone(x.where), p.of, p.of+1)
+	holds := conjunction(append(x.predicates(others, "l.instant"), x.bounds.on("l.instant")))
+	columns := []clause{sql("SELECT l.instant, l.id, "), p.beyond, sql(", "), holds}
 	for _, k := range x.order {
 		columns = append(columns, sql(", "), k.value())
 	}

@@ -1,10 +1,10 @@
 package sqlite
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"database/sql/driver"
-	"encoding/binary"
 	"slices"
 
 	"github.com/portico-health/portico/fhir"
@@ -20,7 +20,10 @@ type index struct {
 	entries []byte
 }
 
-type termRow struct{ param, hash int64 }
+type termRow struct {
+	param int64
+	hash  digest
+}
 
 type textRow struct {
 	param  int64
@@ -33,11 +36,13 @@ type spanRow struct {
 	class     int64
 }
 
-// hashValue is the hash of a term. Colliding values cost time and nothing else; of a cryptographic hash nobody
-// makes many.
-func hashValue(value string) int64 {
+// digest stands for the value of a term: the first 128 bits of its SHA-256. Two values that share one take 2^64 attempts to
+// be found, so that equal digests are equal values.
+type digest [16]byte
+
+func digestOf(value string) digest {
 	sum := sha256.Sum256([]byte(value))
-	return int64(binary.BigEndian.Uint64(sum[:8]))
+	return digest(sum[:])
 }
 
 // params are the parameters that entries speak of, and "", the type itself.
@@ -57,7 +62,7 @@ func params(e search.Entries) []string {
 }
 
 // newIndex makes the rows of a version's entries.
-func newIndex(e search.Entries, n numbers, hash func(string) int64) index {
+func newIndex(e search.Entries, n numbers, hash func(string) digest) index {
 	var x index
 	var f frames
 	for _, t := range e.Terms {
@@ -82,7 +87,7 @@ func newIndex(e search.Entries, n numbers, hash func(string) int64) index {
 }
 
 // oldIndex tells of the rows that were made of live.entries; spans are found by their instant.
-func oldIndex(entries []byte, hash func(string) int64) index {
+func oldIndex(entries []byte, hash func(string) digest) index {
 	var x index
 	for f := range readFrames(entries) {
 		switch f.kind {
@@ -99,7 +104,7 @@ func oldIndex(entries []byte, hash func(string) int64) index {
 // settle puts rows in the order of their tables, each once, and classifies spans.
 func (x *index) settle() {
 	slices.SortFunc(x.terms, func(a, b termRow) int {
-		return cmp.Or(cmp.Compare(a.param, b.param), cmp.Compare(a.hash, b.hash))
+		return cmp.Or(cmp.Compare(a.param, b.param), bytes.Compare(a.hash[:], b.hash[:]))
 	})
 	x.terms = slices.Compact(x.terms)
 	slices.SortFunc(x.texts, func(a, b textRow) int {
@@ -131,15 +136,21 @@ var (
 	deleteTexts = rows("DELETE FROM text WHERE (param, folded, instant) IN (VALUES ", "(?, ?, ?)", ")", 3)
 )
 
+// termValues are the columns of the rows of term, one row behind the other.
+func (x *index) termValues(at fhir.Instant) []driver.Value {
+	values := make([]driver.Value, 0, 3*len(x.terms))
+	for i := range x.terms {
+		values = append(values, x.terms[i].param, x.terms[i].hash[:], int64(at))
+	}
+	return values
+}
+
 // insert writes the rows of a version.
 func (x *index) insert(t *tx, at fhir.Instant, scope int64, id string) error {
 	if err := t.exec(t.ctx, "INSERT INTO live (instant, scope, id, entries) VALUES (?, ?, ?, ?)", int64(at), scope, id, x.entries); err != nil {
 		return err
 	}
-	var terms, texts, spans []driver.Value
-	for _, r := range x.terms {
-		terms = append(terms, r.param, r.hash, int64(at))
-	}
+	var texts, spans []driver.Value
 	for _, r := range x.texts {
 		texts = append(texts, r.param, r.folded, int64(at))
 	}
@@ -147,23 +158,20 @@ func (x *index) insert(t *tx, at fhir.Instant, scope int64, id string) error {
 		spans = append(spans, int64(at), r.param, int64(r.low), int64(r.high), r.class, id)
 	}
 	return cmp.Or(
-		t.each(insertTerms, terms),
+		t.each(insertTerms, x.termValues(at)),
 		t.each(insertTexts, texts),
 		t.each(insertSpans, spans))
 }
 
 // remove deletes the rows of a version that is no longer to be found.
 func (x *index) remove(t *tx, at fhir.Instant) error {
-	var terms, texts []driver.Value
-	for _, r := range x.terms {
-		terms = append(terms, r.param, r.hash, int64(at))
-	}
+	var texts []driver.Value
 	for _, r := range x.texts {
 		texts = append(texts, r.param, r.folded, int64(at))
 	}
 	return cmp.Or(
 		t.exec(t.ctx, "DELETE FROM live WHERE instant = ?", int64(at)),
-		t.each(deleteTerms, terms),
+		t.each(deleteTerms, x.termValues(at)),
 		t.each(deleteTexts, texts),
 		t.exec(t.ctx, "DELETE FROM span WHERE instant = ?", int64(at)))
 }

@@ -6,8 +6,11 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/portico-health/portico/fhir"
 )
 
 //go:embed migrations/*.sql
@@ -73,8 +76,40 @@ func step(ctx context.Context, c *conn, number int64, name string) error {
 		if err := c.exec(ctx, string(script)); err != nil {
 			return err
 		}
+		if number == digested {
+			if err := digestTerms(ctx, c); err != nil {
+				return err
+			}
+		}
 		return c.exec(ctx, "INSERT INTO migration VALUES (?, ?)", number, driver.Value(strings.TrimPrefix(name, "migrations/")))
 	})
+}
+
+// digested is the migration whose term rows have digests.
+const digested = 3
+
+// digestTerms makes the rows of term of what live.entries says, in the transaction of the migration.
+func digestTerms(ctx context.Context, c *conn) error {
+	t := &tx{conn: c, ctx: ctx}
+	for last, more := first, true; more; {
+		var found [][]driver.Value
+		err := c.query(ctx, "SELECT instant, entries FROM live WHERE instant > ? ORDER BY instant LIMIT +?", []driver.Value{last, int64(batchRows)}, func(row []driver.Value) error {
+			found = append(found, slices.Clone(row))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, row := range found {
+			last = integer(row[0])
+			x := oldIndex(blob(row[1]), digestOf)
+			if err := t.each(insertTerms, x.termValues(fhir.Instant(last))); err != nil {
+				return err
+			}
+		}
+		more = len(found) == batchRows
+	}
+	return nil
 }
 
 // write runs fn within a transaction that holds the write lock from its beginning.

@@ -45,7 +45,7 @@ func TestPlans(t *testing.T) {
 		low    = "SEARCH s USING COVERING INDEX span_low (param=? AND class=? AND low>? AND low<?)"
 		high   = "SEARCH s USING COVERING INDEX span_high (param=? AND class=? AND high>? AND high<?)"
 		live   = "SEARCH l USING INTEGER PRIMARY KEY (rowid=?)"
-		exists = "SEARCH e0 USING PRIMARY KEY (param=? AND hash=? AND instant=?)"
+		exists = "SEARCH e EXISTS USING PRIMARY KEY (param=? AND hash=? AND instant=?)"
 	)
 	for _, c := range []struct {
 		name  string
@@ -56,7 +56,7 @@ func TestPlans(t *testing.T) {
 		{"since", search.Query{All: []search.Any{since}}, "SEARCH l USING INDEX live_scope (scope=? AND rowid>? AND rowid<?)"},
 		{"patient", search.Query{All: []search.Any{patient}}, terms + "\n" + live},
 		{"patient and status", search.Query{All: []search.Any{patient, status}}, terms + "\n" + exists + "\n" + live},
-		{"patient among few since", search.Query{All: []search.Any{patient, since}}, "SEARCH l USING INDEX live_scope (scope=? AND rowid>? AND rowid<?)"},
+		{"patient among few since", search.Query{All: []search.Any{patient, since}}, "SEARCH l USING INDEX live_scope (scope=? AND rowid>? AND rowid<?)\n" + exists},
 		{"dates, soonest first", search.Query{All: []search.Any{from, to}, Sort: byDate}, low},
 		{"from a day on, soonest first", search.Query{All: []search.Any{onward}, Sort: byDate}, low},
 		{"dates, latest first", search.Query{All: []search.Any{from, to}, Sort: byDateDown}, high},

@@ -36,14 +36,18 @@ var (
 	never  = sql("FALSE")
 )
 
-// any is the predicate of a clause of a query: that one of its tests holds for the row l of live.
-func (n numbers) any(a search.Any) clause {
+// any is the predicate of a clause of a query: that one of its tests holds for the resource whose instant is the column at, and for the row l
+// of live, which is its own if the clause asks live.
+func (n numbers) any(a search.Any, at string) clause {
 	if len(a) == 0 {
 		return never
 	}
+	if equals := n.equals(a); len(equals) > 0 && len(equals) <= mostJoined {
+		return n.hasOne(equals, at)
+	}
 	tests := make([]clause, len(a))
 	for i, t := range a {
-		tests[i] = n.test(t)
+		tests[i] = n.test(t, at)
 	}
 	return nest(tests, " OR ")
 }
@@ -91,30 +95,80 @@ func (n numbers) windows(a search.Any) (param int64, all []window) {
 	return param, all
 }
 
-// test is the exact predicate of a test for the row l of live.
-func (n numbers) test(t search.Test) clause {
+// asksLive says whether a row of live has to be there to decide a clause.
+func asksLive(a search.Any) bool {
+	return slices.ContainsFunc(a, func(t search.Test) bool {
+		switch t := t.(type) {
+		case search.Equal:
+			return t.Param == search.ID
+		case search.Contains:
+			return t.Folded == ""
+		case search.Within:
+			return false
+		case search.Not:
+			return asksLive(t.Any)
+		default:
+			return true
+		}
+	})
+}
+
+// test is the exact predicate of a test.
+func (n numbers) test(t search.Test, at string) clause {
 	switch t := t.(type) {
 	case search.Equal:
 		if t.Param == search.ID {
 			return sql("l.id = ?", t.Value)
 		}
-		return n.holds(t.Param, func(param int64) []byte { return wholeFrame(param, termFrame, t.Value) })
+		return n.has(t, at)
 	case search.StartsWith:
 		return n.holds(t.Param, func(param int64) []byte { return openFrame(param, foldedFrame, t.Folded) })
 	case search.Exactly:
 		return n.holds(t.Param, func(param int64) []byte { return wholeFrame(param, exactFrame, t.Exact) })
 	case search.Contains:
-		return n.contains(t)
+		return n.contains(t, at)
 	case search.Within:
-		return n.within(t)
+		return n.within(t, at)
 	case search.Missing:
 		return n.missing(t)
 	case search.Not:
-		inner := n.any(t.Any)
+		inner := n.any(t.Any, at)
 		return clause{"NOT (" + inner.text + ")", inner.args}
 	default:
 		return never
 	}
+}
+
+// has is the predicate that a resource has a term.
+func (n numbers) has(t search.Equal, at string) clause {
+	if n[t.Param] == 0 {
+		return never
+	}
+	return n.hasOne([]search.Equal{t}, at)
+}
+
+// hasOne is the predicate that a resource has one of some terms, which some resource may have. Those of one parameter are looked up
+// together.
+func (n numbers) hasOne(terms []search.Equal, at string) clause {
+	var tests []clause
+	for len(terms) > 0 {
+		param, args := terms[0].Param, []driver.Value{n[terms[0].Param]}
+		terms = slices.DeleteFunc(slices.Clone(terms), func(t search.Equal) bool {
+			if t.Param == param {
+				args = append(args, sought(t.Value))
+			}
+			return t.Param == param
+		})
+		list := strings.Repeat(", ?", len(args)-2)
+		tests = append(tests, sql("EXISTS (SELECT 1 FROM term e WHERE e.param = ? AND e.hash IN (?"+list+") AND e.instant = "+at+")", args...))
+	}
+	return nest(tests, " OR ")
+}
+
+// sought is the digest of a value, for a statement.
+func sought(value string) []byte {
+	d := digestOf(value)
+	return d[:]
 }
 
 // holds is the predicate that the entries have a frame.
@@ -127,27 +181,27 @@ func (n numbers) holds(param string, needle func(int64) []byte) clause {
 }
 
 // contains reads all texts of the parameter once, and then only looks up.
-func (n numbers) contains(t search.Contains) clause {
+func (n numbers) contains(t search.Contains, at string) clause {
 	if t.Folded == "" {
-		return n.test(search.StartsWith{Param: t.Param})
+		return n.test(search.StartsWith{Param: t.Param}, at)
 	}
 	number, ok := n[t.Param]
 	if !ok {
 		return never
 	}
-	return sql("+l.instant IN (SELECT instant FROM text WHERE param = ? AND instr(CAST(folded AS BLOB), ?) > 0)", number, []byte(t.Folded))
+	return sql("+"+at+" IN (SELECT instant FROM text WHERE param = ? AND instr(CAST(folded AS BLOB), ?) > 0)", number, []byte(t.Folded))
 }
 
-func (n numbers) within(t search.Within) clause {
+func (n numbers) within(t search.Within, at string) clause {
 	if t.Param == search.LastUpdated {
 		from, to := newWindow(t).instants()
-		return sql("+l.instant BETWEEN ? AND ?", int64(from), int64(to))
+		return sql("+"+at+" BETWEEN ? AND ?", int64(from), int64(to))
 	}
 	number, ok := n[t.Param]
 	if !ok {
 		return never
 	}
-	return sql("EXISTS (SELECT 1 FROM span w WHERE w.instant = l.instant AND w.param = ? AND w.low BETWEEN ? AND ? AND w.high BETWEEN ? AND ?)",
+	return sql("EXISTS (SELECT 1 FROM span w WHERE w.instant = "+at+" AND w.param = ? AND w.low BETWEEN ? AND ? AND w.high BETWEEN ? AND ?)",
 		number, int64(t.LowFrom), int64(t.LowTo), int64(t.HighFrom), int64(t.HighTo))
 }
 

@@ -61,11 +61,12 @@ func (x *searching) holders(equals []search.Equal, b bounds) []scan {
 		s := scan{
 			first: sql("term t"),
 			at:    "t.instant", id: "l.id", key: "t.instant",
-			where:   []clause{sql("t.param = ? AND t.hash = ?", x.names[e.Param], x.store.hash(e.Value)), b.on("t.instant"), x.names.test(e)},
+			where:   []clause{sql("t.param = ? AND t.hash = ?", x.names[e.Param], sought(e.Value)), b.on("t.instant")},
+			sure:    true,
 			follows: equals,
 		}
 		if len(before) > 0 {
-			s.where = append(s.where, x.names.test(search.Not{Any: before}))
+			s.where = append(s.where, x.names.test(search.Not{Any: before}, s.at))
 		}
 		scans, before = append(scans, s), append(before, e)
 	}

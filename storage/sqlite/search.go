@@ -56,8 +56,9 @@ type searching struct {
 
 // criterion is what every match satisfies: a clause of the query.
 type criterion struct {
-	clause
-	equals  []search.Equal // its tests, when all are on terms
+	tests   search.Any
+	live    bool           // a row of live has to be there to decide it
+	equals  []search.Equal // the tests, when all are on terms
 	param   int64          // whose range has to be in one of the windows, when it says nothing else
 	windows []window
 }
@@ -92,7 +93,7 @@ func (s *Store) searching(ctx context.Context, c *conn, in scope, q search.Query
 			if param != 0 {
 				x.hulls[param] = x.window(param).and(hull(windows))
 			}
-			x.where = append(x.where, criterion{names.any(a), names.equals(a), param, windows})
+			x.where = append(x.where, criterion{a, asksLive(a), names.equals(a), param, windows})
 		}
 	}
 	return x

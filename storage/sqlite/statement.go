@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"slices"
-	"strconv"
 )
 
 // stage is a part of an order: the matches that lack all keys before first and have that one. Its scans together
@@ -23,8 +22,8 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 		from, present = 0, false
 	}
 	open := x.open(s)
-	live := !s.sure || len(open) > 0 || len(st.where) > 0
-	where := slices.Concat(s.where, predicates(open), st.where)
+	live := s.id == "l.id" || asks(s, open) || len(st.where) > 0
+	where := slices.Concat(s.where, x.predicates(open, s.at), st.where)
 	if after != nil && (st.first == whole || after.first() == st.first) {
 		where = append(where, x.order.after(from, *after))
 	}
@@ -44,31 +43,19 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 		columns = append(columns, clause{", " + value.text + " AS " + column(i), value.args})
 	}
 	return join([]clause{
-		join(columns, ""), sql(" FROM "), x.tables(s, open, live), sql(" WHERE "), conjunction(where),
+		join(columns, ""), sql(" FROM "), tables(s, live), sql(" WHERE "), conjunction(where),
 		sql(" ORDER BY "+x.order.by(from, present)+" LIMIT +?)", int64(limit)),
 		sql(" SELECT v.number, v.instant, v.method, v.body, p.* FROM page p CROSS JOIN version v ON v.instant = p.at AND v.partition = ? AND v.type = ?",
 			string(x.scope.partition), x.scope.kind), // whatever the index says, nothing of another partition comes out
 	}, "")
 }
 
-// mostProbed is how many clauses may become a table of a scan. SQLite joins 64 at most.
-const mostProbed = 32
-
-// tables are those of a scan, in the order in which they are to be read. Where the first is not live, the index of terms is asked
-// for single terms before live is: the scan passes over rows in vain at a third of the price.
-func (x *searching) tables(s scan, open []criterion, live bool) clause {
-	all := []clause{s.first}
+// tables are those of a scan, in the order in which they are to be read.
+func tables(s scan, live bool) clause {
 	if s.at == "l.instant" || !live {
 		return s.first
 	}
-	for i, c := range open[:min(len(open), mostProbed)] {
-		if len(c.equals) == 1 {
-			e := "e" + strconv.Itoa(i)
-			all = append(all, sql("term "+e+" ON "+e+".param = ? AND "+e+".hash = ? AND "+e+".instant = "+s.at,
-				x.names[c.equals[0].Param], x.store.hash(c.equals[0].Value)))
-		}
-	}
-	return join(append(all, sql("live l ON l.instant = "+s.at)), " CROSS JOIN ")
+	return join([]clause{s.first, sql("live l ON l.instant = " + s.at)}, " CROSS JOIN ")
 }
 
 // open are the clauses of the search that a scan leaves to be checked.
@@ -78,10 +65,16 @@ func (x *searching) open(s scan) []criterion {
 	})
 }
 
-func predicates(all []criterion) []clause {
+// asks says whether a scan needs live to tell which of its rows are matches.
+func asks(s scan, open []criterion) bool {
+	return !s.sure || slices.ContainsFunc(open, func(c criterion) bool { return c.live })
+}
+
+// predicates are those of clauses, for the resource whose instant is the column at.
+func (x *searching) predicates(all []criterion, at string) []clause {
 	clauses := make([]clause, len(all))
 	for i, c := range all {
-		clauses[i] = c.clause
+		clauses[i] = x.names.any(c.tests, at)
 	}
 	return clauses
 }
@@ -90,8 +83,8 @@ func predicates(all []criterion) []clause {
 func (x *searching) tally(s scan, limit int) clause {
 	open := x.open(s)
 	return join([]clause{
-		sql("SELECT count(*) FROM (SELECT 1 FROM "), x.tables(s, open, !s.sure || len(open) > 0), sql(" WHERE "),
-		conjunction(slices.Concat(s.where, predicates(open))), sql(" LIMIT +?)", int64(limit)),
+		sql("SELECT count(*) FROM (SELECT 1 FROM "), tables(s, asks(s, open)), sql(" WHERE "),
+		conjunction(slices.Concat(s.where, x.predicates(open, s.at))), sql(" LIMIT +?)", int64(limit)),
 	}, "")
 }
 

@@ -22,22 +22,24 @@ type Config struct {
 	// Others may have it open beside.
 	Alone bool
 
-	hash    func(string) int64   // of term values; nil: hashValue
+	hash    func(string) digest  // of term values; nil: digestOf
 	enough  int                  // 0: enough
+	handful int                  // 0: handful
 	cache   int                  // bytes; 0: cacheBytes
 	elapsed func() time.Duration // a clock that never goes back; nil: the system's
 }
 
 // Store is a storage.Store in one SQLite file.
 type Store struct {
-	now    func() time.Time
-	cache  *cache
-	names  *names
-	reads  *pool
-	writes *writer
-	lock   *conn // of a store that is alone, else nil
-	hash   func(string) int64
-	enough int // resources that are sorted rather than that an order is followed
+	now     func() time.Time
+	cache   *cache
+	names   *names
+	reads   *pool
+	writes  *writer
+	lock    *conn // of a store that is alone, else nil
+	hash    func(string) digest
+	enough  int // resources that are sorted rather than that an order is followed
+	handful int // resources with a value at most, for the short way
 
 	closing sync.RWMutex // held for reading while a call begins
 	closed  bool
@@ -85,12 +87,12 @@ func openFile(ctx context.Context, c Config, path string) (*Store, error) {
 
 // newStore makes a store of a connection that writes, if it can, and of how others are made that read.
 func newStore(c Config, main *conn, readers string) *Store {
-	s := &Store{now: c.Now, hash: c.hash, enough: cmp.Or(c.enough, enough)}
+	s := &Store{now: c.Now, hash: c.hash, enough: cmp.Or(c.enough, enough), handful: cmp.Or(c.handful, handful)}
 	if s.now == nil {
 		s.now = time.Now
 	}
 	if s.hash == nil {
-		s.hash = hashValue
+		s.hash = digestOf
 	}
 	if c.elapsed == nil {
 		start := time.Now()
