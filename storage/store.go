@@ -148,9 +148,10 @@ type HistoryQuery struct {
 // HistoryPage is a part of a history.
 type HistoryPage struct {
 	Versions []fhir.Version
-	Total    int  // versions on all pages (Before does not count), as far as they were counted
-	Counted  bool // Total is exact
-	More     bool // there are versions behind this page; the next is asked for with Before as the Instant of its last one
+	Existed  []bool // of each version: a current, not deleted resource was there before, as in the Result of its operation
+	Total    int    // versions on all pages (Before does not count), as far as they were counted
+	Counted  bool   // Total is exact
+	More     bool   // there are versions behind this page; the next is asked for with Before as the Instant of its last one
 }
 
 // PageRequest asks for a part of a search's matches.

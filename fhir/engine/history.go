@@ -21,6 +21,7 @@ type HistoryRequest struct {
 // HistoryPage is a part of a history, newest first.
 type HistoryPage struct {
 	Versions []fhir.Version
+	Existed  []bool         // of each version: a current, not deleted resource was there before
 	Total    int            // versions on all pages, as far as they were counted
 	Counted  bool           // Total is exact; of long histories of a type or of all types it is not known
 	Request  HistoryRequest // what was understood
@@ -58,7 +59,7 @@ func (e *Engine) History(ctx context.Context, p fhir.Principal, req HistoryReque
 	if err != nil {
 		return HistoryPage{}, err
 	}
-	out := HistoryPage{Versions: page.Versions, Total: page.Total, Counted: page.Counted, Request: req}
+	out := HistoryPage{Versions: page.Versions, Existed: page.Existed, Total: page.Total, Counted: page.Counted, Request: req}
 	if n := len(page.Versions); page.More && n > 0 {
 		out.Next, err = e.sealCursor(ctx, p, historyFace+req.Key.String(), historyCursor{req.Since, req.At, req.Count, req.Types, page.Versions[n-1].Instant})
 	}

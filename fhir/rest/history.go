@@ -34,13 +34,9 @@ func (s *server) history(x *exchange) error {
 	if page.Counted {
 		total = page.Total
 	}
-	made, err := s.created(x, page.Versions)
-	if err != nil {
-		return err
-	}
 	b := newBundle("history", s.Promises.BaseURL, total, links, page.Versions)
 	for i, v := range page.Versions {
-		b.version(v, historyURL(v), historyStatus(made[i]))
+		b.version(v, historyURL(v), historyStatus(page.Existed[i]))
 	}
 	x.write(http.StatusOK, b.end())
 	return nil
@@ -165,30 +161,6 @@ func nextQuery(cursor string, params url.Values) string {
 	return search.JoinQuery(append([]search.Pair{{Name: engine.CursorParam, Value: cursor}}, shaping(params)...))
 }
 
-// created says of each version whether it made its resource: by a create, or by an update where there was none or a deleted one. Versions
-// are newest first. Where the one before is not among them, it is asked for.
-func (s *server) created(x *exchange, versions []fhir.Version) ([]bool, error) {
-	made := make([]bool, len(versions))
-	before := map[fhir.Key]fhir.Version{}
-	for i, v := range slices.Backward(versions) {
-		switch {
-		case v.IsDeleted():
-		case v.Method == fhir.Created || v.Number == 1:
-			made[i] = true
-		case before[v.Key].Number == v.Number-1:
-			made[i] = before[v.Key].IsDeleted()
-		default:
-			_, err := s.Engine.ReadVersion(x.request.Context(), x.who, v.Key, v.Number-1)
-			made[i] = errors.Is(err, fhir.Gone)
-			if err != nil && !made[i] {
-				return nil, err
-			}
-		}
-		before[v.Key] = v
-	}
-	return made, nil
-}
-
 // historyURL is where the request of a version went, relative to the base.
 func historyURL(v fhir.Version) string {
 	if v.Method == fhir.Created {
@@ -197,9 +169,10 @@ func historyURL(v fhir.Version) string {
 	return v.Key.String()
 }
 
-func historyStatus(created bool) string {
-	if created {
-		return strconv.Itoa(http.StatusCreated)
+// historyStatus is how the request of a version was answered: a create, or an update where there was nothing or a deleted resource, made it.
+func historyStatus(existed bool) string {
+	if existed {
+		return strconv.Itoa(http.StatusOK)
 	}
-	return strconv.Itoa(http.StatusOK)
+	return strconv.Itoa(http.StatusCreated)
 }

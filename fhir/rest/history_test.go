@@ -1,12 +1,16 @@
 package rest_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/storage"
 )
 
 func TestHistory(t *testing.T) {
@@ -190,6 +194,39 @@ func TestHistoryOfMany(t *testing.T) {
 		{name: "another method", method: "POST", path: "/_history", status: 405, wantHeader: map[string]string{"Allow": "GET, HEAD"}},
 		{name: "strict", path: "/_history?x=1", header: map[string]string{"HC-API-Version": "2"}, status: 400},
 	})
+}
+
+// withoutVersions is a store that reads no single versions.
+type withoutVersions struct{ storage.Store }
+
+func (withoutVersions) ReadVersion(context.Context, fhir.Partition, fhir.Key, int64) (fhir.Version, error) {
+	return fhir.Version{}, errors.New("a version is read")
+}
+
+// A page tells what made its versions without reading the ones before them, which are on other pages.
+func TestHistoryReadsItsPageAlone(t *testing.T) {
+	h := open(t)
+	for _, family := range []string{"Ash", "Birch"} {
+		h.put(t, "a", family)
+		h.put(t, "b", family)
+	}
+	h.send(t, scenario{method: "DELETE", path: "/Patient/b"})
+	h.put(t, "a", "Cedar")
+	h.put(t, "b", "Cedar")
+	h.face.Engine.Store = withoutVersions{h.face.Engine.Store}
+	for path, want := range map[string]string{
+		"/Patient/_history?_count=2":   "[Patient/b 4 201 Patient/a 3 200]",
+		"/Patient/a/_history?_count=1": "[Patient/a 3 200]",
+		"/_history?_count=4":           "[Patient/b 4 201 Patient/a 3 200 Patient/b 3 200 Patient/b 2 200]",
+		"/Patient/b/_history?_count=1": "[Patient/b 4 201]",
+	} {
+		got, text := h.send(t, scenario{path: path})
+		if got.status != 200 {
+			t.Errorf("%s: %d: %s", path, got.status, text)
+		} else if entries := fmt.Sprint(versionsIn(parse(t, text))); entries != want {
+			t.Errorf("%s: %s, want %s", path, entries, want)
+		}
+	}
 }
 
 // A long history of many is not counted to its end.

@@ -82,7 +82,7 @@ func (f *feed) page(before fhir.Instant, limit int) (clause, error) {
 	}
 	return join([]clause{
 		sql("WITH page AS MATERIALIZED ("), f.streams(b), sql(" ORDER BY at DESC LIMIT +?)", int64(limit)),
-		sql(" SELECT v.number, v.instant, v.method, v.body, v.type, v.id FROM page p CROSS JOIN version v ON v.instant = p.at AND v.partition = ?",
+		sql(" SELECT "), columns(), sql(" FROM page p CROSS JOIN version v ON v.instant = p.at AND v.partition = ?",
 			string(f.partition)), // whatever the index says, nothing of another partition comes out
 	}, ""), nil
 }

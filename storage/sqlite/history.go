@@ -13,7 +13,7 @@ import (
 // past is what a history is read of. Neither of its forms reads more rows for a page than the page has, however many there are
 // before and behind it.
 type past interface {
-	// page is the statement for the newest versions before an instant: number, instant, method, body, type, id.
+	// page is the statement for the newest versions before an instant: see columns.
 	page(before fhir.Instant, limit int) (clause, error)
 
 	// count counts all versions, at least as far as it is asked to; a negative number asks for all.
@@ -33,6 +33,12 @@ func (s *Store) History(ctx context.Context, p fhir.Partition, q storage.History
 		return countPast(of, q, &page)
 	})
 	return page, err
+}
+
+// columns are what a page has of each version v: number, instant, method, body, type, id, and whether the one before it is there and no deletion.
+func columns() clause {
+	return sql("v.number, v.instant, v.method, v.body, v.type, v.id, EXISTS (SELECT 1 FROM version b INDEXED BY version_key"+
+		" WHERE b.partition = v.partition AND b.type = v.type AND b.id = v.id AND b.number = v.number - 1 AND b.method <> ?)", int64(fhir.Deleted))
 }
 
 func pastOf(ctx context.Context, c *conn, p fhir.Partition, q storage.HistoryQuery) (past, error) {
@@ -56,7 +62,7 @@ func readPast(ctx context.Context, c *conn, of past, q storage.HistoryQuery, pag
 		if page.More = !left.takes(v.Body); page.More {
 			return io.EOF
 		}
-		page.Versions, left = append(page.Versions, v), left.less(v.Body)
+		page.Versions, page.Existed, left = append(page.Versions, v), append(page.Existed, integer(row[6]) != 0), left.less(v.Body)
 		return nil
 	})
 }

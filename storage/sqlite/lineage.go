@@ -78,7 +78,7 @@ func (l *lineage) page(before fhir.Instant, limit int) (clause, error) {
 		to = end - 1
 	}
 	return join([]clause{
-		sql("SELECT v.number, v.instant, v.method, v.body, v.type, v.id"), l.of,
+		sql("SELECT"), columns(), l.of,
 		sql("AND v.number BETWEEN ? AND ? ORDER BY v.number DESC LIMIT +?", l.from, to, int64(limit)),
 	}, " "), nil
 }

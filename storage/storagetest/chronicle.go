@@ -23,7 +23,8 @@ type chronicle struct {
 type entry struct {
 	partition fhir.Partition
 	fhir.Version
-	until fhir.Instant // fhir.End while it is current
+	existed bool         // there was a resource before it
+	until   fhir.Instant // fhir.End while it is current
 }
 
 func newChronicle(x *house) *chronicle { return &chronicle{house: x} }
@@ -40,7 +41,7 @@ func (c *chronicle) write(p fhir.Partition, ops ...storage.Op) {
 				c.written[i].until = r.Version.Instant
 			}
 		}
-		c.written = append(c.written, entry{p, r.Version, fhir.End})
+		c.written = append(c.written, entry{p, r.Version, r.Existed, fhir.End})
 	}
 }
 
@@ -52,6 +53,15 @@ func (c *chronicle) expect(p fhir.Partition, q storage.HistoryQuery) (all []fhir
 		}
 	}
 	return all
+}
+
+// existed says of each version whether there was a resource before it.
+func (c *chronicle) existed(versions []fhir.Version) (existed []bool) {
+	for _, v := range versions {
+		i := slices.IndexFunc(c.written, func(e entry) bool { return e.Instant == v.Instant })
+		existed = append(existed, c.written[i].existed)
+	}
+	return existed
 }
 
 // asked says whether a query asks for a version, on whichever page.
@@ -74,6 +84,7 @@ func (c *chronicle) same(p fhir.Partition, q storage.HistoryQuery) {
 	want := storage.HistoryPage{Versions: c.expect(p, q)}
 	want.More = q.Limit > 0 && len(want.Versions) > q.Limit
 	want.Versions = want.Versions[:min(q.Limit, len(want.Versions))]
+	want.Existed = c.existed(want.Versions)
 	all := q
 	all.Before = 0
 	want.Total = len(c.expect(p, all))
@@ -102,10 +113,11 @@ func (c *chronicle) whole(p fhir.Partition, q storage.HistoryQuery, between func
 	c.Helper()
 	want := c.expect(p, q)
 	var got []fhir.Version
+	var existed []bool
 	for {
 		page, err := c.History(c.ctx, p, q)
 		c.check(err)
-		got = append(got, page.Versions...)
+		got, existed = append(got, page.Versions...), append(existed, page.Existed...)
 		if !page.More {
 			break
 		}
@@ -113,6 +125,7 @@ func (c *chronicle) whole(p fhir.Partition, q storage.HistoryQuery, between func
 		between()
 	}
 	c.agree(got, want, q)
+	c.equal(existed, c.existed(want))
 }
 
 func nothing() {}
