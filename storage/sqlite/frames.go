@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// live.entries holds index entries as frames, in a form in which SQL's instr decides exactly what hashes only suggest:
+// live.entries holds index entries as frames, in a form in which SQL's instr decides exactly:
 //
 //	FF number ":" kind value FF number ":" kind value FF
 //
