@@ -89,7 +89,7 @@ var requestHeaders = map[string]string{
 func (s *server) direct(p *part, x *exchange, ask *fhir.Object) error {
 	target, err := s.resolve(ask.Text("url"), p.fullURL)
 	if err != nil {
-		fhir.AsError(err).At(p.at(".request.url")) // and its status stays
+		_ = fhir.AsError(err).At(p.at(".request.url")) // it is changed itself, and its status stays
 		return err
 	}
 	r := &http.Request{Method: ask.Text("method"), URL: target, Host: x.request.Host, Header: http.Header{}}
