@@ -30,7 +30,8 @@ type Store interface {
 	// Search returns one page of the current versions that satisfy the query, in its order. A cursor of
 	// a page continues exactly behind the last row of that page, however much was written
 	// since; a row that stays as it is comes neither twice nor not at all. Invalid for a
-	// cursor that is none of this query's. The scan ends soon after ctx does.
+	// cursor that is none of this query's. The scan ends soon after ctx does. Bodies may be shared
+	// with other callers, as those of Read.
 	Search(ctx context.Context, p fhir.Partition, q search.Query, page PageRequest) (SearchPage, error)
 
 	// Commit carries out all operations or none, and returns their results in the same order. When it has
