@@ -15,7 +15,7 @@ const (
 	busyTimeout     = 5_000   // milliseconds that a statement waits for another process
 	writerCache     = -16_000 // KiB, as PRAGMA cache_size wants it
 	readerCache     = -8_000
-	checkpointPages = 4_000 // of the write-ahead log, before it is folded into the file
+	checkpointPages = 8_000 // 32 MB of the write-ahead log, before it is folded into the file
 	logLimit        = 64 << 20
 )
 
