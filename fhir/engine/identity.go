@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"slices"
 
 	"github.com/portico-health/portico/fhir"
@@ -37,8 +38,11 @@ func sameResource(d, other *draft) error {
 
 // checkConditions finds conditions that are satisfied by what another change writes: whether one of the two comes first would decide what they do.
 // A delete comes first in any case.
-func (t *transaction) checkConditions() {
+func (t *transaction) checkConditions(ctx context.Context) error {
 	for _, d := range t.drafts {
+		if ctx.Err() != nil {
+			return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The request ended before it was decided.").Because(ctx.Err())
+		}
 		if !d.Conditional || d.Action == ActDelete {
 			continue
 		}
@@ -49,6 +53,7 @@ func (t *transaction) checkConditions() {
 			}
 		}
 	}
+	return nil
 }
 
 var verbs = map[Action]string{ActCreate: "POST", ActUpdate: "PUT", ActPatch: "PATCH", ActDelete: "DELETE"}

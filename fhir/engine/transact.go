@@ -204,7 +204,9 @@ func (t *transaction) linkAll(ctx context.Context) error {
 		return err
 	}
 	t.relinkAll()
-	t.checkConditions()
+	if err := t.checkConditions(ctx); err != nil {
+		return err
+	}
 	total := 0
 	for _, d := range t.drafts {
 		total += size(d.entries)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/engine"
+	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 )
 
@@ -173,5 +174,34 @@ func TestTransactForNobody(t *testing.T) {
 	wantKind(t, err, fhir.Unavailable, "")
 	if left := state(t, e); len(left) != 0 {
 		t.Errorf("%v", left)
+	}
+}
+
+// closer is a store that ends a context as soon as it has searched.
+type closer struct {
+	storage.Store
+	end     func()
+	commits int
+}
+
+func (s *closer) Search(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (storage.SearchPage, error) {
+	defer s.end()
+	return s.Store.Search(ctx, p, q, page)
+}
+
+func (s *closer) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op) ([]storage.Result, error) {
+	s.commits++
+	return s.Store.Commit(ctx, p, ops)
+}
+
+// Conditions are not compared any more with what is written when nobody waits for the answer.
+func TestTransactEndsWithItsContext(t *testing.T) {
+	e := newEngineOf(t, "Patient")
+	ctx, cancel := context.WithCancel(t.Context())
+	store := &closer{Store: e.Store, end: cancel}
+	e.Store = store
+	_, err := e.Transact(ctx, alice, []engine.Change{entry(t, "POST Patient?"+mrn, patientOf("", "1", "New")), entry(t, "PUT Patient/b", patientOf("b", "2", "New"))})
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, fhir.Unavailable) || store.commits > 0 {
+		t.Errorf("error %v after %d commits, want context.Canceled after none", err, store.commits)
 	}
 }

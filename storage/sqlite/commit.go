@@ -3,8 +3,10 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"slices"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 )
 
@@ -15,7 +17,8 @@ type change struct {
 	draft  fhir.Draft
 	scope  int64
 	index  index
-	twin   twin // of a NoMatch
+	twin   twin  // of a NoMatch
+	rivals []int // of a NoMatch
 }
 
 // Commit is storage.Store's.
@@ -64,6 +67,9 @@ func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op)
 			c.draft, c.scope, c.index = fhir.NewDraft(op.Resource), known[""], newIndex(op.Entries, known, s.hash)
 		}
 		if op.Condition.NoMatch != nil {
+			if c.rivals, err = rivals(ctx, changes[:i], *op.Condition.NoMatch); err != nil {
+				return nil, err
+			}
 			if c.twin, err = s.foresee(ctx, p, *op.Condition.NoMatch); err != nil {
 				return nil, err
 			}
@@ -84,7 +90,7 @@ func weight(changes []change) (bytes int) {
 // apply carries out the operations of one commit. Whatever can refuse does so before the first change; only a NoMatch, which
 // sees the changes before it, may come later.
 func (s *Store) apply(t *tx, p fhir.Partition, changes []change) (results []storage.Result, err error) {
-	before := make([]state, len(changes))
+	before, begun := make([]state, len(changes)), t.last
 	var refusal error
 	last := -1 // with a NoMatch
 	for i, c := range changes {
@@ -104,8 +110,13 @@ func (s *Store) apply(t *tx, p fhir.Partition, changes []change) (results []stor
 	}
 	results = make([]storage.Result, len(changes))
 	run := func() error {
-		for i := range changes {
-			if results[i], err = s.change(t, p, i, &changes[i], before[i]); err != nil {
+		for i, c := range changes {
+			if c.Condition.NoMatch != nil {
+				if err := s.holdsNoMatch(t, p, changes, results, i, begun); err != nil {
+					return err
+				}
+			}
+			if results[i], err = s.change(t, p, &changes[i], before[i]); err != nil {
 				return err
 			}
 		}
@@ -132,17 +143,22 @@ func (s state) refuses(c change) *fhir.Error {
 	}
 }
 
-// change carries out one operation, unless a match refuses it.
-func (s *Store) change(t *tx, p fhir.Partition, i int, c *change, before state) (storage.Result, error) {
-	if c.Condition.NoMatch != nil {
-		matched, err := s.matches(t, p, *c.Condition.NoMatch, c.twin)
-		if err != nil {
-			return storage.Result{}, err
-		}
-		if matched {
-			return storage.Result{}, failOp(i, fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "A resource of type %s matches the condition, where none may.", c.Condition.NoMatch.Type))
-		}
+// holdsNoMatch refuses operation i when something matches that was there when the commit began, or that the operations before it wrote.
+func (s *Store) holdsNoMatch(t *tx, p fhir.Partition, changes []change, results []storage.Result, i int, begun fhir.Instant) error {
+	c := changes[i]
+	q := *c.Condition.NoMatch
+	matched, err := s.matches(t, p, q, c.twin, begun)
+	if err != nil {
+		return err
 	}
+	if matched || slices.ContainsFunc(c.rivals, func(r int) bool { return search.Match(q, changes[r].indexed(results[r].Version.Instant)) }) {
+		return failOp(i, fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "A resource of type %s matches the condition, where none may.", q.Type))
+	}
+	return nil
+}
+
+// change carries out one operation.
+func (s *Store) change(t *tx, p fhir.Partition, c *change, before state) (storage.Result, error) {
 	if c.Guard {
 		return storage.Result{}, nil
 	}

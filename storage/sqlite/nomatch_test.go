@@ -67,6 +67,40 @@ func TestNoMatchIsDecidedByTheWriter(t *testing.T) {
 	}
 }
 
+// What a commit writes itself is not searched by the writer: many costly conditions would hold up everybody.
+func TestNoMatchDoesNotSearchItsCommit(t *testing.T) {
+	store := open(t, sqlite.Config{})
+	named := put("named", "tag")
+	named.Entries.Texts = []search.Text{{Param: "name", Folded: "anna", Exact: "Anna"}}
+	commit(t, store, named)
+	var ops []storage.Op
+	for i := range 20 {
+		op := put(fmt.Sprint("new", i), "tag")
+		op.Condition.NoMatch = &search.Query{Type: "Appointment", All: []search.Any{{search.Contains{Param: "name", Folded: "nobody"}}}}
+		ops = append(ops, op)
+	}
+	release := sqlite.Stall(store)
+	done := make(chan error, 2)
+	for i, write := range []func() error{
+		func() error { return sqlite.Damage(store, "ALTER TABLE text RENAME TO hidden") }, // a search would fail
+		func() error { _, err := store.Commit(context.Background(), home, ops); return err },
+	} {
+		go func() { done <- write() }()
+		for sqlite.Waiting(store) == i {
+			runtime.Gosched()
+		}
+	}
+	release()
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := sqlite.Damage(store, "ALTER TABLE hidden RENAME TO text"); err != nil {
+		t.Error(err)
+	}
+}
+
 // create creates a resource unless another has its tag, and says what is not as it should be.
 func create(store *sqlite.Store, refuse bool) error {
 	op := put("new", "tag")

@@ -123,3 +123,55 @@ func refusalsInOrder(x *house) {
 	}
 	x.equal(x.found(home, search.Query{Type: "Patient"}), []string{"d", "c", "b"})
 }
+
+// matchesWithin holds that a NoMatch is decided on what the operations before it in its commit leave, whatever it asks for.
+func matchesWithin(x *house) {
+	deleted, updated, created := patient("deleted"), patient("updated"), patient("created")
+	old := x.commit(home, put(deleted, "1", "old"), put(updated, "1", "old"))[1].Version.Instant
+	before := []storage.Op{
+		put(created, "1", "first"), put(updated, "2", "second"), remove(deleted), put(fhir.Key{Type: "Slot", ID: "s"}, "1", "slot"),
+		guard(patient("nobody"), storage.Condition{Absent: true}),
+	}
+	tag := func(value string) search.Test { return search.Equal{Param: "tag", Value: value} }
+	until := func(at fhir.Instant) search.Test {
+		return search.Within{Param: search.LastUpdated, LowFrom: fhir.Beginning, LowTo: at, HighFrom: fhir.Beginning, HighTo: fhir.End}
+	}
+	past, always := until(old), until(fhir.End)
+	for i, c := range []struct {
+		query   []search.Any
+		matches bool
+	}{
+		{nil, true},
+		{[]search.Any{{tag("first")}}, true},
+		{[]search.Any{{tag("second")}}, true},
+		{[]search.Any{{tag("nothing"), tag("second")}}, true},
+		{[]search.Any{{tag("first")}, {tag("second")}}, false},
+		{[]search.Any{{tag("old")}}, false},
+		{[]search.Any{{tag("slot")}}, false},
+		{[]search.Any{{search.Equal{Param: search.ID, Value: "created"}}}, true},
+		{[]search.Any{{search.Equal{Param: search.ID, Value: "deleted"}}}, false},
+		{[]search.Any{{search.Not{Any: search.Any{tag("first")}}}}, true},
+		{[]search.Any{{search.Not{Any: search.Any{tag("first"), tag("second")}}}}, false},
+		{[]search.Any{{past}}, false},
+		{[]search.Any{{always}}, true},
+		{[]search.Any{{always}, {tag("first")}}, true},
+		{[]search.Any{{past}, {tag("first")}}, false},
+		{[]search.Any{{past, tag("first")}}, true},
+		{[]search.Any{{search.Not{Any: search.Any{past}}}, {tag("second")}}, true},
+		{[]search.Any{{search.Not{Any: search.Any{always}}}}, false},
+	} {
+		q := search.Query{Type: "Patient", All: c.query}
+		ops := append(before[:len(before):len(before)],
+			guard(fhir.Key{}, storage.Condition{NoMatch: &q}), under(storage.Condition{Version: 9}, put(patient("last"), "")))
+		_, err := x.Commit(x.ctx, home, ops)
+		if c.matches {
+			x.wantOp(err, len(before), fhir.Conflict)
+		} else {
+			x.wantOp(err, len(before)+1, fhir.PreconditionFailed)
+		}
+		if x.Failed() {
+			x.Fatalf("condition %d: %+v", i, c.query)
+		}
+	}
+	x.equal(len(x.feed()), 2)
+}

@@ -29,7 +29,7 @@ func Run(t *testing.T, h Harness) {
 		hold func(*house)
 	}{
 		{"life", life}, {"bodies", bodies}, {"conditions", conditions}, {"races", races}, {"commits", commits},
-		{"guards", guards}, {"refusals in order", refusalsInOrder}, {"large commits", largeCommits}, {"transfers", transfers}, {"twins", twins},
+		{"guards", guards}, {"refusals in order", refusalsInOrder}, {"matches within", matchesWithin}, {"large commits", largeCommits}, {"transfers", transfers}, {"twins", twins},
 		{"history", history}, {"histories", histories}, {"histories beside writes", historiesBesideWrites}, {"partitions", partitions}, {"events", events}, {"instants", instants},
 		{"meaning", meaning}, {"oracle", oracle}, {"large", large}, {"totals", totals}, {"pages", pages}, {"heavy pages", heavyPages}, {"churn", churn}, {"cursors", cursors},
 		{"reindexing", reindexing}, {"reindexing beside writes", reindexingBesideWrites}, {"reindexing by chance", reindexingByChance},
