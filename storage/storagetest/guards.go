@@ -1,6 +1,8 @@
 package storagetest
 
 import (
+	"slices"
+
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
@@ -161,8 +163,7 @@ func matchesWithin(x *house) {
 		{[]search.Any{{search.Not{Any: search.Any{always}}}}, false},
 	} {
 		q := search.Query{Type: "Patient", All: c.query}
-		ops := append(before[:len(before):len(before)],
-			guard(fhir.Key{}, storage.Condition{NoMatch: &q}), under(storage.Condition{Version: 9}, put(patient("last"), "")))
+		ops := slices.Concat(before, []storage.Op{guard(fhir.Key{}, storage.Condition{NoMatch: &q}), under(storage.Condition{Version: 9}, put(patient("last"), ""))})
 		_, err := x.Commit(x.ctx, home, ops)
 		if c.matches {
 			x.wantOp(err, len(before), fhir.Conflict)
