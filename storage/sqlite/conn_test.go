@@ -100,6 +100,35 @@ func TestBrokenConnections(t *testing.T) {
 	}
 }
 
+// A connection in whose use there was a panic is closed, and others have its place.
+func TestPanicOnConnection(t *testing.T) {
+	reads := newReaders(t)
+	for range 2 * cap(reads.slots) {
+		closed := false
+		func() {
+			defer func() { _ = recover() }()
+			_ = reads.with(t.Context(), func(c *conn) error {
+				c.raw = noted{c.raw, &closed}
+				panic("a defect")
+			})
+		}()
+		if !closed || len(reads.idle) != 0 {
+			t.Fatalf("the connection is closed: %t, and %d are kept", closed, len(reads.idle))
+		}
+	}
+}
+
+// noted is a connection that tells when it is closed.
+type noted struct {
+	driver.Conn
+	closed *bool
+}
+
+func (n noted) Close() error {
+	*n.closed = true
+	return n.Conn.Close()
+}
+
 // What a connection keeps prepared is bounded, in texts and in their size.
 func TestPreparedStatements(t *testing.T) {
 	err := newReaders(t).with(t.Context(), func(c *conn) error {

@@ -19,9 +19,9 @@ func newPool(size int, dial func() (*conn, error)) *pool {
 	return &pool{dial: dial, slots: make(chan struct{}, size)}
 }
 
-// with runs fn on a connection, and waits for one as long as ctx allows. A connection that failed is not used again; to be
+// with runs fn on a connection, and waits for one as long as ctx allows. A connection that failed, or whose fn panicked, is not used again; to be
 // interrupted is no failure.
-func (p *pool) with(ctx context.Context, fn func(*conn) error) error {
+func (p *pool) with(ctx context.Context, fn func(*conn) error) (err error) {
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -30,16 +30,20 @@ func (p *pool) with(ctx context.Context, fn func(*conn) error) error {
 	defer func() { <-p.slots }()
 	c := p.take()
 	if c == nil {
-		var err error
 		if c, err = p.dial(); err != nil {
 			return err
 		}
 	}
-	err := fn(c)
-	if c.broken || err != nil && !isRefusal(err) && !isInterruption(ctx, err) {
-		return errors.Join(err, c.close())
-	}
-	p.put(c)
+	returned := false
+	defer func() {
+		if !returned || c.broken || err != nil && !isRefusal(err) && !isInterruption(ctx, err) {
+			err = errors.Join(err, c.close())
+			return
+		}
+		p.put(c)
+	}()
+	err = fn(c)
+	returned = true
 	return err
 }
 
