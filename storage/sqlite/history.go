@@ -11,7 +11,7 @@ import (
 )
 
 // past is what a history is read of. Neither of its forms reads more rows for a page than the page has, however many there are
-// before and behind it.
+// before and behind it; but During on a type or on all passes over every version that was superseded before it began.
 type past interface {
 	// page is the statement for the newest versions before an instant: see columns.
 	page(before fhir.Instant, limit int) (clause, error)
