@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"iter"
 	"slices"
 
 	"github.com/portico-health/portico/fhir"
@@ -46,10 +47,11 @@ func (t *transaction) checkConditions(ctx context.Context) error {
 		if !d.Conditional || d.Action == ActDelete {
 			continue
 		}
-		for _, other := range t.written.that(d.criteria) {
+		for other := range t.written.that(d.criteria) {
 			if other != d {
 				t.fault(d, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The condition of this entry, %s, is satisfied by what another one of the transaction writes, %s. A condition must not depend on the entries beside it.", d.request(), other.request()))
 				t.fault(other, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "What this entry writes, %s, satisfies the condition of another one of the transaction, %s. A condition must not depend on the entries beside it.", other.request(), d.request()))
+				break // there may be hundreds of others
 			}
 		}
 	}
@@ -92,28 +94,51 @@ func writtenBy(drafts []*draft, at fhir.Instant) written {
 	return w
 }
 
-// that returns the drafts whose resources satisfy a query.
-func (w written) that(q search.Query) []*draft {
-	var found []*draft
-	for _, d := range w.candidates(q) {
-		if search.Match(q, search.Indexed{ID: d.target.ID, Instant: w.at, Entries: d.entries}) {
-			found = append(found, d)
+// that gives the drafts whose resources satisfy a query.
+func (w written) that(q search.Query) iter.Seq[*draft] {
+	return func(yield func(*draft) bool) {
+		for _, d := range w.candidates(q) {
+			if search.Match(q, search.Indexed{ID: d.target.ID, Instant: w.at, Entries: d.entries}) && !yield(d) {
+				return
+			}
 		}
 	}
-	return found
 }
 
-// candidates narrows the drafts down by a clause that asks for terms alone, as those for identifiers do: hundreds of conditions over
-// hundreds of resources would otherwise all be held against each other.
-func (w written) candidates(q search.Query) []*draft {
-	all := w.byType[q.Type]
-	const few = 8
-	i := slices.IndexFunc(q.All, func(clause search.Any) bool {
+// narrow is the first clause of a query that asks for terms alone, as those for identifiers do; negative where there is none.
+func narrow(q search.Query) int {
+	return slices.IndexFunc(q.All, func(clause search.Any) bool {
 		return !slices.ContainsFunc(clause, func(t search.Test) bool {
 			equal, ok := t.(search.Equal)
 			return !ok || equal.Param == search.ID
 		})
 	})
+}
+
+// maxBroad bounds the conditions of a transaction that no term narrows: each is held against every resource that is written, and
+// may have to be held against all those of its type while other writers wait.
+const maxBroad = 100
+
+// checkBreadth refuses more of such conditions than maxBroad.
+func (t *transaction) checkBreadth() error {
+	broad := 0
+	for _, d := range t.drafts {
+		if d.Conditional && narrow(d.criteria) < 0 {
+			broad++
+		}
+	}
+	if broad <= maxBroad {
+		return nil
+	}
+	return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "%d conditions of the transaction ask for no whole value, such as an identifier; at most %d may. Ask for an identifier as well, or send the transaction in several.", broad, maxBroad)
+}
+
+// candidates narrows the drafts down by a clause that asks for terms alone: hundreds of conditions over
+// hundreds of resources would otherwise all be held against each other.
+func (w written) candidates(q search.Query) []*draft {
+	all := w.byType[q.Type]
+	const few = 8
+	i := narrow(q)
 	if len(all) <= few || i < 0 {
 		return all
 	}

@@ -114,7 +114,7 @@ func unresolved(d *draft) error {
 // find decides one conditional reference.
 func (t *transaction) find(ctx context.Context, c *conditionalReference, touched keys) error {
 	var found []fhir.Key
-	for _, d := range t.written.that(c.criteria) {
+	for d := range t.written.that(c.criteria) {
 		found = append(found, d.target)
 	}
 	stored, err := t.matches(ctx, t.who, c.criteria, touched)

@@ -29,7 +29,8 @@ const (
 //
 // The error is a *ChangeError or ChangeErrors, with the faults of every change as far as they can be known together; their kinds are those of Write, and
 // Invalid for what contradicts the above, PreconditionFailed for a conditional reference to none or several. It is Conflict for the whole
-// when other writes came between again and again, TooLarge when it is more than can be written at once.
+// when other writes came between again and again, TooLarge when it is more than can be written at once, TooCostly for too many conditions
+// that nothing narrows.
 func (e *Engine) Transact(ctx context.Context, p fhir.Principal, changes []Change) ([]Outcome, error) {
 	t := transaction{Engine: e, who: p, drafts: make([]*draft, len(changes)), named: map[string]*draft{}, queries: map[string]*conditionalReference{}}
 	for i, c := range changes {
@@ -124,7 +125,7 @@ func (t *transaction) prepareAll() error {
 		}
 	}
 	t.checkIdentities()
-	return t.refusal()
+	return cmp.Or(t.refusal(), t.checkBreadth())
 }
 
 // readOne reads a change, and remembers whether it can be looked at any further.

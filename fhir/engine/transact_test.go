@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -297,6 +298,31 @@ func TestTransactIsBounded(t *testing.T) {
 	wantKind(t, err, fhir.TooLarge, "at most 100000")
 	if _, err := e.Transact(t.Context(), alice, many[:2]); err != nil {
 		t.Error(err)
+	}
+}
+
+// Conditions that no term narrows are bounded, for each looks at everything; those that one narrows are not. Where hundreds satisfy each other's,
+// each is told of one.
+func TestConditionsAreBounded(t *testing.T) {
+	e := newEngine(t)
+	of := func(n int, change string) (all []engine.Change) {
+		for i := range n {
+			all = append(all, entry(t, fmt.Sprintf(change, i), patientOf("", strconv.Itoa(i), "New")))
+		}
+		return all
+	}
+	_, err := e.Transact(t.Context(), alice, of(101, "POST Patient?family:contains=x%d"))
+	wantKind(t, err, fhir.TooCostly, "at most 100")
+	if _, err := e.Transact(t.Context(), alice, of(100, "POST Patient?family:contains=x%d")); err != nil {
+		t.Error(err)
+	}
+	if _, err := e.Transact(t.Context(), alice, of(101, "POST Patient?family:contains=x%[1]d&identifier=y%[1]d")); err != nil {
+		t.Error(err)
+	}
+	_, err = newEngine(t).Transact(t.Context(), alice, of(50, "POST Patient?family=new&birthdate:missing=true&_id:not=%d"))
+	var faults engine.ChangeErrors
+	if !errors.As(err, &faults) || len(faults) != 2*50 {
+		t.Errorf("%d faults: %v", len(faults), err)
 	}
 }
 
