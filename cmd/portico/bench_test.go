@@ -32,7 +32,7 @@ const slice = 100 * time.Millisecond
 // BenchmarkHTTP measures what clients get over kept connections from the whole program, beside a floor: a bare net/http handler that
 // answers the same bytes, of the same requests by the same clients, measured before and after in every round. Figures of one
 // machine say little about another; ratio, the server's requests per second by the floor's, says more. The store has the demo
-// data of PORTICO_TEST_PATIENTS (500) patients; 13 500 make 100 000 resources.
+// data of PORTICO_TEST_PATIENTS (500) patients; 10 300 make 100 000 resources.
 func BenchmarkHTTP(b *testing.B) {
 	patients, err := strconv.Atoi(cmp.Or(os.Getenv("PORTICO_TEST_PATIENTS"), "500"))
 	if err != nil {
