@@ -12,6 +12,10 @@ import (
 // version always comes.
 const MaxPageBytes = 32 << 20
 
+// MaxGathered is how many matches a search may have whose order no index has (search.ByText, search.ByTerm): they are gathered and sorted for every
+// page. A search with more of them is TooCostly.
+const MaxGathered = 5000
+
 // Store keeps resources. All methods may be called from many goroutines at once.
 type Store interface {
 	// Read returns the current version, also when it is the mark of a deletion: see
@@ -30,7 +34,8 @@ type Store interface {
 	// Search returns one page of the current versions that satisfy the query, in its order. A cursor of
 	// a page continues exactly behind the last row of that page, however much was written
 	// since; a row that stays as it is comes neither twice nor not at all. Invalid for a
-	// cursor that is none of this query's. The scan ends soon after ctx does. Bodies may be shared
+	// cursor that is none of this query's. TooCostly where the page asks for more work than its Budget, or has more than MaxGathered matches to
+	// sort. The scan ends soon after ctx does. Bodies may be shared
 	// with other callers, as those of Read.
 	Search(ctx context.Context, p fhir.Partition, q search.Query, page PageRequest) (SearchPage, error)
 
@@ -160,6 +165,10 @@ type PageRequest struct {
 	Limit     int    // rows; 0 asks for the total alone; MaxPageBytes may end the page earlier
 	After     []byte // SearchPage.Next of the page before; nil asks for the first
 	CountUpTo int    // matches are counted up to this number; 0 counts none, a negative number counts all
+
+	// Budget is how many resources and index entries may be looked at that turn out not to belong to the page. 0 sets no bound. When
+	// counting exceeds it, the total stays uncounted, unless all are to be counted: then the search is TooCostly, too.
+	Budget int
 }
 
 // SearchPage is a part of a search's matches.

@@ -1,15 +1,21 @@
 package search
 
-import "github.com/portico-health/portico/fhir"
+import (
+	"math"
+
+	"github.com/portico-health/portico/fhir"
+)
 
 // Entries are the index entries of one version of a resource: everything that a search can ask of
 // it, as plain values that a driver stores and compares without knowing FHIR. Within
 // each list no two entries are equal. What every version has (id, instant) is no entry: tests on the
 // parameters ID and LastUpdated are answered from the version itself.
 type Entries struct {
-	Terms  []Term
-	Texts  []Text
-	Ranges []Range
+	Terms    []Term
+	Texts    []Text
+	Ranges   []Range
+	Ordereds []Ordered
+	Places   []Place
 }
 
 // The parameters that are answered from the version itself, not from entries.
@@ -37,6 +43,38 @@ type Text struct {
 type Range struct {
 	Param string
 	fhir.Interval
+}
+
+// Ordered is an entry of what has an order of its own that is not time: numbers and quantities, in a form that compares byte by byte as they do
+// (AppendDecimal); URIs and composites, which are searched by a beginning; and the values that a promised sort key goes by. All are UTF-8.
+type Ordered struct {
+	Param     string
+	Low, High string // the same where the value is no stretch
+}
+
+// Place is an entry of a position on the earth.
+type Place struct {
+	Param string
+	Point
+}
+
+// Point is a position on the earth, WGS 84.
+type Point struct {
+	Latitude  float64 // degrees, -90 to 90
+	Longitude float64 // degrees, -180 to 180
+}
+
+// earth is the radius, in metres, of the ball that distances are measured on: the mean radius R1 of WGS 84.
+const earth = 6_371_008.8
+
+// Metres is the distance between two points along the surface of a ball, as the haversine formula tells it. It is at most 0.6 % off that on
+// the ellipsoid.
+func (a Point) Metres(b Point) float64 {
+	const radian = math.Pi / 180
+	northward := math.Sin((b.Latitude - a.Latitude) * radian / 2)
+	eastward := math.Sin((b.Longitude - a.Longitude) * radian / 2)
+	h := northward*northward + math.Cos(a.Latitude*radian)*math.Cos(b.Latitude*radian)*eastward*eastward
+	return 2 * earth * math.Asin(math.Sqrt(min(h, 1)))
 }
 
 // Indexed is a version as search sees it.

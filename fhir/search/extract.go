@@ -1,6 +1,8 @@
 package search
 
 import (
+	"slices"
+
 	"github.com/portico-health/portico/fhir"
 )
 
@@ -32,12 +34,37 @@ func (r *Rules) Extract(res fhir.Resource) Entries {
 			continue
 		}
 		terms, texts, ranges := len(x.out.Terms), len(x.out.Texts), len(x.out.Ranges)
+		ordereds, places := len(x.out.Ordereds), len(x.out.Places)
 		p.sink(&x, x.root)
 		x.out.Terms = distinct(x.out.Terms, terms)
 		x.out.Texts = distinct(x.out.Texts, texts)
 		x.out.Ranges = distinct(x.out.Ranges, ranges)
+		x.out.Ordereds = distinct(x.out.Ordereds, ordereds)
+		x.out.Places = distinct(x.out.Places, places)
 	}
 	return x.out
+}
+
+// Pointers are what a resource refers to by some reference parameters of its type, as their Terms tell it: "Patient/1", an absolute URL, and
+// for a reference to one version that and the same without it. Without repetitions, in the order of the parameters.
+func (r *Rules) Pointers(res fhir.Resource, params []string) []string {
+	t := r.types[res.Type()]
+	if t == nil {
+		return nil
+	}
+	x := extraction{rules: r, root: res.Root()}
+	for _, name := range params {
+		if p := t.byName[name]; p != nil && p.sink != nil {
+			p.sink(&x, x.root)
+		}
+	}
+	var found []string
+	for _, term := range x.out.Terms {
+		if term.Value != "" && !slices.Contains(found, term.Value) {
+			found = append(found, term.Value)
+		}
+	}
+	return found
 }
 
 // distinct removes what comes again, from an index on.

@@ -14,48 +14,86 @@ type Query struct {
 	Sort []SortKey // empty means newest first: LastUpdated descending. Ties are broken by id, ascending.
 }
 
-// Params are the parameters whose entries decide what the query finds and in which order, sorted; ID and LastUpdated have none.
-func (q Query) Params() []string {
-	var names []string
-	for _, a := range q.All {
-		names = a.params(names)
-	}
-	for _, k := range q.Sort {
-		names = append(names, k.Param)
-	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-	return slices.DeleteFunc(names, func(name string) bool { return name == ID || name == LastUpdated })
+// Selection are the current, not deleted resources of a type that satisfy every clause: what a chain leads to.
+type Selection struct {
+	Type string
+	All  []Any
 }
 
-// params appends the parameters of the tests.
-func (a Any) params(names []string) []string {
-	for _, t := range a {
-		switch t := t.(type) {
-		case Equal:
-			names = append(names, t.Param)
-		case StartsWith:
-			names = append(names, t.Param)
-		case Contains:
-			names = append(names, t.Param)
-		case Exactly:
-			names = append(names, t.Param)
-		case Within:
-			names = append(names, t.Param)
-		case Missing:
-			names = append(names, t.Param)
-		case Not:
-			names = t.params(names)
+// Params are the parameters of the query's own type whose entries decide what it finds and in which order, sorted; ID and
+// LastUpdated have none.
+func (q Query) Params() []string { return q.Uses()[q.Type] }
+
+// Uses are the parameters, by type and each list sorted, whose entries decide what the query finds and in which order: also those of the types
+// that its chains lead to. ID and LastUpdated have none.
+func (q Query) Uses() map[string][]string {
+	u := make(uses)
+	u.clauses(q.Type, q.All)
+	for _, k := range q.Sort {
+		u.note(q.Type, k.Param)
+	}
+	for typ := range u {
+		slices.Sort(u[typ])
+		u[typ] = slices.Compact(u[typ])
+	}
+	return u
+}
+
+// uses are parameters by type.
+type uses map[string][]string
+
+func (u uses) note(typ, param string) {
+	if param != ID && param != LastUpdated {
+		u[typ] = append(u[typ], param)
+	}
+}
+
+func (u uses) clauses(typ string, all []Any) {
+	for _, a := range all {
+		for _, t := range a {
+			u.test(typ, t)
 		}
 	}
-	return names
+}
+
+func (u uses) test(typ string, t Test) {
+	switch t := t.(type) {
+	case Equal:
+		u.note(typ, t.Param)
+	case StartsWith:
+		u.note(typ, t.Param)
+	case Contains:
+		u.note(typ, t.Param)
+	case EndsWith:
+		u.note(typ, t.Param)
+	case Exactly:
+		u.note(typ, t.Param)
+	case Within:
+		u.note(typ, t.Param)
+	case Between:
+		u.note(typ, t.Param)
+	case Near:
+		u.note(typ, t.Param)
+	case Missing:
+		u.note(typ, t.Param)
+	case Not:
+		u.clauses(typ, []Any{t.Any})
+	case Every:
+		u.clauses(typ, t)
+	case Refers:
+		u.note(typ, t.Param)
+		u.clauses(t.To.Type, t.To.All)
+	case ReferredBy:
+		u.note(t.From.Type, t.Param)
+		u.clauses(t.From.Type, t.From.All)
+	}
 }
 
 // Any holds when one of its tests does; an empty Any never does. Each criterion of a search (name=a,b) is one
 // clause, each of its values one test (or several, where a value means alternatives).
 type Any []Test
 
-// Test is one of Equal, StartsWith, Contains, Exactly, Within, Missing or Not.
+// Test is one of Equal, StartsWith, Contains, EndsWith, Exactly, Within, Between, Near, Missing, Not, Every, Refers or ReferredBy.
 type Test interface{ test() }
 
 // Equal holds when the resource has the Term, or its id is Value where Param is ID.
@@ -66,6 +104,10 @@ type StartsWith struct{ Param, Folded string }
 
 // Contains holds when the resource has a Text of Param whose Folded contains Folded.
 type Contains struct{ Param, Folded string }
+
+// EndsWith holds when the resource has a Text of Param that is a value, not a part of one (its Exact is not empty), and whose Folded ends
+// with Folded.
+type EndsWith struct{ Param, Folded string }
 
 // Exactly holds when the resource has a Text of Param whose Exact is Exact.
 type Exactly struct{ Param, Exact string }
@@ -79,6 +121,27 @@ type Within struct {
 	HighFrom, HighTo fhir.Instant
 }
 
+// Between holds when the resource has an Ordered of Param with LowFrom <= Low < LowTo and HighFrom <= High < HighTo, byte by byte. An open
+// bound is First or Last.
+type Between struct {
+	Param            string
+	LowFrom, LowTo   string
+	HighFrom, HighTo string
+}
+
+// The open bounds of a Between. No value of an Ordered is Last or behind it.
+const (
+	First = ""
+	Last  = "\xff"
+)
+
+// Near holds when the resource has a Place of Param that is at most Metres away from Point, as Point.Metres tells it.
+type Near struct {
+	Param string
+	Point
+	Metres float64
+}
+
 // Missing holds when the resource has no entry of Param at all (Absent true), or has one (Absent false).
 type Missing struct {
 	Param  string
@@ -89,17 +152,53 @@ type Missing struct {
 // (R4: only :not and :missing match absence). An empty Not always holds.
 type Not struct{ Any }
 
+// Every holds when all of its clauses do; an empty Every always does. It is an "and" within an "or".
+type Every []Any
+
+// Refers holds when the resource refers by Param to one of a selection: it has the Term "Type/id" of a resource that is in it (a chained
+// parameter, https://hl7.org/fhir/R4/search.html#chaining).
+type Refers struct {
+	Param string
+	To    Selection
+}
+
+// ReferredBy holds when a resource of a selection refers to this one by Param, a parameter of the selection's type
+// (_has, https://hl7.org/fhir/R4/search.html#has).
+type ReferredBy struct {
+	Param string
+	From  Selection
+}
+
 func (Equal) test()      {}
 func (StartsWith) test() {}
 func (Contains) test()   {}
+func (EndsWith) test()   {}
 func (Exactly) test()    {}
 func (Within) test()     {}
+func (Between) test()    {}
+func (Near) test()       {}
 func (Missing) test()    {}
 func (Not) test()        {}
+func (Every) test()      {}
+func (Refers) test()     {}
+func (ReferredBy) test() {}
 
-// SortKey orders by a parameter that has Ranges, or by LastUpdated. Ascending goes by the smallest Low,
-// descending by the largest High; resources without a value come last both ways.
+// SortKey orders by a parameter. Ascending goes by the smallest value that a resource has, descending by the largest one; resources
+// without a value come last both ways.
 type SortKey struct {
 	Param      string
 	Descending bool
+	By         Basis // of no meaning for ID and LastUpdated, which the version itself answers
 }
+
+// Basis is which entries of its parameter a SortKey goes by.
+type Basis uint8
+
+// The bases of sorting. The first two stream from an index; by the others a driver gathers what it finds, up to storage.MaxGathered
+// matches.
+const (
+	ByTime  Basis = iota // Ranges: the Low, descending the High
+	ByOrder              // Ordereds: the Low, descending the High, byte by byte
+	ByText               // Texts that are values (their Exact is not empty): the Folded, byte by byte
+	ByTerm               // Terms without an unescaped vertical bar, but the empty one, byte by byte: codes, references, URIs
+)

@@ -102,7 +102,7 @@ func (p *reading) sort(v string) {
 		case slices.ContainsFunc(p.req.Query.Sort, func(k SortKey) bool { return k.Param == name }):
 			p.fault("_sort", fhir.CodeInvalid, "%s comes twice in _sort.", name)
 		default:
-			p.req.Query.Sort = append(p.req.Query.Sort, SortKey{name, descending})
+			p.req.Query.Sort = append(p.req.Query.Sort, SortKey{Param: name, Descending: descending})
 			kept = append(kept, key)
 		}
 	}

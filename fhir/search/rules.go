@@ -36,6 +36,9 @@ type Options struct {
 	Strict bool
 
 	Now fhir.Instant // for the prefix ap, whose tolerance depends on the distance to now
+
+	// Compartment is the resource whose compartment is searched alone (https://hl7.org/fhir/R4/compartmentdefinition.html); zero for none.
+	Compartment fhir.Key
 }
 
 // Total says how much work the client wants put into Bundle.total (https://hl7.org/fhir/R4/search.html#total).
@@ -68,12 +71,35 @@ type Request struct {
 	CountGiven bool  // by _count or _summary=count; else Count is DefaultCount
 	Total      Total // as asked
 
+	Includes []Include // what is to come with the matches, in the order in which it was asked for
+	Summary  Summary   // which elements of resources are asked for; "" for all
+	Elements []string  // names of elements at the root of a resource, of _elements; nil for all
+
 	// Applied are the parameters that were understood, in their order, for the self link: _count as it is served,
 	// _sort without the names that were ignored.
 	Applied []Pair
 
 	Ignored []fhir.Issue // warnings of what was ignored, the first of them when there are many; always empty when Strict
 }
+
+// Include asks for resources that matches refer to, or that refer to matches (https://hl7.org/fhir/R4/search.html#include).
+type Include struct {
+	Reverse bool     // _revinclude: resources of type Source that refer to what was found
+	Iterate bool     // also from resources that were included
+	Source  string   // the type that refers
+	Params  []string // its reference parameters; several for a wildcard
+	Target  string   // only what is of this type, or with Reverse only what refers to one of this type; "" for any
+}
+
+// Summary says which part of a resource is asked for (https://hl7.org/fhir/R4/search.html#summary).
+type Summary string
+
+// The values of _summary that ask for a part; that of count is told by Request.Count.
+const (
+	SummaryTrue Summary = "true" // the elements that are marked as summary, and mandatory ones
+	SummaryText Summary = "text" // id, meta, narrative and mandatory elements
+	SummaryData Summary = "data" // all but the narrative
+)
 
 // pathsVersion is raised by whoever changes which values an expression selects. What becomes of the values is told by the stamp of
 // each kind.
