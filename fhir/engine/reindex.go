@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/portico-health/portico/fhir"
@@ -218,17 +219,30 @@ func (e *Engine) finished(q search.Query) error {
 		return nil
 	}
 	refusal := &fhir.Error{Kind: fhir.Unavailable}
-	for _, name := range q.Params() {
-		if slices.Contains(state.Unfinished[q.Type], name) {
-			refusal.Issues = append(refusal.Issues, fhir.Issue{Severity: fhir.Severe, Code: fhir.CodeTransient, Path: name, Detail: fmt.Sprintf(
-				"%s cannot be searched or sorted by %s at the moment: its index is being made anew, of which %s is done. Try again later; other searches and reads are served.",
-				q.Type, name, state.Progress())})
+	uses := q.Uses()
+	for _, typ := range slices.Sorted(maps.Keys(uses)) {
+		for _, name := range owners(uses[typ]) {
+			if slices.Contains(state.Unfinished[typ], name) {
+				refusal.Issues = append(refusal.Issues, fhir.Issue{Severity: fhir.Severe, Code: fhir.CodeTransient, Path: name, Detail: fmt.Sprintf(
+					"%s cannot be searched or sorted by %s at the moment: its index is being made anew, of which %s is done. Try again later; other searches and reads are served.",
+					typ, strings.TrimSuffix(name, "."), state.Progress())})
+			}
 		}
 	}
 	if len(refusal.Issues) == 0 {
 		return nil
 	}
 	return refusal
+}
+
+// owners are the parameters that index names belong to, sorted.
+func owners(indexes []string) []string {
+	names := make([]string, len(indexes))
+	for i, index := range indexes {
+		names[i] = search.Owner(index)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // entriesOf makes the index entries of a stored version.

@@ -2,6 +2,7 @@ package search
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/portico-health/portico/fhir"
 )
@@ -37,6 +38,20 @@ func (q Query) Uses() map[string][]string {
 		u[typ] = slices.Compact(u[typ])
 	}
 	return u
+}
+
+// Owner is the parameter whose rules decide the entries of an index name: its stamp (Rules.Stamps) is theirs, too. A parameter has entries under
+// its own name, and those that only some searches ask for under names of its own that go on behind a colon or a vertical bar ("code:text",
+// "value-quantity|"). What stands behind a dot is of the parameters of contained resources ("patient.Patient.name"), whose rules are those of another
+// type: their owner ends with the dot ("patient."), and has a stamp of its own.
+func Owner(index string) string {
+	if i := strings.IndexAny(index, ".:|"); i >= 0 {
+		if index[i] == '.' {
+			i++
+		}
+		return index[:i]
+	}
+	return index
 }
 
 // uses are parameters by type.
