@@ -16,7 +16,7 @@ func TestCapabilityIsValid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rules, err := search.NewRules(types, "https://example.org/fhir")
+		rules, err := search.NewRules(search.Config{Types: types, BaseURL: "https://example.org/fhir"})
 		if err != nil {
 			t.Fatal(err)
 		}

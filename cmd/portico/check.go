@@ -141,5 +141,5 @@ func (r *checkReport) print(format string, args ...any) {
 
 // indexRules are the rules by which a configuration makes index entries.
 func indexRules(c Config) (*search.Rules, error) {
-	return search.NewRules(c.Resources, c.BaseURL+conformance.FHIRPath)
+	return search.NewRules(search.Config{Types: c.Resources, BaseURL: c.BaseURL + conformance.FHIRPath})
 }

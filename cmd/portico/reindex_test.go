@@ -174,7 +174,7 @@ func TestReindexIsTriedAgain(t *testing.T) {
 
 func engineUnder(t *testing.T, store storage.Store, base string) *engine.Engine {
 	t.Helper()
-	rules, err := search.NewRules([]string{"Appointment"}, base)
+	rules, err := search.NewRules(search.Config{Types: []string{"Appointment"}, BaseURL: base})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func newEngineOf(t testing.TB, served ...string) *engine.Engine {
 			t.Error(err)
 		}
 	})
-	rules, err := search.NewRules(served, "http://example.org/fhir")
+	rules, err := search.NewRules(search.Config{Types: served, BaseURL: "http://example.org/fhir"})
 	if err != nil {
 		t.Fatal(err)
 	}

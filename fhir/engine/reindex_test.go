@@ -31,7 +31,7 @@ var indexed = []string{"Observation", "Patient", "Subscription"}
 
 func rulesOf(t *testing.T, base string, types ...string) *search.Rules {
 	t.Helper()
-	rules, err := search.NewRules(types, base)
+	rules, err := search.NewRules(search.Config{Types: types, BaseURL: base})
 	if err != nil {
 		t.Fatal(err)
 	}

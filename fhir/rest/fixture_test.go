@@ -57,7 +57,7 @@ func openWith(t testing.TB, types []string, change ...func(*rest.Face)) house {
 	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "rest.db"), Now: now})
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close()) })
-	rules, err := search.NewRules(types, base)
+	rules, err := search.NewRules(search.Config{Types: types, BaseURL: base})
 	must(t, err)
 	var ids atomic.Int64
 	e, err := engine.New(t.Context(), engine.Config{

@@ -136,7 +136,7 @@ func TestUnavailable(t *testing.T) {
 			change: func(t *testing.T, f *rest.Face) {
 				config := f.Engine.Config
 				var err error
-				config.Rules, err = search.NewRules(config.Types, "https://moved.example.org"+conformance.FHIRPath)
+				config.Rules, err = search.NewRules(search.Config{Types: config.Types, BaseURL: "https://moved.example.org" + conformance.FHIRPath})
 				must(t, err)
 				f.Engine, err = engine.New(t.Context(), config)
 				must(t, err)

@@ -18,7 +18,9 @@ var served = []string{
 	"Patient", "PlanDefinition", "Practitioner", "PractitionerRole", "Provenance", "Schedule", "ServiceRequest", "Slot", "Subscription", "Task",
 }
 
-func newRules(types ...string) (*search.Rules, error) { return search.NewRules(types, base) }
+func newRules(types ...string) (*search.Rules, error) {
+	return search.NewRules(search.Config{Types: types, BaseURL: base})
+}
 
 func mustRules(t testing.TB) *search.Rules {
 	t.Helper()

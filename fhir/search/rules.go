@@ -133,11 +133,17 @@ type kind interface {
 	always() bool
 }
 
+// Config is what rules are made from.
+type Config struct {
+	Types   []string // the resource types that are served, in any order
+	BaseURL string   // references below it ("https://example.org/fhir") are the same as relative ones
+}
+
 // NewRules compiles the parameters of the types that are served: those of R4's core that are of type token, string, reference
-// or date. References below baseURL ("https://example.org/fhir") are the same as relative ones. A type that R4 does not have is Invalid.
-func NewRules(types []string, baseURL string) (*Rules, error) {
-	r := &Rules{base: strings.TrimRight(baseURL, "/"), types: make(map[string]*typeRules, len(types)), stamps: make(map[string]map[string]string, len(types))}
-	served := slices.Compact(slices.Sorted(slices.Values(types)))
+// or date. A type that R4 does not have is Invalid.
+func NewRules(c Config) (*Rules, error) {
+	served := slices.Compact(slices.Sorted(slices.Values(c.Types)))
+	r := &Rules{base: strings.TrimRight(c.BaseURL, "/"), types: make(map[string]*typeRules, len(served)), stamps: make(map[string]map[string]string, len(served))}
 	for _, typ := range served {
 		if !r4.IsResource(typ) {
 			return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no resource type of R4.", fhir.Quote(typ))

@@ -110,7 +110,7 @@ func TestNewRulesRefusals(t *testing.T) {
 
 func TestFingerprint(t *testing.T) {
 	print := func(base string, types ...string) string {
-		rules, err := search.NewRules(types, base)
+		rules, err := search.NewRules(search.Config{Types: types, BaseURL: base})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestStamps(t *testing.T) {
 	if diff := cmp.Diff(rules.Stamps()["Observation"], alone.Stamps()["Observation"]); diff != "" {
 		t.Errorf("other types change the stamps of a type: %s", diff)
 	}
-	moved, err := search.NewRules(served, "https://moved.example.org")
+	moved, err := search.NewRules(search.Config{Types: served, BaseURL: "https://moved.example.org"})
 	if err != nil {
 		t.Fatal(err)
 	}
