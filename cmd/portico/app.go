@@ -99,7 +99,7 @@ func (a *App) Open(ctx context.Context) error {
 	}
 	a.engine, err = engine.New(ctx, engine.Config{
 		Store: a.store, Rules: rules, Validator: validate.New(), Types: types, ReadOnly: conformance.ReadOnlyTypes(),
-		Now: a.Now, NewID: fhir.NewID,
+		Now: a.Now, NewID: fhir.NewID, SearchBudget: a.Config.SearchBudget, MaxIncludes: a.Config.SearchIncludes,
 	})
 	if err != nil {
 		return fmt.Errorf("store: %s cannot be read: %w", sqliteFile(a.Config.Store), rootCause(err))

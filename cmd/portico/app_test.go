@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir/engine"
 )
 
 // lockedBuffer is a buffer that a server writes and a test reads.
@@ -63,6 +64,7 @@ func startLogging(tb testing.TB, dir string, change func(*Config), log io.Writer
 	config := Config{
 		Listen: "127.0.0.1:0", Store: "sqlite:" + filepath.Join(dir, "portico.db"), BaseURL: "http://portico.example.org",
 		Resources: conformance.DefaultTypes(), LogLevel: "info", LogFormat: "json", Grace: 5 * time.Second,
+		SearchBudget: engine.DefaultSearchBudget, SearchIncludes: engine.DefaultMaxIncludes,
 	}
 	if change != nil {
 		change(&config)

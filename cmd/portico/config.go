@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir/engine"
 )
 
 // Config is everything that can be configured. A flag goes before an environment variable, that before the
@@ -29,6 +30,9 @@ type Config struct {
 	LogLevel  string
 	LogFormat string
 	Grace     time.Duration
+
+	SearchBudget   int // of a page of a search, as in engine.Config
+	SearchIncludes int
 }
 
 const (
@@ -51,6 +55,8 @@ func defineSettings(f *pflag.FlagSet) {
 	f.String("log-level", "info", "debug, info, warn or error")
 	f.String("log-format", "auto", "text, json, or auto: text on a terminal")
 	f.Duration("grace", 10*time.Second, "how long requests under way may take when the server stops")
+	f.Int("search-budget", engine.DefaultSearchBudget, "resources and index entries that a page of a search may look at in vain")
+	f.Int("search-includes", engine.DefaultMaxIncludes, "resources that _include and _revinclude may bring with a page of a search")
 	f.String("config", "", "configuration file (default "+defaultFile+" if it exists)")
 }
 
@@ -140,6 +146,9 @@ func set(flags *pflag.FlagSet, said map[string]bool, setting, value, source stri
 	said[setting] = true
 	flag := flags.Lookup(setting)
 	if err := flag.Value.Set(value); err != nil {
+		if flag.Value.Type() == "int" { // else it is 0 now, which would be a second fault
+			_ = flag.Value.Set(flag.DefValue)
+		}
 		return []error{fmt.Errorf("%s: %q is no %s", source, value, settingForms[flag.Value.Type()])}
 	}
 	return nil
@@ -147,7 +156,7 @@ func set(flags *pflag.FlagSet, said map[string]bool, setting, value, source stri
 
 // settingForms says in words what the types of settings look like.
 var settingForms = map[string]string{
-	"bool": "true or false", "duration": "length of time; write it as 10s or 2m", "string": "text", "stringSlice": "list",
+	"bool": "true or false", "duration": "length of time; write it as 10s or 2m", "string": "text", "stringSlice": "list", "int": "whole number",
 }
 
 // readFlags takes the settings from where all sources left them.
@@ -160,6 +169,8 @@ func readFlags(flags *pflag.FlagSet) (c Config) {
 	c.LogLevel, _ = flags.GetString("log-level")
 	c.LogFormat, _ = flags.GetString("log-format")
 	c.Grace, _ = flags.GetDuration("grace")
+	c.SearchBudget, _ = flags.GetInt("search-budget")
+	c.SearchIncludes, _ = flags.GetInt("search-includes")
 	return c
 }
 
@@ -209,6 +220,8 @@ func (c *Config) faults() (faults []error) {
 		{!slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), fmt.Sprintf("log-level: %q is not debug, info, warn or error", c.LogLevel)},
 		{!slices.Contains([]string{"auto", "text", "json"}, c.LogFormat), fmt.Sprintf("log-format: %q is not auto, text or json", c.LogFormat)},
 		{c.Grace < 0, "grace: it cannot be negative"},
+		{c.SearchBudget < 1, fmt.Sprintf("search-budget: %d is no number of resources and index entries; it is 1 at least", c.SearchBudget)},
+		{c.SearchIncludes < 1, fmt.Sprintf("search-includes: %d is no number of resources; it is 1 at least", c.SearchIncludes)},
 	}
 	for _, check := range checks {
 		if check.bad {

@@ -61,11 +61,11 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := func() []string { return []string{"PORTICO_COLOUR=red", "PORTICO_DEV=maybe", "PORTICO_STORE="} }
-	_, err := loadConfig(settings(t, "--listen", "0.0.0.0:80", "--store", "postgres://u:secret@h/db", "--base-url", "https://me:secret@example.org", "--log-level", "loud", "--log-format", "xml", "--grace", "-1s", "--resources", "Pateint"), env)
+	_, err := loadConfig(settings(t, "--listen", "0.0.0.0:80", "--store", "postgres://u:secret@h/db", "--base-url", "https://me:secret@example.org", "--log-level", "loud", "--log-format", "xml", "--grace", "-1s", "--resources", "Pateint", "--search-budget", "0", "--search-includes", "-1"), env)
 	if err == nil {
 		t.Fatal("no fault was found")
 	}
-	for _, word := range []string{"PORTICO_COLOUR", `PORTICO_DEV: "maybe" is no true or false`, "taste in portico.yaml", "listen in portico.yaml", "listen:", "store:", "base-url:", "log-level:", "log-format:", "grace:", "resources:", "Pateint"} {
+	for _, word := range []string{"PORTICO_COLOUR", `PORTICO_DEV: "maybe" is no true or false`, "taste in portico.yaml", "listen in portico.yaml", "listen:", "store:", "base-url:", "log-level:", "log-format:", "grace:", "search-budget: 0", "search-includes: -1", "resources:", "Pateint"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the error does not tell of %s: %v", word, err)
 		}
@@ -85,6 +85,8 @@ func TestValuesOfOneSetting(t *testing.T) {
 		{file: "resources: [Patient, Slot]"},
 		{env: "PORTICO_RESOURCES=Patient,Slot"},
 		{env: "PORTICO_GRACE=2m"},
+		{env: "PORTICO_SEARCH_BUDGET=1000"},
+		{file: "search-includes: many", words: `search-includes in portico.yaml: "many" is no whole number`},
 		{env: "PORTICO_LISTEN="},
 		{file: "listen:"},
 		{file: "grace: 5", words: `grace in portico.yaml: "5" is no length of time`},
@@ -176,14 +178,14 @@ func TestReadmeGivesReasonsForDependencies(t *testing.T) {
 func TestConfigPrintMasksAndRoundTrips(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var out, errs bytes.Buffer
-	if code := run(context.Background(), []string{"config", "print", "--log-level", "debug"}, streams{strings.NewReader(""), &out, &errs}); code != exitOK {
+	if code := run(context.Background(), []string{"config", "print", "--log-level", "debug", "--search-budget", "7"}, streams{strings.NewReader(""), &out, &errs}); code != exitOK {
 		t.Fatalf("exit %d: %s", code, &errs)
 	}
 	if err := os.WriteFile(defaultFile, out.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c, err := loadConfig(settings(t), none)
-	if err != nil || c.LogLevel != "debug" {
+	if err != nil || c.LogLevel != "debug" || c.SearchBudget != 7 {
 		t.Errorf("what config print wrote is no configuration file: %+v, %v\n%s", c, err, out.String())
 	}
 	if got := redact("mongodb://user:secret@db.example.org/portico"); strings.Contains(got, "secret") {

@@ -180,6 +180,7 @@ func engineUnder(t *testing.T, store storage.Store, base string) *engine.Engine 
 	}
 	e, err := engine.New(t.Context(), engine.Config{
 		Store: store, Rules: rules, Validator: validate.New(), Types: []string{"Appointment"}, Now: time.Now, NewID: fhir.NewID,
+		SearchBudget: engine.DefaultSearchBudget, MaxIncludes: engine.DefaultMaxIncludes,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ func (e *Engine) matches(ctx context.Context, p fhir.Principal, q search.Query, 
 	var found []fhir.Version
 	request := storage.PageRequest{Limit: most}
 	for {
-		page, err := e.Store.Search(ctx, p.Partition, q, request)
+		page, err := e.find(ctx, p, q, request)
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/cipher"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -22,7 +23,16 @@ type Config struct {
 	ReadOnly  []string // those of them that no client may write
 	Now       func() time.Time
 	NewID     func(now time.Time) string // of a resource that a client creates
+
+	SearchBudget int // resources and index entries that a page of a search may look at in vain (storage.PageRequest.Budget), 1 at least
+	MaxIncludes  int // resources that may come with the matches of a page (_include, _revinclude), 1 at least
 }
+
+// What SearchBudget and MaxIncludes are where nothing else is wanted.
+const (
+	DefaultSearchBudget = 250_000
+	DefaultMaxIncludes  = 1000
+)
 
 // Engine carries out interactions. It may be used by many goroutines at once.
 type Engine struct {
@@ -36,6 +46,9 @@ type Engine struct {
 // by which the index entries in the store were made, and notes its own: where they differ, searches by what differs
 // are refused until Reindex has come to its end.
 func New(ctx context.Context, c Config) (*Engine, error) {
+	if c.SearchBudget < 1 || c.MaxIncludes < 1 { // to a store, 0 would mean no bound
+		return nil, fmt.Errorf("fhir/engine: a search budget of %d and %d includes: both are 1 at least", c.SearchBudget, c.MaxIncludes)
+	}
 	seal, err := cursorSeal(ctx, c.Store.Records())
 	if err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ func newEngineOf(t testing.TB, served ...string) *engine.Engine {
 	}
 	e, err := engine.New(t.Context(), engine.Config{
 		Store: store, Rules: rules, Validator: validate.New(), Types: served, ReadOnly: []string{"AuditEvent"},
-		Now: now, NewID: fhir.NewID,
+		Now: now, NewID: fhir.NewID, SearchBudget: engine.DefaultSearchBudget, MaxIncludes: engine.DefaultMaxIncludes,
 	})
 	if err != nil {
 		t.Fatal(err)

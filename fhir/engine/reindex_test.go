@@ -49,6 +49,7 @@ func serving(t *testing.T, store storage.Store, base string, types ...string) *e
 	t.Helper()
 	e, err := engine.New(t.Context(), engine.Config{
 		Store: store, Rules: rulesOf(t, base, types...), Validator: validate.New(), Types: types, Now: time.Now, NewID: fhir.NewID,
+		SearchBudget: engine.DefaultSearchBudget, MaxIncludes: engine.DefaultMaxIncludes,
 	})
 	if err != nil {
 		t.Fatal(err)

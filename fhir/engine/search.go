@@ -66,10 +66,7 @@ func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest
 	if err != nil {
 		return SearchPage{}, err
 	}
-	if err := e.finished(request.Query); err != nil {
-		return SearchPage{}, err
-	}
-	found, err := e.Store.Search(ctx, p.Partition, request.Query, storage.PageRequest{
+	found, err := e.find(ctx, p, request.Query, storage.PageRequest{
 		Limit: request.Count, After: at.Position, CountUpTo: countUpTo(request),
 	})
 	if err != nil {
@@ -84,6 +81,15 @@ func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest
 		page.Self = search.JoinQuery([]search.Pair{{Name: CursorParam, Value: cursor}})
 	}
 	return page, err
+}
+
+// find asks the store for a page of what satisfies a query, within the engine's budget.
+func (e *Engine) find(ctx context.Context, p fhir.Principal, q search.Query, page storage.PageRequest) (storage.SearchPage, error) {
+	if err := e.finished(q); err != nil {
+		return storage.SearchPage{}, err
+	}
+	page.Budget = e.SearchBudget
+	return e.Store.Search(ctx, p.Partition, q, page)
 }
 
 // cursorOf returns the cursor of a query that continues an earlier one, or "". A cursor brings the whole query with it, so

@@ -63,6 +63,7 @@ func openWith(t testing.TB, types []string, change ...func(*rest.Face)) house {
 	e, err := engine.New(t.Context(), engine.Config{
 		Store: store, Rules: rules, Validator: validate.New(), Types: types, ReadOnly: conformance.ReadOnlyTypes(),
 		Now: now, NewID: func(time.Time) string { return "new" + strconv.FormatInt(ids.Add(1), 10) },
+		SearchBudget: engine.DefaultSearchBudget, MaxIncludes: engine.DefaultMaxIncludes,
 	})
 	must(t, err)
 	h := house{log: &syncBuffer{}, sinceNoon: &sinceNoon}
