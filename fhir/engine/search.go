@@ -72,7 +72,11 @@ func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest
 	if err != nil {
 		return SearchPage{}, err
 	}
-	page := SearchPage{Versions: found.Versions, Total: found.Total, Counted: found.Counted, Self: search.JoinQuery(request.Applied), Warnings: request.Ignored}
+	matches, err := Subset{request.Summary, request.Elements}.versions(ctx, found.Versions)
+	if err != nil {
+		return SearchPage{}, err
+	}
+	page := SearchPage{Versions: matches, Total: found.Total, Counted: found.Counted, Self: search.JoinQuery(request.Applied), Warnings: request.Ignored}
 	if found.Next != nil {
 		at.Query, at.Position = search.JoinQuery(request.Applied), found.Next
 		page.Next, err = e.sealCursor(ctx, p, purpose, at)

@@ -150,6 +150,9 @@ func (t *transaction) prepareGiven(d *draft) (err error) {
 		d.relinked = false
 		d.entries, err = t.prepare(d.resource)
 	}
+	if err == nil && d.given && d.Action == ActUpdate {
+		err = refuseSubset(d.resource)
+	}
 	return err
 }
 

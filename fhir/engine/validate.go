@@ -39,6 +39,9 @@ func (e *Engine) Validate(_ context.Context, _ fhir.Principal, req ValidateReque
 	} else if req.Mode == "update" && req.ID != "" {
 		issues = append(issues, issuesOf(sameKey(fhir.Key{Type: req.Type, ID: req.ID}, req.Resource))...)
 	}
+	if req.Mode == "update" {
+		issues = append(issues, issuesOf(refuseSubset(req.Resource))...)
+	}
 	return append(issues, issuesOf(e.checkRules(req.Resource))...), nil
 }
 

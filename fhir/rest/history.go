@@ -78,7 +78,8 @@ func parseHistory(params url.Values, key fhir.Key, strict bool) (engine.HistoryR
 			req.At, fault = parseMoment(value)
 		case name == "_type" && ofSystem:
 			req.Types = strings.Split(value, ",")
-		case strict || name == "_list" || name == "_type":
+		case name == "_summary" && value == "false":
+		case strict || slices.Contains([]string{"_list", "_type", "_summary", "_elements"}, name):
 			fault = fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "This history has no parameter %s; it has %s.", fhir.Quote(name), historyParams(ofSystem))
 		}
 		if fault != nil {

@@ -8,6 +8,10 @@ func (s *server) vread(x *exchange) error {
 	if !ok {
 		return fhir.Errorf(fhir.NotFound, fhir.CodeNotFound, "%s has no version %s: versions are counted 1, 2, 3.", x.key, fhir.Quote(x.vid))
 	}
+	part, err := s.subset(x)
+	if err != nil {
+		return err
+	}
 	v, err := s.Engine.ReadVersion(x.request.Context(), x.who, x.key, number)
-	return s.show(x, v, err)
+	return s.show(x, v, part, err)
 }
