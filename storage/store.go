@@ -39,6 +39,10 @@ type Store interface {
 	// with other callers, as those of Read.
 	Search(ctx context.Context, p fhir.Partition, q search.Query, page PageRequest) (SearchPage, error)
 
+	// Explain carries out a Search, and tells how it was done instead of what it found; nothing is counted. Its errors are those of Search, but for
+	// TooCostly by the Budget: the Plan tells what it comes to, up to ten times of it.
+	Explain(ctx context.Context, p fhir.Partition, q search.Query, page PageRequest) (Plan, error)
+
 	// Commit carries out all operations or none, and returns their results in the same order. When it has
 	// returned without error, the changes survive the death of process and machine. Versions, index entries and
 	// events become visible at the same moment. The error is that of the first operation that
@@ -177,6 +181,18 @@ type SearchPage struct {
 	Next     []byte // where the next page begins, in the driver's own form; nil when there is none
 	Total    int    // matches on all pages, as far as they were counted
 	Counted  bool   // Total is exact
+}
+
+// Plan is how a search was carried out.
+type Plan struct {
+	Index   string // what the search began with, in a few words: "terms of identifier", "resources by instant"
+	Clause  int    // of the query (its place in All), which that index answers; -1: none, it has the order of the search
+	Matches int    // resources that the index has for the clause, as far as they were counted
+	Counted bool   // Matches is exact
+	Ordered bool   // the index has the matches in the order of the search; otherwise they were fetched and sorted
+	ByRow   []int  // clauses that were decided resource by resource
+	Looked  int    // resources and entries that were looked at to choose the index and to find the page; those on the page among them
+	Found   int    // resources on the page
 }
 
 // Event tells of one committed change.

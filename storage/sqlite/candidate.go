@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"slices"
+
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 )
@@ -8,11 +10,13 @@ import (
 // candidate is a part of the query that every match satisfies and that an index can answer: a clause, or all windows
 // on one parameter. The search may begin with it instead of with every resource of the type.
 type candidate struct {
-	arms   []clause       // select the instants that may satisfy it, together
-	equals []search.Equal // the tests, when all are on terms: they can be followed by instant
-	bounds bool           // the bounds of the search on instants
-	param  int64          // whose windows it is; 0 for another clause
-	size   int            // instants of the arms, counted up to enough
+	arms    []clause       // select the instants that may satisfy it, together
+	equals  []search.Equal // the tests, when all are on terms: they can be followed by instant
+	bounds  bool           // the bounds of the search on instants
+	param   int64          // whose windows it is; 0 for another clause
+	size    int            // instants of the arms, counted up to enough
+	counted bool           // the size is exact
+	of      int            // the clause of the query, the first of several
 }
 
 // maxFollowed is how many terms are followed by instant side by side.
@@ -21,10 +25,10 @@ const maxFollowed = 8
 // candidates finds every part of the query that an index can answer.
 func (x *searching) candidates() (all []candidate, err error) {
 	if x.bounds != unbounded {
-		all = append(all, candidate{bounds: true, arms: []clause{x.boundsArm(x.bounds)}})
+		all = append(all, candidate{bounds: true, of: x.bounding(), arms: []clause{x.boundsArm(x.bounds)}})
 	}
 	seen := make(map[int64]bool) // parameters of windows
-	for _, a := range x.q.All {
+	for i, a := range x.q.All {
 		param, windows := x.names.windows(a)
 		var c candidate
 		ok := true
@@ -40,7 +44,7 @@ func (x *searching) candidates() (all []candidate, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if ok {
+		if c.of = i; ok {
 			all = append(all, c)
 		}
 	}
@@ -127,6 +131,14 @@ func (x *searching) windowArms(param int64, alone, among window) (arms []clause,
 	return arms, err
 }
 
+// bounding is the first clause of the query that bounds instants.
+func (x *searching) bounding() int {
+	return slices.IndexFunc(x.q.All, func(a search.Any) bool {
+		_, ok := instants(a)
+		return ok
+	})
+}
+
 // classes are the classes of spans that a parameter has.
 func (x *searching) classes(param int64) (classes []int64, err error) {
 	for class, found := int64(-1), true; found; {
@@ -149,10 +161,14 @@ func (x *searching) measure(c *candidate) error {
 		if err != nil {
 			return err
 		}
+		if err := x.meter.look(int(n)); err != nil {
+			return err
+		}
 		if c.size += int(n); c.size >= x.store.enough {
 			return nil
 		}
 	}
+	c.counted = true
 	return nil
 }
 

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"modernc.org/sqlite"
 )
 
 // conn is one connection with its prepared statements, for one goroutine at a time. It stands on the driver itself:
@@ -17,6 +15,7 @@ type conn struct {
 	path   string // of the file
 	raw    driver.Conn
 	stmts  map[string]statement
+	meter  meter
 	writes bool // what it reads may never become durable: its transaction may fail yet
 	broken bool // nobody knows whether a transaction is open
 }
@@ -37,11 +36,14 @@ const (
 // dial connects to the file at a path, as dsn says.
 func dial(path, dsn string) (*conn, error) {
 	c := &conn{path: path, stmts: make(map[string]statement)}
-	raw, err := new(sqlite.Driver).Open(dsn)
+	with, err := functional()
 	if err != nil {
+		return nil, err
+	}
+	if c.raw, err = with.Open(dsn); err != nil {
 		return nil, c.blame(err)
 	}
-	c.raw = raw
+	c.meter.install()
 	return c, nil
 }
 
@@ -50,6 +52,7 @@ func (c *conn) close() error {
 	if c == nil {
 		return nil
 	}
+	c.meter.uninstall()
 	c.forget()
 	return c.raw.Close()
 }
@@ -76,7 +79,10 @@ func (c *conn) with(text string, fn func(statement) error) error {
 			c.remember(text, s)
 		}
 	}
-	return c.blame(fn(s))
+	if err := fn(s); err != nil {
+		return cmp.Or(c.meter.ended, c.blame(err))
+	}
+	return nil
 }
 
 func (c *conn) remember(text string, s statement) {

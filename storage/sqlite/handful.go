@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"io"
@@ -55,7 +56,7 @@ func (x *searching) handful(want storage.PageRequest, after *position) (page sto
 		page.Next, err = sealCursor(x.scope, x.q, rows[fit-1].position)
 	}
 	page.Versions = versions(rows[:fit])
-	return page, true, err
+	return page, true, cmp.Or(err, x.meter.settle(fit))
 }
 
 // few are all matches, without their bodies and in no order, if a handful of resources at most has a value that every match has.
@@ -65,6 +66,9 @@ func (x *searching) few() (all []match, ok bool, err error) {
 		all, ok, err = x.among(pinches[i])
 		if err != nil {
 			return nil, false, err
+		}
+		if ok {
+			x.tellFew(pinches[i], len(all))
 		}
 	}
 	return all, ok, nil
@@ -117,17 +121,23 @@ func isBrief(a search.Any) bool {
 	})
 }
 
+// others are the clauses that a selection leaves to be checked.
+func (x *searching) others(p pinch) []criterion {
+	return slices.Delete(slices.Clone(x.where), p.of, p.of+1)
+}
+
 // among are the matches of a selection. Not ok says that it is of more than a handful.
 func (x *searching) among(p pinch) (all []match, ok bool, err error) {
-	others := slices.Delete(slices.Clone(x.where), p.of, p.of+1)
-	holds := conjunction(append(x.predicates(others, "l.instant"), x.bounds.on("l.instant")))
+	holds := conjunction(append(x.predicates(x.others(p), "l.instant"), x.bounds.on("l.instant")))
 	columns := []clause{sql("SELECT l.instant, l.id, "), p.beyond, sql(", "), holds}
 	for _, k := range x.order {
 		columns = append(columns, sql(", "), k.value())
 	}
 	statement := join(append(columns, sql(" FROM "), p.from, sql(" CROSS JOIN live l ON l.instant = d.at WHERE l.scope = ?", x.names[""])), "")
+	rows := 0
 	ok = true
 	err = x.query(context.WithoutCancel(x.ctx), statement.text, statement.args, func(row []driver.Value) error {
+		rows++
 		if integer(row[2]) != 0 {
 			ok = false
 			return io.EOF
@@ -139,6 +149,9 @@ func (x *searching) among(p pinch) (all []match, ok bool, err error) {
 		}
 		return nil
 	})
+	if ok && err == nil { // what is looked at again counts once
+		err = x.meter.look(rows)
+	}
 	return all, ok, err
 }
 

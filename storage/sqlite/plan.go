@@ -28,8 +28,9 @@ func (x *searching) plan(after *position) (p plan, err error) {
 		return p, err
 	case best == nil:
 		p.counted = []scan{x.listing(x.bounds)}
-	case len(best.arms) == 0:
-		return p, nil // it cannot hold
+	case len(best.arms) == 0: // it cannot hold
+		x.tell(p, best)
+		return p, nil
 	default:
 		if p.counted, err = x.met(best); err != nil {
 			return p, err
@@ -38,6 +39,7 @@ func (x *searching) plan(after *position) (p plan, err error) {
 	switch {
 	case along == nil && best != nil && best.size < x.store.enough:
 		p.stages = []stage{{first: whole, scans: []scan{x.set(best.arms)}}}
+		along = best
 	case along == nil || along.bounds:
 		p.stages, err = x.inOrder(first, after)
 	case along.param != 0: // every match has a value of the key
@@ -46,6 +48,7 @@ func (x *searching) plan(after *position) (p plan, err error) {
 	default:
 		p.stages = []stage{{first: first, scans: x.holders(along.equals, x.clipped(first, after))}}
 	}
+	x.tell(p, along)
 	return p, err
 }
 
@@ -189,8 +192,10 @@ func (x *searching) find(p plan, after *position, r room) (found []match, more b
 func (x *searching) gather(st stage, after *position, r room) (part []match, err error) {
 	for _, s := range st.scans {
 		statement, left := x.page(st, s, after, r.rows+1), r
+		before, rows := x.meter.looked, 0
 		err := x.query(x.ctx, statement.text, statement.args, func(row []driver.Value) error {
 			m := x.match(row)
+			rows++
 			part = append(part, m)
 			if !left.takes(m.version.Body) {
 				return io.EOF
@@ -198,6 +203,9 @@ func (x *searching) gather(st stage, after *position, r room) (part []match, err
 			left = left.less(m.version.Body)
 			return nil
 		})
+		if err == nil {
+			err = x.meter.look(rows - min(rows, x.meter.looked-before)) // those that the statement did not count itself
+		}
 		if err != nil {
 			return nil, err
 		}

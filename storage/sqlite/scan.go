@@ -12,6 +12,8 @@ import (
 type scan struct {
 	first clause   // the table that it goes through; all others are looked up for each of its rows
 	where []clause // what is scanned of it
+	pass  []clause // what else a row has to satisfy
+	loose bool     // rows may be of nothing that is there
 	at    string   // the instant, as the first table has it
 	id    string   // the id, as the first table has it
 	key   string   // the value of the stage's first key, as the first table has it; "" when live has to tell
@@ -49,6 +51,7 @@ func (x *searching) roll() scan {
 		first: sql("version v INDEXED BY version_key"),
 		where: []clause{sql("v.partition = ? AND v.type = ?", string(x.scope.partition), x.scope.kind), x.bounds.on("v.instant")},
 		at:    "v.instant", id: "v.id",
+		loose: true,
 	}
 }
 
@@ -66,7 +69,7 @@ func (x *searching) holders(equals []search.Equal, b bounds) []scan {
 			follows: equals,
 		}
 		if len(before) > 0 {
-			s.where = append(s.where, x.names.test(search.Not{Any: before}, s.at))
+			s.pass = append(s.pass, x.names.test(search.Not{Any: before}, s.at))
 		}
 		scans, before = append(scans, s), append(before, e)
 	}
@@ -87,11 +90,11 @@ func (x *searching) rank(k key, class int64, w window) scan {
 		s.covers = k.param
 		for _, c := range x.where {
 			if c.param == k.param && len(c.windows) > 1 {
-				s.where = append(s.where, c.within("s"))
+				s.pass = append(s.pass, c.within("s"))
 			}
 		}
 	} else {
-		s.where = append(s.where, sql("NOT EXISTS (SELECT 1 FROM span o WHERE o.instant = s.instant AND o.param = s.param AND "+rival+")"))
+		s.pass = append(s.pass, sql("NOT EXISTS (SELECT 1 FROM span o WHERE o.instant = s.instant AND o.param = s.param AND "+rival+")"))
 	}
 	return s
 }

@@ -11,6 +11,19 @@ import (
 
 // Search is storage.Store's.
 func (s *Store) Search(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (found storage.SearchPage, err error) {
+	err = s.read(ctx, func(c *conn) (err error) {
+		if page.Budget > 0 {
+			c.meter.start(ctx, page.Budget, page.Limit)
+			defer c.meter.stop()
+		}
+		found, err = s.search(ctx, c, p, q, page, nil)
+		return err
+	})
+	return found, err
+}
+
+// search finds a page, and tells how if it is given where to.
+func (s *Store) search(ctx context.Context, c *conn, p fhir.Partition, q search.Query, page storage.PageRequest, told *storage.Plan) (found storage.SearchPage, err error) {
 	var after *position
 	if page.After != nil {
 		at, err := openCursor(page.After, scope{p, q.Type}, q)
@@ -19,22 +32,22 @@ func (s *Store) Search(ctx context.Context, p fhir.Partition, q search.Query, pa
 		}
 		after = &at
 	}
-	err = s.read(ctx, func(c *conn) (err error) {
-		x, ok := s.resume(ctx, c, p, q)
-		if ok {
-			if found, ok, err = x.handful(page, after); ok || err != nil {
+	x, ok := s.resume(ctx, c, p, q)
+	if ok {
+		x.told = told
+		if found, ok, err = x.handful(page, after); ok || err != nil {
+			return found, err
+		}
+	}
+	err = c.snapshot(ctx, func() error {
+		if x == nil {
+			if x, err = s.begin(ctx, c, p, q, unbounded); err != nil {
 				return err
 			}
+			x.told = told
 		}
-		return c.snapshot(ctx, func() error {
-			if x == nil {
-				if x, err = s.begin(ctx, c, p, q, unbounded); err != nil {
-					return err
-				}
-			}
-			found, err = x.answer(page, after)
-			return err
-		})
+		found, err = x.answer(page, after)
+		return err
 	})
 	return found, err
 }
@@ -50,12 +63,14 @@ type searching struct {
 	order  order
 	bounds bounds // of the instants of all matches
 	where  []criterion
+	told   *storage.Plan // how it is carried out, for who wants to know; else nil
 
 	hulls map[int64]window // by parameter: where a span that is alone has to be, at least, to satisfy all windows on it
 }
 
 // criterion is what every match satisfies: a clause of the query.
 type criterion struct {
+	of      int // in Query.All
 	tests   search.Any
 	live    bool           // a row of live has to be there to decide it
 	equals  []search.Equal // the tests, when all are on terms
@@ -85,7 +100,7 @@ func (s *Store) resume(ctx context.Context, c *conn, p fhir.Partition, q search.
 
 func (s *Store) searching(ctx context.Context, c *conn, in scope, q search.Query, names numbers, b bounds) *searching {
 	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, order: newOrder(q.Sort, names), bounds: b, hulls: make(map[int64]window)}
-	for _, a := range q.All {
+	for i, a := range q.All {
 		if w, ok := instants(a); ok {
 			x.bounds = bounds{max(x.bounds.from, w.from), min(x.bounds.to, w.to)}
 		} else {
@@ -93,7 +108,7 @@ func (s *Store) searching(ctx context.Context, c *conn, in scope, q search.Query
 			if param != 0 {
 				x.hulls[param] = x.window(param).and(hull(windows))
 			}
-			x.where = append(x.where, criterion{a, asksLive(a), names.equals(a), param, windows})
+			x.where = append(x.where, criterion{i, a, asksLive(a), names.equals(a), param, windows})
 		}
 	}
 	return x
@@ -141,6 +156,9 @@ func (x *searching) answer(want storage.PageRequest, after *position) (page stor
 			}
 		}
 		page.Versions = versions(rows)
+	}
+	if err := x.meter.settle(len(page.Versions)); err != nil {
+		return page, err
 	}
 	return page, x.total(p, want, after, &page)
 }

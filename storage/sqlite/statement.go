@@ -23,9 +23,13 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 	}
 	open := x.open(s)
 	live := s.id == "l.id" || asks(s, open) || len(st.where) > 0
-	where := slices.Concat(s.where, x.predicates(open, s.at), st.where)
-	if after != nil && (st.first == whole || after.first() == st.first) {
+	behind := after != nil && (st.first == whole || after.first() == st.first)
+	where := slices.Concat(s.where, s.pass, x.predicates(open, s.at), st.where)
+	if behind {
 		where = append(where, x.order.after(from, *after))
+	}
+	if s.passes(open) || len(st.where) > 0 || behind {
+		where = append([]clause{x.meter.spend(s.at)}, where...)
 	}
 	columns := []clause{sql("WITH page AS MATERIALIZED (SELECT " + s.at + " AS at, " + s.id + " AS rid")}
 	for i, k := range x.order {
@@ -49,6 +53,9 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 			string(x.scope.partition), x.scope.kind), // whatever the index says, nothing of another partition comes out
 	}, "")
 }
+
+// passes says whether rows of a scan may be passed over.
+func (s scan) passes(open []criterion) bool { return s.loose || len(s.pass) > 0 || len(open) > 0 }
 
 // tables are those of a scan, in the order in which they are to be read.
 func tables(s scan, live bool) clause {
@@ -84,7 +91,7 @@ func (x *searching) tally(s scan, limit int) clause {
 	open := x.open(s)
 	return join([]clause{
 		sql("SELECT count(*) FROM (SELECT 1 FROM "), tables(s, asks(s, open)), sql(" WHERE "),
-		conjunction(slices.Concat(s.where, x.predicates(open, s.at))), sql(" LIMIT +?)", int64(limit)),
+		conjunction(slices.Concat(s.where, s.pass, x.predicates(open, s.at))), sql(" LIMIT +?)", int64(limit)),
 	}, "")
 }
 
