@@ -56,6 +56,9 @@ func Capability(p Promises, v APIVersion) ([]byte, error) {
 		}
 		server.Interaction = append(server.Interaction, interaction)
 	}
+	for _, name := range p.Compartments {
+		server.Compartment = append(server.Compartment, "http://hl7.org/fhir/CompartmentDefinition/"+strings.ToLower(name[:1])+name[1:])
+	}
 	statement.Rest = []models.CapabilityStatementRest{server}
 	return encode(statement)
 }
@@ -92,6 +95,8 @@ func capabilityOf(t Type, v APIVersion) (models.CapabilityStatementRestResource,
 		ConditionalRead:   pointer(models.ConditionalReadStatusFullSupport),
 		ConditionalUpdate: pointer(t.OffersConditional(Update)),
 		ConditionalDelete: pointer(models.ConditionalDeleteStatusNotSupported),
+		SearchInclude:     t.Includes,
+		SearchRevInclude:  t.RevIncludes,
 		ReferencePolicy:   []models.ReferenceHandlingPolicy{models.ReferenceHandlingPolicyLiteral, models.ReferenceHandlingPolicyLogical},
 	}
 	if t.OffersConditional(Delete) {

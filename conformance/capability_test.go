@@ -75,6 +75,12 @@ func TestCapabilityHasWhatIsPromised(t *testing.T) {
 			for _, s := range r.SearchParam {
 				got[r.Type.Code()+" ?"+s.Name+" "+s.Type.Code()] = true
 			}
+			for _, i := range r.SearchInclude {
+				got[r.Type.Code()+" _include "+i] = true
+			}
+			for _, i := range r.SearchRevInclude {
+				got[r.Type.Code()+" _revinclude "+i] = true
+			}
 			for _, o := range r.Operation {
 				got[r.Type.Code()+" $"+o.Name] = true
 			}
@@ -89,6 +95,12 @@ func TestCapabilityHasWhatIsPromised(t *testing.T) {
 			}
 			for _, s := range typ.Params {
 				want[typ.Name+" ?"+s.Name+" "+s.Type] = true
+			}
+			for _, i := range typ.Includes {
+				want[typ.Name+" _include "+i] = true
+			}
+			for _, i := range typ.RevIncludes {
+				want[typ.Name+" _revinclude "+i] = true
 			}
 			for _, o := range typ.Operations {
 				want[typ.Name+" $"+o.Name] = true
@@ -110,6 +122,18 @@ func TestCapabilityPatchFormat(t *testing.T) {
 		if diff := cmp.Diff(want, statement.PatchFormat); diff != "" {
 			t.Errorf("%s: %s", types, diff)
 		}
+	}
+}
+
+func TestCapabilityCompartments(t *testing.T) {
+	p := table("Patient")
+	p.Compartments = []string{"Patient", "RelatedPerson"}
+	statement, err := models.UnmarshalCapabilityStatement(capability(t, p, "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"http://hl7.org/fhir/CompartmentDefinition/patient", "http://hl7.org/fhir/CompartmentDefinition/relatedPerson"}, statement.Rest[0].Compartment); diff != "" {
+		t.Error(diff)
 	}
 }
 

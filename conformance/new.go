@@ -32,8 +32,7 @@ type Config struct {
 	Started time.Time // the date of the documents
 	Types   []string  // the served resource types, as ServedTypes returns them
 
-	// Search returns what is promised of the search of a type: its parameters and what _sort takes.
-	Search func(resourceType string) (params []Param, sortKeys []string)
+	Search func(resourceType string) Search // what is promised of the search of a type
 
 	// Unchecked returns the keys of the invariants of a type that the validator does not check.
 	Unchecked func(resourceType string) []string
@@ -50,9 +49,9 @@ func New(c Config) Promises {
 	for _, name := range slices.Sorted(slices.Values(c.Types)) {
 		t := Type{
 			Name: name, Interactions: interactions(name), Limit: limits[name], Conditional: conditional(name), Unchecked: c.Unchecked(name),
+			Search:     c.Search(name),
 			Operations: []Operation{{Name: "validate", Definition: ValidateDefinition, Type: true, Instance: true}},
 		}
-		t.Params, t.SortKeys = c.Search(name)
 		p.Types = append(p.Types, t)
 	}
 	return p

@@ -18,6 +18,9 @@ type Promises struct {
 	Versions []APIVersion // of HC-API-Version, oldest first; the first is served where none is asked for
 	Types    []Type       // sorted by name
 
+	// Compartments are the types whose compartments can be searched, "Patient", sorted.
+	Compartments []string
+
 	// System are the interactions with all types at once. A store that cannot write several resources as one has no Transaction here.
 	System []Interaction
 }
@@ -56,13 +59,20 @@ type Type struct {
 	Name         string
 	Interactions []Interaction
 	Conditional  []Interaction // those that a search may select the resource for: create (when nothing matches), update, patch, delete
-	Params       []Param       // search parameters, sorted by name
-	SortKeys     []string      // parameters that _sort takes, "-date" for descending
-	Operations   []Operation
-	Limit        string // what of the type's meaning is not done, in a sentence; "" for nothing
+	Search
+	Operations []Operation
+	Limit      string // what of the type's meaning is not done, in a sentence; "" for nothing
 	// Unchecked are the keys of invariants that R4 states for this type and its data types and that the
 	// validator does not check.
 	Unchecked []string
+}
+
+// Search is what is promised of the search of a type.
+type Search struct {
+	Params      []Param  // search parameters, sorted by name
+	SortKeys    []string // parameters that _sort takes, "-date" for descending
+	Includes    []string // values of _include, sorted: "Appointment:patient"
+	RevIncludes []string // values of _revinclude, sorted
 }
 
 // Param is a promised search parameter.

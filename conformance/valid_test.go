@@ -5,6 +5,7 @@ import (
 
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/rest"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/fhir/validate"
 )
@@ -22,12 +23,7 @@ func TestCapabilityIsValid(t *testing.T) {
 		}
 		p := conformance.New(conformance.Config{
 			Release: "1.2.3", BaseURL: "https://example.org", Started: started, Types: types, Unchecked: validate.Unchecked,
-			Search: func(t string) (params []conformance.Param, sortKeys []string) {
-				for _, p := range rules.Params(t) {
-					params = append(params, conformance.Param{Name: p.Name, Type: p.Type, Definition: p.Definition, Modifiers: p.Modifiers})
-				}
-				return params, rules.SortKeys(t)
-			},
+			Search: rest.SearchPromises(rules),
 		})
 		for _, number := range p.VersionNumbers() {
 			r, err := fhir.ParseResource(capability(t, p, number))

@@ -16,7 +16,7 @@ import (
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/engine"
-	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/fhir/rest"
 	"github.com/portico-health/portico/fhir/validate"
 	"github.com/portico-health/portico/storage/sqlite"
 )
@@ -110,7 +110,7 @@ func (a *App) Open(ctx context.Context) error {
 		}
 	}
 	promises := conformance.New(conformance.Config{
-		Release: release(), BaseURL: a.Config.BaseURL, Started: a.Now(), Types: types, Search: searchPromises(rules), Unchecked: validate.Unchecked,
+		Release: release(), BaseURL: a.Config.BaseURL, Started: a.Now(), Types: types, Search: rest.SearchPromises(rules), Unchecked: validate.Unchecked,
 	})
 	handler, err := a.handler(promises)
 	if err != nil {
@@ -140,17 +140,6 @@ func rootCause(err error) error {
 		return e.Err
 	}
 	return err
-}
-
-// searchPromises takes what is promised of search from the rules that carry it out.
-func searchPromises(rules *search.Rules) func(string) ([]conformance.Param, []string) {
-	return func(resourceType string) ([]conformance.Param, []string) {
-		var params []conformance.Param
-		for _, p := range rules.Params(resourceType) {
-			params = append(params, conformance.Param{Name: p.Name, Type: p.Type, Definition: p.Definition, Modifiers: p.Modifiers})
-		}
-		return params, rules.SortKeys(resourceType)
-	}
 }
 
 // Close ends what Open made, as far as it came.

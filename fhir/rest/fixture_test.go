@@ -71,12 +71,7 @@ func openWith(t testing.TB, types []string, change ...func(*rest.Face)) house {
 		Engine: e, Authenticate: rest.OpenSite("demo", "demo/test"), Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Promises: conformance.New(conformance.Config{
 			Release: "1.2.3", BaseURL: strings.TrimSuffix(base, conformance.FHIRPath), Started: noon, Types: types, Unchecked: validate.Unchecked,
-			Search: func(t string) (params []conformance.Param, sortKeys []string) {
-				for _, p := range rules.Params(t) {
-					params = append(params, conformance.Param{Name: p.Name, Type: p.Type, Definition: p.Definition, Modifiers: p.Modifiers})
-				}
-				return params, rules.SortKeys(t)
-			},
+			Search: rest.SearchPromises(rules),
 		}),
 	}
 	for _, c := range change {
