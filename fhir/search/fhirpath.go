@@ -55,6 +55,9 @@ func (p place) is(typ string) bool {
 
 // children are the elements below.
 func (p place) children() []*r4.Element {
+	if p.isComputed() {
+		return nil
+	}
 	below := p.elem
 	if p.typ != nil {
 		below = p.elem.Descend(p.typ)

@@ -82,6 +82,30 @@ func FuzzDate(f *testing.F) {
 	})
 }
 
+// FuzzExpression: whatever a configured parameter's expression is, it is refused or searches resources without a panic.
+func FuzzExpression(f *testing.F) {
+	for _, seed := range []string{
+		"Patient.name.given[0] | Patient.contact.where(name.exists()).name", "(Patient.deceased as boolean) and Patient.active != false", "Patient.link.other.where(resolve() is Patient)",
+		"Patient.name.exists().x", "Patient.contained.id", "Patient.extension.value.as(Period).start", "Patient.name[9999999999]", "Patient.where('",
+	} {
+		f.Add(seed)
+	}
+	definition := search.Definition{Bases: []string{"Patient"}}
+	definition.Code, definition.URL = "x", "https://example.org/x"
+	patient := mustResource(f, stamped[0])
+	f.Fuzz(func(t *testing.T, expression string) {
+		for _, definition.Type = range []string{"token", "string", "reference", "date"} {
+			definition.Expression = expression
+			rules, err := search.NewRules(search.Config{Types: []string{"Patient"}, BaseURL: base, Custom: []search.Definition{definition}})
+			if err != nil {
+				checkPublic(t, err)
+				continue
+			}
+			rules.Extract(patient)
+		}
+	})
+}
+
 func checkPublic(t *testing.T, err error) {
 	t.Helper()
 	var e *fhir.Error

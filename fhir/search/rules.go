@@ -137,10 +137,13 @@ type kind interface {
 type Config struct {
 	Types   []string // the resource types that are served, in any order
 	BaseURL string   // references below it ("https://example.org/fhir") are the same as relative ones
+
+	Custom []Definition // parameters beside those of R4's core and this server's own
 }
 
 // NewRules compiles the parameters of the types that are served: those of R4's core that are of type token, string, reference
-// or date. A type that R4 does not have is Invalid.
+// or date, this server's own and the configured ones. Invalid: a type that R4 does not have; configured parameters that cannot be served, with every
+// fault of each and its source as the place.
 func NewRules(c Config) (*Rules, error) {
 	served := slices.Compact(slices.Sorted(slices.Values(c.Types)))
 	r := &Rules{base: strings.TrimRight(c.BaseURL, "/"), types: make(map[string]*typeRules, len(served)), stamps: make(map[string]map[string]string, len(served))}
@@ -148,24 +151,46 @@ func NewRules(c Config) (*Rules, error) {
 		if !r4.IsResource(typ) {
 			return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no resource type of R4.", fhir.Quote(typ))
 		}
-		t := &typeRules{byName: make(map[string]*param)}
-		r.types[typ], r.stamps[typ] = t, make(map[string]string)
-		for _, definition := range r4.SearchParams(typ) {
+		r.types[typ], r.stamps[typ] = &typeRules{byName: make(map[string]*param)}, make(map[string]string)
+		for _, definition := range definitions(typ) {
 			p, err := r.compile(typ, definition, served)
 			if err != nil {
 				return nil, fhir.Errorf(fhir.Internal, fhir.CodeException, "The search parameter %s of %s cannot be compiled.", definition.Code, typ).Because(err)
 			}
 			if p != nil {
-				t.params = append(t.params, p)
-				t.byName[p.Name] = p
-			}
-			if p != nil && p.sink != nil {
-				r.stamps[typ][p.Name] = digest(6, "%d %s %s", pathsVersion, p.kind.stamp(), definition.Expression)
+				r.add(typ, p, definition)
 			}
 		}
 	}
+	if err := r.addCustom(c.Custom, served); err != nil {
+		return nil, err
+	}
+	for _, t := range r.types {
+		slices.SortFunc(t.params, func(a, b *param) int { return strings.Compare(a.Name, b.Name) })
+	}
 	r.fingerprint = digest(8, "%v", r.stamps) // maps are printed in the order of their keys
 	return r, nil
+}
+
+// definitions are the parameters of a type that the program brings along.
+func definitions(typ string) []r4.SearchParam {
+	all := slices.Clone(r4.SearchParams(typ))
+	for _, d := range own {
+		if slices.Contains(d.Bases, typ) {
+			all = append(all, d.SearchParam)
+		}
+	}
+	return slices.DeleteFunc(all, func(d r4.SearchParam) bool { return d.Code == "phonetic" }) // sounds like: that is no comparison of strings
+}
+
+// add puts a compiled parameter among those of its type.
+func (r *Rules) add(typ string, p *param, d r4.SearchParam) {
+	t := r.types[typ]
+	t.params = append(t.params, p)
+	t.byName[p.Name] = p
+	if p.sink != nil {
+		r.stamps[typ][p.Name] = digest(6, "%d %s %s", pathsVersion, p.kind.stamp(), d.Expression)
+	}
 }
 
 // digest is a short text that stands for a longer one: twice as many characters as it has bytes.
@@ -177,7 +202,7 @@ func digest(bytes int, format string, args ...any) string {
 // compile makes a parameter of its definition; nil for one that is not promised.
 func (r *Rules) compile(typ string, d r4.SearchParam, served []string) (*param, error) {
 	p := &param{Param: Param{Name: d.Code, Type: d.Type, Definition: d.URL, Targets: d.Targets, Modifiers: []string{"missing"}}}
-	if d.Expression == "" || d.Code == "phonetic" { // sounds like: that is no comparison of strings
+	if d.Expression == "" {
 		return nil, nil
 	}
 	switch d.Type {

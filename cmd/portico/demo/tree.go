@@ -12,7 +12,7 @@ const (
 	nhsNumberSystem = "https://fhir.nhs.uk/Id/nhs-number"
 	odsOrganisation = "https://fhir.nhs.uk/Id/ods-organization-code"
 	odsSite         = "https://fhir.nhs.uk/Id/ods-site-code"
-	careTaskSystem  = "https://github.com/portico-health/portico/fhir/CodeSystem/care-task"
+	careTaskSystem  = fhir.OwnURL + "CodeSystem/care-task"
 
 	snomed = "http://snomed.info/sct"
 	loinc  = "http://loinc.org"

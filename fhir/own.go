@@ -1,0 +1,5 @@
+package fhir
+
+// OwnURL is what every canonical URL begins with that this project itself defines: SearchParameters, OperationDefinitions,
+// code systems, extensions.
+const OwnURL = "https://github.com/portico-health/portico/fhir/"
