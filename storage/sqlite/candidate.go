@@ -99,6 +99,8 @@ func (x *searching) arms(t search.Test) (arms []clause, ok bool, err error) {
 		}
 		arms, err := x.windowArms(x.names[t.Param], newWindow(t), newWindow(t))
 		return arms, true, err
+	case search.Every:
+		return x.narrowest(t)
 	default:
 		return nil, false, nil
 	}

@@ -114,6 +114,12 @@ func answers(t search.Test) string {
 			return "resources by instant"
 		}
 		return "ranges of " + t.Param
+	case search.Every:
+		var each []string
+		for _, a := range t {
+			each = append(each, describe(a))
+		}
+		return "the least of " + strings.Join(each, " and ")
 	default:
 		return "nothing" // no index has it
 	}

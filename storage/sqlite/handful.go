@@ -115,6 +115,8 @@ func isBrief(a search.Any) bool {
 			return true
 		case search.Not:
 			return !isBrief(t.Any)
+		case search.Every:
+			return slices.ContainsFunc(t, func(a search.Any) bool { return !isBrief(a) })
 		default:
 			return false
 		}

@@ -78,6 +78,8 @@ func isDated(a search.Any) bool {
 			return t.Param == search.LastUpdated
 		case search.Not:
 			return isDated(t.Any)
+		case search.Every:
+			return slices.ContainsFunc(t, isDated)
 		default:
 			return false
 		}

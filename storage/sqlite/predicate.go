@@ -36,20 +36,35 @@ var (
 	never  = sql("FALSE")
 )
 
-// any is the predicate of a clause of a query: that one of its tests holds for the resource whose instant is the column at, and for the row l
-// of live, which is its own if the clause asks live.
-func (n numbers) any(a search.Any, at string) clause {
+// judge writes the predicates of tests on a resource of a type, which a statement has come to.
+type judge struct {
+	names numbers
+	at    string // the column that has its instant
+	live  string // the name of its row of live in the statement, which is there if a test asks live
+}
+
+// any is the predicate of a clause of a query: that one of its tests holds for the resource.
+func (j judge) any(a search.Any) clause {
 	if len(a) == 0 {
 		return never
 	}
-	if equals := n.equals(a); len(equals) > 0 && len(equals) <= mostJoined {
-		return n.hasOne(equals, at)
+	if equals := j.names.equals(a); len(equals) > 0 && len(equals) <= mostJoined {
+		return j.hasOne(equals)
 	}
 	tests := make([]clause, len(a))
 	for i, t := range a {
-		tests[i] = n.test(t, at)
+		tests[i] = j.test(t)
 	}
 	return nest(tests, " OR ")
+}
+
+// every is the predicate that all clauses hold.
+func (j judge) every(all []search.Any) clause {
+	clauses := make([]clause, len(all))
+	for i, a := range all {
+		clauses[i] = j.any(a)
+	}
+	return conjunction(clauses)
 }
 
 // mostJoined is how many expressions stand side by side. SQLite refuses trees that are deeper than 1000.
@@ -107,6 +122,8 @@ func asksLive(a search.Any) bool {
 			return false
 		case search.Not:
 			return asksLive(t.Any)
+		case search.Every:
+			return slices.ContainsFunc(t, asksLive)
 		default:
 			return true
 		}
@@ -114,45 +131,47 @@ func asksLive(a search.Any) bool {
 }
 
 // test is the exact predicate of a test.
-func (n numbers) test(t search.Test, at string) clause {
+func (j judge) test(t search.Test) clause {
 	switch t := t.(type) {
 	case search.Equal:
 		if t.Param == search.ID {
-			return sql("l.id = ?", t.Value)
+			return sql(j.live+".id = ?", t.Value)
 		}
-		return n.has(t, at)
+		return j.has(t)
 	case search.StartsWith:
-		return n.holds(t.Param, func(param int64) []byte { return openFrame(param, foldedFrame, t.Folded) })
+		return j.holds(t.Param, func(param int64) []byte { return openFrame(param, foldedFrame, t.Folded) })
 	case search.Exactly:
-		return n.holds(t.Param, func(param int64) []byte { return wholeFrame(param, exactFrame, t.Exact) })
+		return j.holds(t.Param, func(param int64) []byte { return wholeFrame(param, exactFrame, t.Exact) })
 	case search.Contains:
-		return n.contains(t, at)
+		return j.contains(t)
 	case search.Within:
-		return n.within(t, at)
+		return j.within(t)
 	case search.Missing:
-		return n.missing(t)
+		return j.missing(t)
 	case search.Not:
-		inner := n.any(t.Any, at)
+		inner := j.any(t.Any)
 		return clause{"NOT (" + inner.text + ")", inner.args}
+	case search.Every:
+		return j.every(t)
 	default:
 		return never
 	}
 }
 
 // has is the predicate that a resource has a term.
-func (n numbers) has(t search.Equal, at string) clause {
-	if n[t.Param] == 0 {
+func (j judge) has(t search.Equal) clause {
+	if j.names[t.Param] == 0 {
 		return never
 	}
-	return n.hasOne([]search.Equal{t}, at)
+	return j.hasOne([]search.Equal{t})
 }
 
 // hasOne is the predicate that a resource has one of some terms, which some resource may have. Those of one parameter are looked up
 // together.
-func (n numbers) hasOne(terms []search.Equal, at string) clause {
+func (j judge) hasOne(terms []search.Equal) clause {
 	var tests []clause
 	for len(terms) > 0 {
-		param, args := terms[0].Param, []driver.Value{n[terms[0].Param]}
+		param, args := terms[0].Param, []driver.Value{j.names[terms[0].Param]}
 		terms = slices.DeleteFunc(slices.Clone(terms), func(t search.Equal) bool {
 			if t.Param == param {
 				args = append(args, sought(t.Value))
@@ -160,7 +179,7 @@ func (n numbers) hasOne(terms []search.Equal, at string) clause {
 			return t.Param == param
 		})
 		list := strings.Repeat(", ?", len(args)-2)
-		tests = append(tests, sql("EXISTS (SELECT 1 FROM term e WHERE e.param = ? AND e.hash IN (?"+list+") AND e.instant = "+at+")", args...))
+		tests = append(tests, sql("EXISTS (SELECT 1 FROM term e WHERE e.param = ? AND e.hash IN (?"+list+") AND e.instant = "+j.at+")", args...))
 	}
 	return nest(tests, " OR ")
 }
@@ -172,51 +191,51 @@ func sought(value string) []byte {
 }
 
 // holds is the predicate that the entries have a frame.
-func (n numbers) holds(param string, needle func(int64) []byte) clause {
-	number, ok := n[param]
+func (j judge) holds(param string, needle func(int64) []byte) clause {
+	number, ok := j.names[param]
 	if !ok {
 		return never
 	}
-	return sql("instr(l.entries, ?) > 0", needle(number))
+	return sql("instr("+j.live+".entries, ?) > 0", needle(number))
 }
 
 // contains reads all texts of the parameter once, and then only looks up.
-func (n numbers) contains(t search.Contains, at string) clause {
+func (j judge) contains(t search.Contains) clause {
 	if t.Folded == "" {
-		return n.test(search.StartsWith{Param: t.Param}, at)
+		return j.test(search.StartsWith{Param: t.Param})
 	}
-	number, ok := n[t.Param]
+	number, ok := j.names[t.Param]
 	if !ok {
 		return never
 	}
-	return sql("+"+at+" IN (SELECT instant FROM text WHERE param = ? AND instr(CAST(folded AS BLOB), ?) > 0)", number, []byte(t.Folded))
+	return sql("+"+j.at+" IN (SELECT instant FROM text WHERE param = ? AND instr(CAST(folded AS BLOB), ?) > 0)", number, []byte(t.Folded))
 }
 
-func (n numbers) within(t search.Within, at string) clause {
+func (j judge) within(t search.Within) clause {
 	if t.Param == search.LastUpdated {
 		from, to := newWindow(t).instants()
-		return sql("+"+at+" BETWEEN ? AND ?", int64(from), int64(to))
+		return sql("+"+j.at+" BETWEEN ? AND ?", int64(from), int64(to))
 	}
-	number, ok := n[t.Param]
+	number, ok := j.names[t.Param]
 	if !ok {
 		return never
 	}
-	return sql("EXISTS (SELECT 1 FROM span w WHERE w.instant = "+at+" AND w.param = ? AND w.low BETWEEN ? AND ? AND w.high BETWEEN ? AND ?)",
+	return sql("EXISTS (SELECT 1 FROM span w WHERE w.instant = "+j.at+" AND w.param = ? AND w.low BETWEEN ? AND ? AND w.high BETWEEN ? AND ?)",
 		number, int64(t.LowFrom), int64(t.LowTo), int64(t.HighFrom), int64(t.HighTo))
 }
 
-func (n numbers) missing(t search.Missing) clause {
+func (j judge) missing(t search.Missing) clause {
 	if t.Param == search.LastUpdated {
 		return constant(!t.Absent)
 	}
-	number, ok := n[t.Param]
+	number, ok := j.names[t.Param]
 	if !ok {
 		return constant(t.Absent)
 	}
 	if t.Absent {
-		return sql("instr(l.entries, ?) = 0", anyFrame(number))
+		return sql("instr("+j.live+".entries, ?) = 0", anyFrame(number))
 	}
-	return sql("instr(l.entries, ?) > 0", anyFrame(number))
+	return sql("instr("+j.live+".entries, ?) > 0", anyFrame(number))
 }
 
 func constant(holds bool) clause {

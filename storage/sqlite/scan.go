@@ -69,7 +69,7 @@ func (x *searching) holders(equals []search.Equal, b bounds) []scan {
 			follows: equals,
 		}
 		if len(before) > 0 {
-			s.pass = append(s.pass, x.names.test(search.Not{Any: before}, s.at))
+			s.pass = append(s.pass, x.judge(s.at).test(search.Not{Any: before}))
 		}
 		scans, before = append(scans, s), append(before, e)
 	}

@@ -79,12 +79,15 @@ func asks(s scan, open []criterion) bool {
 
 // predicates are those of clauses, for the resource whose instant is the column at.
 func (x *searching) predicates(all []criterion, at string) []clause {
-	clauses := make([]clause, len(all))
+	j, clauses := x.judge(at), make([]clause, len(all))
 	for i, c := range all {
-		clauses[i] = x.names.any(c.tests, at)
+		clauses[i] = j.any(c.tests)
 	}
 	return clauses
 }
+
+// judge judges the resource that a statement of the search has come to.
+func (x *searching) judge(at string) judge { return judge{names: x.names, at: at, live: "l"} }
 
 // tally is the statement that counts the rows of a scan, up to a limit; a negative one is none.
 func (x *searching) tally(s scan, limit int) clause {

@@ -140,7 +140,7 @@ func (c *corpus) any(depth int) search.Any {
 
 func (c *corpus) test(depth int) search.Test {
 	everything := append(append(append([]string{search.LastUpdated, search.ID, "nobody"}, termParams...), textParams...), rangeParams...)
-	switch c.IntN(12) {
+	switch c.IntN(13) {
 	case 0:
 		return search.Equal{Param: search.ID, Value: c.anyID()}
 	case 1, 2, 3:
@@ -159,10 +159,23 @@ func (c *corpus) test(depth int) search.Test {
 		}
 		return search.Equal{Param: "nobody", Value: c.value()}
 	case 9:
+		if depth > 0 {
+			return c.every(depth - 1)
+		}
+		return search.Every{}
+	case 10:
 		return c.window(search.LastUpdated, c.instantOfSome)
 	default:
 		return c.window(one(c, rangeParams...), c.moment)
 	}
+}
+
+func (c *corpus) every(depth int) search.Every {
+	var all search.Every
+	for range c.IntN(4) {
+		all = append(all, c.any(depth))
+	}
+	return all
 }
 
 // window has bounds of which most are open, as in the windows that prefixes make.

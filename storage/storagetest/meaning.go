@@ -43,6 +43,7 @@ func meaning(x *house) {
 	}
 	missing := func(param string, absent bool) search.Test { return search.Missing{Param: param, Absent: absent} }
 	not := func(tests ...search.Test) search.Test { return search.Not{Any: tests} }
+	every := func(all ...search.Any) search.Test { return search.Every(all) }
 	const low, high = fhir.Beginning, fhir.End
 	for i, c := range []struct {
 		all  []search.Any
@@ -106,6 +107,11 @@ func meaning(x *house) {
 		{[]search.Any{{not(not(equal("1")))}}, "a"},
 		{[]search.Any{{not(contains("a"))}}, "c d f"},
 		{[]search.Any{{not(missing("date", true)), equal("s|10")}}, "a b c d"},
+		{[]search.Any{{every()}}, "a b c d e f"},
+		{[]search.Any{{not(every())}}, ""},
+		{[]search.Any{{every(search.Any{})}}, ""},
+		{[]search.Any{{every(search.Any{starts("ann")}, search.Any{missing("date", false)}), equal("s|10")}}, "a b c"},
+		{[]search.Any{{every(search.Any{equal("s|1"), equal("s|10")}, search.Any{exactly("Anna"), exactly("ANNA")})}}, "a"},
 	} {
 		got := strings.Join(x.found(home, search.Query{Type: "Patient", All: c.all, Sort: byID}), " ")
 		if got != c.want {
