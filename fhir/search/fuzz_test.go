@@ -16,6 +16,7 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"name=a,b&gender:not=male&_count=5&_sort=-date", `identifier=a\,b|c\|d`, "date=ge2013&date=lt2014-01-01T00:00:00+01:00", "patient=1,Patient/2&actor:Location=3",
 		"_id:missing=true&_lastUpdated=ap2020", "a.b=c&:=&%41=%42&_summary=count&_total=none", "status=|,||,\\|", "=&&=",
+		"_include=Appointment:*&_revinclude:iterate=*:x&_include:recurse=*&_elements=id,start[x],y&_summary=text&_contained=true",
 	} {
 		f.Add(seed)
 	}

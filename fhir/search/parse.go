@@ -8,12 +8,14 @@ import (
 
 // reading is a search on its way from pairs to a request.
 type reading struct {
-	rules   *Rules
-	typ     string
-	opt     Options
-	req     Request
-	results map[string]string // the parameters that shape the result, as they were first given
-	faults  *fhir.Error
+	rules    *Rules
+	typ      string
+	types    []string // all that are searched, the same parameters for each
+	opt      Options
+	req      Request
+	results  map[string]string // the parameters that shape the result, as they were first given
+	includes int               // how many of them there are
+	faults   *fhir.Error
 }
 
 // Parse reads a search for resources of a type. Invalid, with the first faults and the parameter's name as their place:
@@ -34,6 +36,7 @@ func (r *Rules) Parse(typ string, pairs []Pair, opt Options) (Request, error) {
 			p.criterion(pair)
 		}
 	}
+	p.together()
 	if err := p.refusal(); err != nil {
 		return Request{}, err
 	}
@@ -83,7 +86,7 @@ func (r *Rules) reading(typ string, pairs []Pair, opt Options) (*reading, error)
 			"The search has %d parameters with %d values; at most %d and %d are taken. Ask in several searches.", clauses, values, MaxClauses, MaxValues)
 	}
 	return &reading{
-		rules: r, typ: typ, opt: opt,
+		rules: r, typ: typ, types: []string{typ}, opt: opt,
 		req:     Request{Query: Query{Type: typ}, Count: DefaultCount},
 		results: make(map[string]string),
 	}, nil

@@ -41,6 +41,11 @@ func TestParse(t *testing.T) {
 		{"_count=0", search.Request{CountGiven: true, Applied: []search.Pair{{"_count", "0"}}}},
 		{"_summary=count&_count=7", search.Request{CountGiven: true, Applied: []search.Pair{{"_summary", "count"}, {"_count", "7"}}}},
 		{"_count=7&_summary=count", search.Request{CountGiven: true, Applied: []search.Pair{{"_count", "7"}, {"_summary", "count"}}}},
+		{"_summary=true", search.Request{Count: 50, Summary: search.SummaryTrue, Applied: []search.Pair{{"_summary", "true"}}}},
+		{"_summary=text", search.Request{Count: 50, Summary: search.SummaryText, Applied: []search.Pair{{"_summary", "text"}}}},
+		{"_summary=data", search.Request{Count: 50, Summary: search.SummaryData, Applied: []search.Pair{{"_summary", "data"}}}},
+		{"_elements=id, name,deceased[x],,name", search.Request{Count: 50, Elements: []string{"id", "name", "deceased"}, Applied: []search.Pair{{"_elements", "id,name,deceased"}}}},
+		{"_contained=false", search.Request{Count: 50, Applied: []search.Pair{{"_contained", "false"}}}},
 		{"_summary=false", search.Request{Count: 50, Applied: []search.Pair{{"_summary", "false"}}}},
 		{"_total=accurate", search.Request{Count: 50, Total: search.TotalAccurate, Applied: []search.Pair{{"_total", "accurate"}}}},
 		{"_sort=-birthdate,_lastUpdated", search.Request{Count: 50, Query: search.Query{Sort: descending}, Applied: []search.Pair{{"_sort", "-birthdate,_lastUpdated"}}}},
@@ -66,11 +71,10 @@ func TestParseUnknown(t *testing.T) {
 		{"_profile=x", "_profile", "The search parameter _profile of Patient is not supported by this server."},
 		{"phonetic=x", "phonetic", "not supported by this server"},
 		{"foo:exact=1", "foo:exact", "no search parameter"},
-		{"_include=Patient:organization", "_include", "no search parameter"},
+		{"_include=Patient:gender", "_include", `"gender" is no parameter of Patient. There are general-practitioner, link and organization.`},
 		{"_has:Observation:patient:code=1", "_has:Observation:patient:code", "no search parameter"},
 		{"organization.name=x", "organization.name", "Chained parameters"},
-		{"_elements=id", "_elements", "no search parameter"},
-		{"_summary=true", "_summary", "count and false"},
+		{"_elements=given", "_elements", `Patient has no element "given" at its root`},
 		{"_sort=foo", "_sort", `no search parameter "foo" to sort by. It sorts by _lastUpdated, birthdate and death-date.`},
 		{"_sort=+birthdate", "_sort", `no search parameter " birthdate"`},
 		{"=x", "", `no search parameter ""`},
@@ -88,6 +92,9 @@ func TestParseUnknown(t *testing.T) {
 			t.Errorf("lenient ?%s applies %+v", tt.query, req)
 		}
 	}
+	if req := lenient(t, "Patient", "_elements=given,id"); len(req.Ignored) != 1 || len(req.Elements) != 1 || req.Applied[0].Value != "id" {
+		t.Errorf("%+v", req)
+	}
 	req := lenient(t, "Patient", "_sort=foo,-birthdate&bar=1&gender=male")
 	if diff := cmp.Diff([]search.Pair{{"_sort", "-birthdate"}, {"gender", "male"}}, req.Applied); diff != "" || len(req.Ignored) != 2 {
 		t.Errorf("%s %+v", diff, req.Ignored)
@@ -100,6 +107,10 @@ func TestParseRefusals(t *testing.T) {
 		{"Patient", "_count=ten", "write a whole number"},
 		{"Patient", "_count=1.5", "write a whole number"},
 		{"Patient", "_total=exact", "write none, estimate or accurate"},
+		{"Patient", "_summary=all", "write true, text, data, count or false"},
+		{"Patient", "_summary=text&_include=Patient:organization", "cannot be asked for together with _include"},
+		{"Patient", "_summary=true&_elements=id", "one of them can be meant"},
+		{"Patient", "_contained=both", "what is contained comes with its container"},
 		{"Patient", "_sort=gender", "Sorting by gender is not supported. Patient sorts by _lastUpdated, birthdate and death-date."},
 		{"Patient", "_sort=birthdate,-birthdate", "comes twice"},
 		{"Patient", "_sort:exact=birthdate", "takes no modifier"},

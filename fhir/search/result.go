@@ -6,17 +6,22 @@ import (
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/r4"
 )
 
 // resultNames are the parameters that shape the result (https://hl7.org/fhir/R4/search.html#return), and those of every
 // interaction, which the faces read (https://hl7.org/fhir/R4/http.html#parameters).
-var resultNames = []string{"_count", "_sort", "_total", "_summary", "_format", "_pretty"}
+var resultNames = []string{"_count", "_sort", "_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_format", "_pretty"}
 
 func isResult(name string) bool { return slices.Contains(resultNames, name) }
 
 // result reads a parameter that shapes the result.
 func (p *reading) result(pair Pair) {
 	name, modifier, hasModifier := strings.Cut(pair.Name, ":")
+	if name == "_include" || name == "_revinclude" {
+		p.include(pair, name, modifier)
+		return
+	}
 	if hasModifier {
 		p.fault(pair.Name, fhir.CodeInvalid, "%s takes no modifier, but it has %s.", name, fhir.Quote(modifier))
 		return
@@ -37,6 +42,10 @@ func (p *reading) result(pair Pair) {
 		p.total(pair.Value)
 	case "_summary":
 		p.summary(pair.Value)
+	case "_elements":
+		p.elements(pair.Value)
+	case "_contained":
+		p.contained(pair.Value)
 	}
 }
 
@@ -70,16 +79,64 @@ func (p *reading) total(v string) {
 	}
 }
 
-// summary reads _summary, as far as it asks for the total alone or for all of each resource.
+// summary reads _summary (https://hl7.org/fhir/R4/search.html#summary).
 func (p *reading) summary(v string) {
 	switch v {
 	case "count":
 		p.req.Count, p.req.CountGiven = 0, true
-		p.apply("_summary", v)
+	case "true", "text", "data":
+		p.req.Summary = Summary(v)
 	case "false":
-		p.apply("_summary", v)
 	default:
-		p.unsupported("_summary", "The only values of _summary that are supported are count and false, not %s.", fhir.Quote(v))
+		p.fault("_summary", fhir.CodeValue, "%s is no value of _summary: write true, text, data, count or false.", fhir.Quote(v))
+		return
+	}
+	p.apply("_summary", v)
+}
+
+// elements reads _elements: names of elements at the root of the types that are searched (https://hl7.org/fhir/R4/search.html#elements). A
+// choice is named without its type, with or without the brackets: "deceased", "deceased[x]".
+func (p *reading) elements(v string) {
+	var kept []string
+	for written := range strings.SplitSeq(v, ",") {
+		name := strings.TrimSuffix(strings.TrimSpace(written), "[x]")
+		switch {
+		case name == "" || slices.Contains(kept, name):
+		case !slices.ContainsFunc(p.types, func(typ string) bool { return hasElement(typ, name) }):
+			p.unsupported("_elements", "%s has no element %s at its root. _elements takes such names, with commas between them, as in id,meta,text.", list(p.types), fhir.Quote(name))
+		default:
+			kept = append(kept, name)
+		}
+	}
+	if kept != nil {
+		p.req.Elements = kept
+		p.apply("_elements", strings.Join(kept, ","))
+	}
+}
+
+// hasElement says whether a resource type has an element of a name at its root.
+func hasElement(typ, name string) bool {
+	return slices.ContainsFunc(r4.Lookup(typ).Root.Children, func(e *r4.Element) bool { return e.Name == name })
+}
+
+// contained reads _contained (https://hl7.org/fhir/R4/search.html#contained): only its default is served.
+func (p *reading) contained(v string) {
+	if v != "false" {
+		p.fault("_contained", fhir.CodeNotSupported,
+			"%s is not supported as a value of _contained, only false: what is contained comes with its container, and chained parameters see it.", fhir.Quote(v))
+		return
+	}
+	p.apply("_contained", v)
+}
+
+// together refuses result parameters that have no meaning beside each other. "The _include and _revinclude parameters cannot be mixed with
+// _summary=text" (https://hl7.org/fhir/R4/search.html#summary).
+func (p *reading) together() {
+	if p.req.Summary == SummaryText && p.req.Includes != nil {
+		p.fault("_summary", fhir.CodeInvalid, "_summary=text cannot be asked for together with _include or _revinclude: leave one of them out.")
+	}
+	if p.req.Summary != "" && p.req.Elements != nil {
+		p.fault("_summary", fhir.CodeInvalid, "_summary=%s and _elements each say which elements are asked for: one of them can be meant.", p.req.Summary)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -249,6 +250,9 @@ func (r *Rules) Params(typ string) []Param {
 	}
 	return params
 }
+
+// served are the types of the rules, sorted.
+func (r *Rules) served() []string { return slices.Sorted(maps.Keys(r.types)) }
 
 // SortKeys are the parameters that _sort takes for a type, sorted: as they are for ascending order, behind a minus
 // sign for descending.
