@@ -219,7 +219,7 @@ func TestConditionalCriteriaOfURLs(t *testing.T) {
 		"?family=ash&_total=none":      {"invalid", `["http._total"]`},
 		"?family=ash&_summary=count":   {"invalid", `["http._summary"]`},
 		"?family=ash&_sort=birthdate":  {"invalid", `["http._sort"]`},
-		"?family=ash&_include=Patient": {"not-supported", `["http._include"]`},
+		"?family=ash&_include=Patient": {"invalid", `["http._include"]`},
 		"?birthdate=zz":                {"value", `["http.birthdate"]`},
 		"?family=%zz":                  {"value", `["http.family"]`},
 	} {
