@@ -18,7 +18,7 @@ func TestIncludes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := []string{"actor", "based-on", "location", "patient", "practitioner", "reason-reference", "slot", "supporting-info"} // the last may be of any type
+	all := []string{"actor", "based-on", "healthcare-service", "location", "patient", "practitioner", "reason-reference", "slot", "supporting-info"} // the last may be of any type
 	for _, tt := range []struct {
 		typ, query string
 		want       []search.Include
