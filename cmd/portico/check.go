@@ -10,9 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir/engine"
-	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 	"github.com/portico-health/portico/storage/sqlite"
 )
@@ -26,7 +24,7 @@ func checkCommand() *cobra.Command {
 		Long: `Check reads every version, index row and record of the store and tells each fault in a line, with partition, resource and version.
 Exit code 0: the store is sound. 1: there are faults. 2: it could not be opened, or not be read to its end.
 
-Index entries are compared with those that the settings of serve make: give it the same base-url and resources.
+Index entries are compared with those that the settings of serve make: give it the same base-url, resources and search-parameters.
 With --output json each line is an object: the faults, and at last the summary.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -115,7 +113,7 @@ func (r *checkReport) summary() {
 		return
 	}
 	if !r.Compared {
-		r.print("The index entries were made by other settings (base-url, resources), by another release, or are being made anew: they were compared with each other, not with the resources.\n")
+		r.print("The index entries were made by other settings (base-url, resources, search-parameters), by another release, or are being made anew: they were compared with each other, not with the resources.\n")
 	}
 	found := fmt.Sprintf("%d faults", r.Faults)
 	switch r.Faults {
@@ -137,9 +135,4 @@ func (r *checkReport) print(format string, args ...any) {
 	if _, err := fmt.Fprintf(r.w, format, args...); r.lost == nil {
 		r.lost = err
 	}
-}
-
-// indexRules are the rules by which a configuration makes index entries.
-func indexRules(c Config) (*search.Rules, error) {
-	return search.NewRules(search.Config{Types: c.Resources, BaseURL: c.BaseURL + conformance.FHIRPath})
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir/engine"
+	"github.com/portico-health/portico/fhir/search"
 )
 
 // Config is everything that can be configured. A flag goes before an environment variable, that before the
@@ -30,6 +31,9 @@ type Config struct {
 	LogLevel  string
 	LogFormat string
 	Grace     time.Duration
+
+	SearchParameters string              // file or directory of SearchParameters
+	Custom           []search.Definition // what is in it
 
 	SearchBudget   int // of a page of a search, as in engine.Config
 	SearchIncludes int
@@ -51,6 +55,7 @@ func defineSettings(f *pflag.FlagSet) {
 	f.String("store", "", "where the data is: sqlite:FILE (default "+defaultStore+", with --dev "+devStore+")")
 	f.String("base-url", "", "URL by which clients reach the server, without /fhir; default: http:// and the listen address")
 	f.StringSlice("resources", nil, "resource types to serve: a list, or all (default the nineteen of booking and care)")
+	f.String("search-parameters", "", "file or directory with SearchParameters of your own, as JSON")
 	f.Bool("dev", false, "development: a store of its own, filled once with demo data")
 	f.String("log-level", "info", "debug, info, warn or error")
 	f.String("log-format", "auto", "text, json, or auto: text on a terminal")
@@ -165,6 +170,7 @@ func readFlags(flags *pflag.FlagSet) (c Config) {
 	c.Store, _ = flags.GetString("store")
 	c.BaseURL, _ = flags.GetString("base-url")
 	c.Resources, _ = flags.GetStringSlice("resources")
+	c.SearchParameters, _ = flags.GetString("search-parameters")
 	c.Dev, _ = flags.GetBool("dev")
 	c.LogLevel, _ = flags.GetString("log-level")
 	c.LogFormat, _ = flags.GetString("log-format")
@@ -206,6 +212,16 @@ func (c *Config) complete() (faults []error) {
 		return append(faults, fmt.Errorf("resources: %w", err))
 	}
 	c.Resources = types
+	return append(faults, c.readParameters()...)
+}
+
+// readParameters reads the operator's own search parameters and finds out whether they can be served.
+func (c *Config) readParameters() (faults []error) {
+	custom, unread := readParameters(c.SearchParameters)
+	c.Custom = custom
+	for _, err := range append(unread, rulesFaults(*c)...) {
+		faults = append(faults, fmt.Errorf("search-parameters: %w", err))
+	}
 	return faults
 }
 

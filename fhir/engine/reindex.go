@@ -182,7 +182,7 @@ func (e *Engine) finish(ctx context.Context) error {
 			return err
 		}
 		if now.Rules != e.Rules.Fingerprint() {
-			return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "Another process that indexes by other rules (base URL, resource types or release) has begun on the same store.")
+			return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "Another process that indexes by other rules (base URL, resource types, search parameters or release) has begun on the same store.")
 		}
 		e.index.revision = record.Revision
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/fhir/patch"
+	"github.com/portico-health/portico/fhir/r4"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/fhir/validate"
 	"github.com/portico-health/portico/storage"
@@ -47,8 +48,13 @@ func under(t *testing.T, store storage.Store, base string) *engine.Engine {
 // serving is under, for some types.
 func serving(t *testing.T, store storage.Store, base string, types ...string) *engine.Engine {
 	t.Helper()
+	return ruled(t, store, rulesOf(t, base, types...), types)
+}
+
+func ruled(t *testing.T, store storage.Store, rules *search.Rules, types []string) *engine.Engine {
+	t.Helper()
 	e, err := engine.New(t.Context(), engine.Config{
-		Store: store, Rules: rulesOf(t, base, types...), Validator: validate.New(), Types: types, Now: time.Now, NewID: fhir.NewID,
+		Store: store, Rules: rules, Validator: validate.New(), Types: types, Now: time.Now, NewID: fhir.NewID,
 		SearchBudget: engine.DefaultSearchBudget, MaxIncludes: engine.DefaultMaxIncludes,
 	})
 	if err != nil {
@@ -154,6 +160,38 @@ func (s held) Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir.V
 		n++
 		return entriesOf(p, v)
 	}, progress)
+}
+
+// A search parameter that is configured later has no entries of what is there: searches by it are refused until all is indexed by it.
+func TestCustomParameterIsIndexedFirst(t *testing.T) {
+	store := openStore(t)
+	observe(t, under(t, store, baseA))
+	withStatus := func(expression string) *engine.Engine {
+		rules, err := search.NewRules(search.Config{Types: indexed, BaseURL: baseA, Custom: []search.Definition{{
+			Bases:       []string{"Observation"},
+			SearchParam: r4.SearchParam{Code: "state", Type: "token", URL: "https://example.org/SearchParameter/state", Expression: expression},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ruled(t, store, rules, indexed)
+	}
+	e := withStatus("Observation.status")
+	if diff := cmp.Diff(map[string][]string{"Observation": {"state"}}, e.Index().Unfinished); diff != "" {
+		t.Error(diff)
+	}
+	wantRefused(t, e, "Observation", "state=final", "state")
+	wantRefused(t, e, "Observation", "state:not=final", "state")
+	wantFound(t, e, "Observation", "status=final", "a", "b", "c")
+	reindex(t, e)
+	wantFound(t, e, "Observation", "state=final", "a", "b", "c")
+	wantFound(t, e, "Observation", "state=amended")
+
+	e = withStatus("Observation.code.text") // the same name for something else
+	wantRefused(t, e, "Observation", "state=final", "state")
+	reindex(t, e)
+	wantFound(t, e, "Observation", "state=final")
+	wantFound(t, e, "Observation", "state=x", "a", "b", "c")
 }
 
 // A store that was filled under one base URL and is served under another serves at once what does not depend on it; by
