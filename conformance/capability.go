@@ -59,6 +59,9 @@ func Capability(p Promises, v APIVersion) ([]byte, error) {
 	for _, name := range p.Compartments {
 		server.Compartment = append(server.Compartment, "http://hl7.org/fhir/CompartmentDefinition/"+strings.ToLower(name[:1])+name[1:])
 	}
+	for _, o := range p.Operations {
+		server.Operation = append(server.Operation, operation(o))
+	}
 	statement.Rest = []models.CapabilityStatementRest{server}
 	return encode(statement)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/r4"
 )
 
@@ -15,6 +16,9 @@ const FHIRPath = "/fhir"
 
 // ValidateDefinition is the canonical URL of R4's operation $validate.
 const ValidateDefinition = "http://hl7.org/fhir/OperationDefinition/Resource-validate"
+
+// ExplainDefinition is the canonical URL of this server's own operation $explain.
+const ExplainDefinition = fhir.OwnURL + "OperationDefinition/explain"
 
 // JSONPatch is the media type of the patches that are read (RFC 6902).
 const JSONPatch = "application/json-patch+json"
@@ -45,6 +49,8 @@ func New(c Config) Promises {
 		Software: "Portico", Release: c.Release, BaseURL: c.BaseURL + FHIRPath, Started: c.Started,
 		Versions: []APIVersion{{Number: "1"}, {Number: "2", Strict: true, MatchRequired: true}},
 		System:   []Interaction{Transaction, Batch, HistorySystem},
+
+		Operations: []Operation{{Name: "explain", Definition: ExplainDefinition, System: true}},
 	}
 	for _, name := range slices.Sorted(slices.Values(c.Types)) {
 		t := Type{

@@ -21,6 +21,9 @@ type Promises struct {
 	// Compartments are the types whose compartments can be searched, "Patient", sorted.
 	Compartments []string
 
+	// Operations are those of the whole system.
+	Operations []Operation
+
 	// System are the interactions with all types at once. A store that cannot write several resources as one has no Transaction here.
 	System []Interaction
 }
@@ -87,6 +90,7 @@ type Param struct {
 type Operation struct {
 	Name       string // without the dollar sign: "validate"
 	Definition string // canonical URL of its OperationDefinition
+	System     bool   // offered as $name, by GET too: such an operation changes nothing, and its parameters are primitive
 	Type       bool   // offered as [type]/$name
 	Instance   bool   // offered as [type]/[id]/$name
 }

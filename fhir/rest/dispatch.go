@@ -99,6 +99,8 @@ func (s *server) notOffered(t target) error {
 	const see = "The CapabilityStatement at %s/metadata lists what is."
 	_, served := s.Promises.Type(t.resourceType)
 	switch {
+	case t.place == onSystemOperation:
+		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "The operation %s is not offered for the whole system. "+see, fhir.Quote("$"+t.operation), s.Promises.BaseURL)
 	case t.place.ofSystem() && len(s.routes[target{place: onBase}]) > 0:
 		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "This interaction with all types at once is not offered; what the base takes is a Bundle, by POST. "+see, s.Promises.BaseURL)
 	case t.place.ofSystem():

@@ -101,6 +101,15 @@ func (s *server) compile() error {
 		}
 		s.add(target{place: r.place}, r.method, r.action)
 	}
+	for _, o := range s.Promises.Operations {
+		h, ok := s.operations()[o.Name]
+		if !ok {
+			return fmt.Errorf("fhir/rest: $%s is promised for the whole system, but there is no handler for it", o.Name)
+		}
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			s.add(target{place: onSystemOperation, operation: o.Name}, method, action{answer: h})
+		}
+	}
 	for _, t := range s.Promises.Types {
 		if err := s.compileType(t); err != nil {
 			return err
@@ -193,5 +202,5 @@ func (s *server) system() map[conformance.Interaction]route {
 
 // operations lists the operations that the face can do, by name.
 func (s *server) operations() map[string]handler {
-	return map[string]handler{"validate": s.validate}
+	return map[string]handler{"validate": s.validate, "explain": s.explain}
 }

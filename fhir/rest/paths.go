@@ -19,6 +19,7 @@ const (
 	onBase                           // the base itself
 	onMetadata                       // metadata
 	onSystemHistory                  // _history
+	onSystemOperation                // $[name]
 	onType                           // [type]
 	onSearch                         // [type]/_search
 	onTypeHistory                    // [type]/_history
@@ -41,6 +42,7 @@ var paths = []pattern{
 	like(onBase, "/"), // as some clients write the base
 	like(onMetadata, "/metadata"),
 	like(onSystemHistory, "/_history"),
+	like(onSystemOperation, "/{operation}"),
 	like(onType, "/{type}"),
 	like(onSearch, "/{type}/_search"),
 	like(onTypeHistory, "/{type}/_history"),

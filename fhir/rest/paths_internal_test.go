@@ -18,6 +18,7 @@ func TestLocate(t *testing.T) {
 		"/":                                  {place: onBase},
 		"/metadata":                          {place: onMetadata},
 		"/_history":                          {place: onSystemHistory},
+		"/$explain":                          {place: onSystemOperation, operation: "explain"},
 		"/Patient":                           {place: onType},
 		"/Patient/_search":                   {place: onSearch},
 		"/Patient/_history":                  {place: onTypeHistory},

@@ -53,6 +53,9 @@ func TestEveryPromiseIsKept(t *testing.T) {
 	if n := len(statement.Rest[0].Resource); n != len(conformance.DefaultTypes()) {
 		t.Fatalf("%d types", n)
 	}
+	for _, o := range statement.Rest[0].Operation {
+		h.play(t, []scenario{{name: o.Name, path: "/$" + o.Name, status: 400, paths: map[string]string{"issue[0].code": "required"}}})
+	}
 	for _, r := range statement.Rest[0].Resource {
 		var promised []string
 		for _, i := range r.Interaction {
@@ -95,6 +98,14 @@ func TestEveryPromiseIsKept(t *testing.T) {
 			got, body := h.send(t, scenario{path: "/" + r.Type.Code() + "?_sort=" + key, header: strict})
 			if got.status != http.StatusOK {
 				t.Errorf("%s?_sort=%s is promised, but: %s", r.Type, key, body)
+			}
+		}
+		for name, values := range map[string][]string{"_include": r.SearchInclude, "_revinclude": r.SearchRevInclude} {
+			for _, value := range values {
+				got, body := h.send(t, scenario{path: "/" + r.Type.Code() + "?" + name + "=" + value, header: strict})
+				if got.status != http.StatusOK {
+					t.Errorf("%s?%s=%s is promised, but: %s", r.Type, name, value, body)
+				}
 			}
 		}
 		if len(r.SearchParam) == 0 {

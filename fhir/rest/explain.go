@@ -1,0 +1,125 @@
+package rest
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/engine"
+	"github.com/portico-health/portico/fhir/search"
+)
+
+// explain is the server's own operation $explain: how a search is understood and carried out. The search is the parameter url, relative to the base
+// ("Appointment?patient=Patient/1"), percent-encoded once more where it stands in a URL; a POST may bring it in Parameters
+// (https://hl7.org/fhir/R4/operations.html#executing).
+func (s *server) explain(x *exchange) error {
+	text, err := x.explained()
+	if err != nil {
+		return err
+	}
+	req, err := s.searchOf(x, text)
+	if err != nil {
+		return err
+	}
+	e, err := s.Engine.Explain(x.request.Context(), x.who, req)
+	switch {
+	case errors.Is(err, fhir.Forbidden):
+		return err
+	case err != nil:
+		return within(ofHTTP("url"), err)
+	}
+	x.applied("handling", x.prefer.handling)
+	x.write(http.StatusOK, fhir.AppendJSON(nil, s.explanation(req, e)))
+	return nil
+}
+
+// explained is the search that is asked about.
+func (x *exchange) explained() (string, error) {
+	asked := x.parameters()["url"]
+	if x.request.Method == http.MethodPost {
+		r, err := x.parse(maxBody)
+		if err != nil {
+			return "", err
+		}
+		if !r.IsZero() && r.Type() != "Parameters" {
+			return "", fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The parameters of an operation stand in Parameters, not in a resource of type %s.", fhir.Quote(r.Type())).At("resourceType")
+		}
+		for _, p := range r.Root().Objects("parameter") {
+			if p.Text("name") == "url" {
+				asked = append(asked, p.Text("valueUri")+p.Text("valueString"))
+			}
+		}
+	}
+	if len(asked) != 1 || asked[0] == "" {
+		return "", fhir.Errorf(fhir.Invalid, fhir.CodeRequired, "$explain has one parameter, url: a search relative to the base and percent-encoded, as in $explain?url=Appointment%%3Fpatient%%3DPatient%%2F1.").At(ofHTTP("url"))
+	}
+	return asked[0], nil
+}
+
+// searchOf reads the URL of a search. Its error is Invalid.
+func (s *server) searchOf(x *exchange, text string) (engine.SearchRequest, error) {
+	u, err := s.resolve(text, "")
+	if err != nil {
+		return engine.SearchRequest{}, fhir.AsError(err).At(ofHTTP("url"))
+	}
+	at := locate(u.EscapedPath())
+	if _, offered := s.routes[target{place: at.place, resourceType: at.key.Type}][http.MethodGet]; !offered || at.place != onType {
+		return engine.SearchRequest{}, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no search that is offered here: write [type]?[parameters], as in Appointment?patient=Patient/1.", fhir.Quote(text)).At(ofHTTP("url"))
+	}
+	return engine.SearchRequest{Type: at.key.Type, Query: u.RawQuery, Strict: x.strict(), Face: x.version.Number}, nil
+}
+
+// explanation writes what is known of a search as Parameters (https://hl7.org/fhir/R4/parameters.html).
+func (s *server) explanation(req engine.SearchRequest, e engine.Explanation) *fhir.Object {
+	address := s.Promises.BaseURL + "/" + req.Type
+	if len(e.Request.Applied) > 0 {
+		address += "?" + search.JoinQuery(e.Request.Applied)
+	}
+	all := fhir.Array{parameter("understood", "valueUri", address)}
+	if len(e.Request.Ignored) > 0 {
+		r, _ := fhir.ParseResource(outcome(parameterIssues(e.Request.Ignored))) // what this server writes itself
+		all = append(all, parameter("ignored", "resource", r.Root()))
+	}
+	for i, clause := range e.Request.Query.All {
+		all = append(all, parameter("clause", "part", fhir.Array{
+			parameter("text", "valueString", clause.String()),
+			parameter("index", "valueBoolean", i == e.Plan.Clause),
+			parameter("checked", "valueBoolean", slices.Contains(e.Plan.ByRow, i)),
+		}))
+	}
+	for _, key := range e.Request.Query.Sort {
+		all = append(all, parameter("sort", "part", fhir.Array{
+			parameter("text", "valueString", key.String()),
+			parameter("streams", "valueBoolean", key.Streams()),
+		}))
+	}
+	return fhir.NewObject(fhir.Member{Name: "resourceType", Value: "Parameters"}, fhir.Member{Name: "parameter", Value: append(all, carriedOut(e)...)})
+}
+
+// carriedOut tells how the first page is made.
+func carriedOut(e engine.Explanation) fhir.Array {
+	all := fhir.Array{parameter("index", "valueString", e.Plan.Index)}
+	if e.Plan.Clause >= 0 {
+		all = append(all, parameter("matches", "valueInteger", number(e.Plan.Matches)), parameter("counted", "valueBoolean", e.Plan.Counted))
+	}
+	all = append(all, parameter("ordered", "valueBoolean", e.Plan.Ordered))
+	if e.Gathered > 0 {
+		all = append(all, parameter("gathered", "valueInteger", number(e.Gathered)))
+	}
+	return append(all,
+		parameter("page", "valueInteger", number(e.Request.Count)),
+		parameter("found", "valueInteger", number(e.Plan.Found)),
+		parameter("looked", "valueInteger", number(e.Plan.Looked)),
+		parameter("budget", "valueInteger", number(e.Budget)),
+		parameter("refused", "valueBoolean", e.Refused),
+	)
+}
+
+// parameter is one of Parameters; kind says what it holds: "valueString", "part".
+func parameter(name, kind string, value any) *fhir.Object {
+	return fhir.NewObject(fhir.Member{Name: "name", Value: name}, fhir.Member{Name: kind, Value: value})
+}
+
+func number(n int) fhir.Number { return fhir.Number(strconv.Itoa(n)) }

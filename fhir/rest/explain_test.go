@@ -1,0 +1,66 @@
+package rest_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/rest"
+)
+
+// What is said of a search agrees with what it is answered with; what cannot be explained is refused.
+func TestExplain(t *testing.T) {
+	h := open(t)
+	for i := range 30 {
+		h.put(t, fmt.Sprintf("p%d", i), "Ash")
+	}
+	h.put(t, "b", "Birch")
+	of := func(search string) string { return "/$explain?url=" + url.QueryEscape(search) }
+	forbidden := func(f *rest.Face) {
+		f.Authenticate = func(*http.Request) (fhir.Principal, error) { return fhir.Principal{Partition: "demo/test"}, nil }
+	}
+	h.play(t, []scenario{
+		{
+			name: "an index", path: of("Patient?name=birch&_count=5"), status: 200, want: `{"resourceType":"Parameters","parameter":[
+				{"name":"understood","valueUri":"http://example.org/fhir/Patient?name=birch&_count=5"},
+				{"name":"clause","part":[{"name":"text","valueString":"a text of name begins with \"birch\""},{"name":"index","valueBoolean":true},{"name":"checked","valueBoolean":true}]},
+				{"name":"index","valueString":"texts of name"},{"name":"matches","valueInteger":1},{"name":"counted","valueBoolean":true},
+				{"name":"ordered","valueBoolean":false},{"name":"page","valueInteger":5},{"name":"found","valueInteger":1},{"name":"looked","valueInteger":2},
+				{"name":"budget","valueInteger":250000},{"name":"refused","valueBoolean":false}]}`,
+		},
+		{
+			name: "an order, resource by resource, and what is ignored", path: of("Patient?name:contains=irc&_sort=birthdate&shoe=9"), status: 200,
+			paths: map[string]string{
+				"parameter[0].valueUri":                   "http://example.org/fhir/Patient?name:contains=irc&_sort=birthdate",
+				"parameter[1].name":                       "ignored",
+				"parameter[1].resource.issue[0].severity": "warning",
+				"parameter[1].resource.issue[0].location": `["http.shoe"]`,
+				"parameter[2].part[0].valueString":        `a text of name contains "irc"`,
+				"parameter[3].part[0].valueString":        "birthdate, ascending",
+				"parameter[3].part[1]":                    `{"name":"streams","valueBoolean":true}`,
+			},
+		},
+		{name: "everything", path: of("Patient"), status: 200, paths: map[string]string{"parameter[0].valueUri": base + "/Patient", "parameter[1].valueString": "resources by instant", "parameter[4].valueInteger": "31"}},
+		{name: "an absolute URL", path: of(base + "/Patient?name=ash"), status: 200, paths: map[string]string{"parameter[0].valueUri": base + "/Patient?name=ash"}},
+		{name: "by POST", method: "POST", path: "/$explain", body: `{"resourceType":"Parameters","parameter":[{"name":"url","valueUri":"Patient?name=ash"}]}`, status: 200, paths: map[string]string{"parameter[0].valueUri": base + "/Patient?name=ash"}},
+		{name: "in a batch", method: "POST", body: `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"$explain?url=Patient%3Fname%3Dash"}}]}`, status: 200,
+			paths: map[string]string{"entry[0].resource.parameter[0].valueUri": base + "/Patient?name=ash"}},
+		{name: "strict", path: of("Patient?shoe=9"), header: map[string]string{"Prefer": "handling=strict"}, status: 400, wantHeader: map[string]string{"Preference-Applied": ""}, paths: map[string]string{"issue[0].location": `["http.url"]`}},
+
+		{name: "no search", path: "/$explain", status: 400, paths: map[string]string{"issue[0].location": `["http.url"]`, "issue[0].code": "required"}},
+		{name: "two", path: "/$explain?url=Patient&url=Slot", status: 400},
+		{name: "a read", path: of("Patient/p1"), status: 400, paths: map[string]string{"issue[0].location": `["http.url"]`, "issue[0].code": "value"}},
+		{name: "a type that is not served", path: of("Claim?status=active"), status: 400, paths: map[string]string{"issue[0].location": `["http.url"]`}},
+		{name: "another server", path: of("https://elsewhere.example.org/fhir/Patient"), status: 400, paths: map[string]string{"issue[0].location": `["http.url"]`}},
+		{name: "a fault of the search", path: of("Patient?birthdate=soon"), status: 400, paths: map[string]string{"issue[0].location": `["http.url"]`}, contains: []string{`In \"birthdate\": `}},
+		{name: "a cursor", path: of("Patient?_cursor=x"), status: 400, paths: map[string]string{"issue[0].location": `["http.url"]`}},
+		{name: "another resource", method: "POST", path: "/$explain", body: patient("a", "Ash"), status: 400, paths: map[string]string{"issue[0].expression": `["resourceType"]`}},
+		{name: "another method", method: "PUT", path: "/$explain", body: patient("a", "Ash"), status: 405, wantHeader: map[string]string{"Allow": "GET, HEAD, POST"}},
+		{name: "another operation", path: "/$meta", status: 404, paths: map[string]string{"issue[0].code": "not-supported"}},
+	})
+	_, body := h.send(t, scenario{path: of("Patient?name=ash&birthdate=gt1980&_sort=-birthdate&shoe=9")})
+	checkValid(t, body)
+	open(t, forbidden).play(t, []scenario{{name: "not the operator", path: of("Patient"), status: 403, paths: map[string]string{"issue[0].code": "forbidden"}}})
+}
