@@ -26,7 +26,7 @@ type Selection struct {
 func (q Query) Params() []string { return q.Uses()[q.Type] }
 
 // Uses are the parameters, by type and each list sorted, whose entries decide what the query finds and in which order: also those of the types
-// that its chains lead to. ID and LastUpdated have none.
+// that its chains lead to. ID and LastUpdated have none; a type of which nothing else is asked is there without parameters.
 func (q Query) Uses() map[string][]string {
 	u := make(uses)
 	u.clauses(q.Type, q.All)
@@ -64,6 +64,9 @@ func (u uses) note(typ, param string) {
 }
 
 func (u uses) clauses(typ string, all []Any) {
+	if _, there := u[typ]; !there {
+		u[typ] = nil
+	}
 	for _, a := range all {
 		for _, t := range a {
 			u.test(typ, t)
