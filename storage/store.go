@@ -121,7 +121,8 @@ type Condition struct {
 	// Absent demands that there is no current resource (never one, or a deleted one). Otherwise Conflict.
 	Absent bool
 
-	// NoMatch demands that no current resource of the partition satisfies the query (conditional create). Otherwise Conflict.
+	// NoMatch demands that no current resource of the partition satisfies the query (conditional create). Otherwise Conflict. Invalid where the
+	// query has a Refers or ReferredBy: what other resources say decides no write.
 	NoMatch *search.Query
 }
 

@@ -15,6 +15,7 @@ type candidate struct {
 	bounds  bool           // the bounds of the search on instants
 	param   int64          // whose windows it is; 0 for another clause
 	size    int            // instants of the arms, counted up to enough
+	exact   bool           // the arms have nothing that does not satisfy it
 	counted bool           // the size is exact
 	of      int            // the clause of the query, the first of several
 }
@@ -53,7 +54,9 @@ func (x *searching) candidates() (all []candidate, err error) {
 
 // candidate makes a candidate of a clause, unless one of its tests is none that an index answers.
 func (x *searching) candidate(a search.Any) (c candidate, ok bool, err error) {
+	c.exact = true
 	for _, t := range a {
+		c.exact = c.exact && isExact(t)
 		arms, ok, err := x.arms(t)
 		if err != nil || !ok {
 			return candidate{}, false, err
@@ -64,6 +67,16 @@ func (x *searching) candidate(a search.Any) (c candidate, ok bool, err error) {
 		c.equals = equals
 	}
 	return c, true, nil
+}
+
+// isExact says whether the arms of a test have nothing that does not satisfy it.
+func isExact(t search.Test) bool {
+	switch t.(type) {
+	case search.Equal, search.StartsWith, search.Contains, search.Refers, search.ReferredBy:
+		return true
+	default:
+		return false
+	}
 }
 
 // arms are the selections of instants in which all matches of a test are; none when it cannot match. Not ok says that
@@ -101,6 +114,10 @@ func (x *searching) arms(t search.Test) (arms []clause, ok bool, err error) {
 		return arms, true, err
 	case search.Every:
 		return x.narrowest(t)
+	case search.Refers:
+		return x.referring(t)
+	case search.ReferredBy:
+		return x.referred(t)
 	default:
 		return nil, false, nil
 	}

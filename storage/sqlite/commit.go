@@ -67,6 +67,9 @@ func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op)
 			c.draft, c.scope, c.index = fhir.NewDraft(op.Resource), known[""], newIndex(op.Entries, known, s.hash)
 		}
 		if op.Condition.NoMatch != nil {
+			if slices.ContainsFunc(op.Condition.NoMatch.All, isChained) {
+				return nil, failOp(i, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "A condition cannot lead to other resources: ask for values of the %s itself.", op.Condition.NoMatch.Type))
+			}
 			if c.rivals, err = rivals(ctx, changes[:i], *op.Condition.NoMatch); err != nil {
 				return nil, err
 			}

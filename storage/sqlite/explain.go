@@ -114,13 +114,22 @@ func answers(t search.Test) string {
 			return "resources by instant"
 		}
 		return "ranges of " + t.Param
+	case search.Refers:
+		return "terms of " + t.Param + " for each " + t.To.Type + " by " + together(t.To.All)
+	case search.ReferredBy:
+		return "targets of " + t.Param + " of each " + t.From.Type + " by " + together(t.From.All)
 	case search.Every:
-		var each []string
-		for _, a := range t {
-			each = append(each, describe(a))
-		}
-		return "the least of " + strings.Join(each, " and ")
+		return together(t)
 	default:
 		return "nothing" // no index has it
 	}
+}
+
+// together is what answers some clauses of which the one with the fewest resources is taken.
+func together(every []search.Any) string {
+	each := make([]string, len(every))
+	for i, a := range every {
+		each[i] = describe(a)
+	}
+	return strings.Join(each, " or ")
 }

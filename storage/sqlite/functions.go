@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"bytes"
 	database "database/sql"
 	"database/sql/driver"
+	"encoding/json"
 	"sync"
 
 	"modernc.org/sqlite"
@@ -10,7 +12,9 @@ import (
 
 // functions are what statements call beside the functions of SQLite (https://www.sqlite.org/appfunc.html).
 var functions = map[string]*sqlite.FunctionImpl{
-	"spend": {NArgs: 2, Scalar: spend},
+	"spend":   {NArgs: 2, Scalar: spend},
+	"digest":  {NArgs: 1, Scalar: digestOfText, Deterministic: true},
+	"targets": {NArgs: 3, Scalar: targets, Deterministic: true},
 }
 
 // functional is the driver whose connections have our functions. The driver keeps those of the whole process, and gives them to the
@@ -27,3 +31,24 @@ var functional = sync.OnceValues(func() (driver.Driver, error) {
 	}
 	return registered.Driver(), registered.Close()
 })
+
+// digestOfText is the function digest(text): what term.hash is of a term of that value.
+func digestOfText(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	return sought(text(args[0])), nil
+}
+
+// targets is the function targets(entries, param, prefix): a JSON array of what comes behind the prefix ("Patient/") in the terms of a
+// parameter that begin with it.
+func targets(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	open, ids := openFrame(integer(args[1]), termFrame, text(args[2])), []string{}
+	for rest := blob(args[0]); ; {
+		_, from, found := bytes.Cut(rest, open)
+		if !found {
+			break
+		}
+		value, _, _ := bytes.Cut(from, []byte{edge})
+		ids, rest = append(ids, unescape(value)), from
+	}
+	list, err := json.Marshal(ids)
+	return string(list), err
+}

@@ -115,6 +115,8 @@ func isBrief(a search.Any) bool {
 			return true
 		case search.Not:
 			return !isBrief(t.Any)
+		case search.Refers, search.ReferredBy: // look at other resources, who knows how many
+			return true
 		case search.Every:
 			return slices.ContainsFunc(t, func(a search.Any) bool { return !isBrief(a) })
 		default:
@@ -130,7 +132,7 @@ func (x *searching) others(p pinch) []criterion {
 
 // among are the matches of a selection. Not ok says that it is of more than a handful.
 func (x *searching) among(p pinch) (all []match, ok bool, err error) {
-	holds := conjunction(append(x.predicates(x.others(p), "l.instant"), x.bounds.on("l.instant")))
+	holds := conjunction(append(x.predicates(x.others(p), "l.instant", "l"), x.bounds.on("l.instant")))
 	columns := []clause{sql("SELECT l.instant, l.id, "), p.beyond, sql(", "), holds}
 	for _, k := range x.order {
 		columns = append(columns, sql(", "), k.value())

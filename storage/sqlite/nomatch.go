@@ -70,6 +70,22 @@ func rivals(ctx context.Context, before []change, q search.Query) (all []int, er
 	return all, nil
 }
 
+// isChained says whether a clause leads to other resources.
+func isChained(a search.Any) bool {
+	return slices.ContainsFunc(a, func(t search.Test) bool {
+		switch t := t.(type) {
+		case search.Refers, search.ReferredBy:
+			return true
+		case search.Not:
+			return isChained(t.Any)
+		case search.Every:
+			return slices.ContainsFunc(t, isChained)
+		default:
+			return false
+		}
+	})
+}
+
 // isDated says whether an instant decides a clause.
 func isDated(a search.Any) bool {
 	return slices.ContainsFunc(a, func(t search.Test) bool {

@@ -38,7 +38,7 @@ func (x *searching) plan(after *position) (p plan, err error) {
 	}
 	switch {
 	case along == nil && best != nil && best.size < x.store.enough:
-		p.stages = []stage{{first: whole, scans: []scan{x.set(best.arms)}}}
+		p.stages = []stage{{first: whole, scans: []scan{x.set(best)}}}
 		along = best
 	case along == nil || along.bounds:
 		p.stages, err = x.inOrder(first, after)
@@ -109,7 +109,7 @@ func (x *searching) met(c *candidate) ([]scan, error) {
 	case c.param != 0:
 		return x.ranked(key{param: c.param}, x.window(c.param), everywhere)
 	case len(c.arms) == 1 || c.size < x.store.enough:
-		return []scan{x.set(c.arms)}, nil
+		return []scan{x.set(c)}, nil
 	default:
 		return []scan{x.listing(x.bounds)}, nil
 	}

@@ -38,9 +38,9 @@ var (
 
 // judge writes the predicates of tests on a resource of a type, which a statement has come to.
 type judge struct {
-	names numbers
-	at    string // the column that has its instant
-	live  string // the name of its row of live in the statement, which is there if a test asks live
+	*searching
+	at   string // the column that has its instant
+	live string // the name of its row of live in the statement, which is there if a test asks live
 }
 
 // any is the predicate of a clause of a query: that one of its tests holds for the resource.
@@ -153,6 +153,10 @@ func (j judge) test(t search.Test) clause {
 		return clause{"NOT (" + inner.text + ")", inner.args}
 	case search.Every:
 		return j.every(t)
+	case search.Refers:
+		return j.refers(t)
+	case search.ReferredBy:
+		return j.referredBy(t)
 	default:
 		return never
 	}

@@ -21,6 +21,7 @@ type scan struct {
 	sure    bool           // every row is a match but for the clauses that are not covered; live has nothing to add
 	follows []search.Equal // the terms of a clause that every row satisfies
 	covers  int64          // the parameter whose windows every row satisfies; 0 for none
+	decided []int          // clauses of the query that every row satisfies
 }
 
 // bounds are the instants that a scan is confined to, each included.
@@ -69,7 +70,7 @@ func (x *searching) holders(equals []search.Equal, b bounds) []scan {
 			follows: equals,
 		}
 		if len(before) > 0 {
-			s.pass = append(s.pass, x.judge(s.at).test(search.Not{Any: before}))
+			s.pass = append(s.pass, judge{x, s.at, "l"}.test(search.Not{Any: before}))
 		}
 		scans, before = append(scans, s), append(before, e)
 	}
@@ -120,11 +121,15 @@ func union(arms []clause) clause {
 	return union(groups)
 }
 
-// set goes through what several arms have together, in no order.
-func (x *searching) set(arms []clause) scan {
-	return scan{
-		first: join([]clause{sql("("), union(arms), sql(") d")}, ""),
+// set goes through what the arms of a candidate have together, in no order.
+func (x *searching) set(c *candidate) scan {
+	s := scan{
+		first: join([]clause{sql("("), union(c.arms), sql(") d")}, ""),
 		where: []clause{x.bounds.on("d.instant")},
 		at:    "d.instant", id: "l.id",
 	}
+	if c.exact {
+		s.decided = []int{c.of}
+	}
+	return s
 }

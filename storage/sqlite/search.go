@@ -59,7 +59,9 @@ type searching struct {
 	store  *Store
 	scope  scope
 	q      search.Query
-	names  numbers
+	names  numbers            // of the type
+	world  map[string]numbers // of all types that the query looks at
+	depth  int                // of the chain that leads to it; 0 of the query itself
 	order  order
 	bounds bounds // of the instants of all matches
 	where  []criterion
@@ -80,26 +82,31 @@ type criterion struct {
 
 // begin prepares a search among the versions within bounds.
 func (s *Store) begin(ctx context.Context, c *conn, p fhir.Partition, q search.Query, b bounds) (*searching, error) {
-	in := scope{p, q.Type}
-	names, err := s.names.find(ctx, c, in, append(q.Params(), ""))
-	if err != nil {
-		return nil, err
+	world := make(map[string]numbers)
+	for kind, params := range q.Uses() {
+		names, err := s.names.find(ctx, c, scope{p, kind}, append(params, ""))
+		if err != nil {
+			return nil, err
+		}
+		world[kind] = names
 	}
-	return s.searching(ctx, c, in, q, names, b), nil
+	return s.searching(ctx, c, scope{p, q.Type}, q, world, b), nil
 }
 
 // resume prepares a search whose parameters are all known already, so that nothing has to be read in the state that is searched; else nil.
 func (s *Store) resume(ctx context.Context, c *conn, p fhir.Partition, q search.Query) (x *searching, ok bool) {
-	in := scope{p, q.Type}
-	names := s.names.remembered(in)
-	if !names.have(append(q.Params(), "")) {
-		return nil, false
+	world := make(map[string]numbers)
+	for kind, params := range q.Uses() {
+		if world[kind] = s.names.remembered(scope{p, kind}); !world[kind].have(append(params, "")) {
+			return nil, false
+		}
 	}
-	return s.searching(ctx, c, in, q, names, unbounded), true
+	return s.searching(ctx, c, scope{p, q.Type}, q, world, unbounded), true
 }
 
-func (s *Store) searching(ctx context.Context, c *conn, in scope, q search.Query, names numbers, b bounds) *searching {
-	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, order: newOrder(q.Sort, names), bounds: b, hulls: make(map[int64]window)}
+func (s *Store) searching(ctx context.Context, c *conn, in scope, q search.Query, world map[string]numbers, b bounds) *searching {
+	names := world[in.kind]
+	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, world: world, order: newOrder(q.Sort, names), bounds: b, hulls: make(map[int64]window)}
 	for i, a := range q.All {
 		if w, ok := instants(a); ok {
 			x.bounds = bounds{max(x.bounds.from, w.from), min(x.bounds.to, w.to)}

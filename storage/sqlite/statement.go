@@ -24,7 +24,7 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 	open := x.open(s)
 	live := s.id == "l.id" || asks(s, open) || len(st.where) > 0
 	behind := after != nil && (st.first == whole || after.first() == st.first)
-	where := slices.Concat(s.where, s.pass, x.predicates(open, s.at), st.where)
+	where := slices.Concat(s.where, s.pass, x.predicates(open, s.at, "l"), st.where)
 	if behind {
 		where = append(where, x.order.after(from, *after))
 	}
@@ -68,7 +68,7 @@ func tables(s scan, live bool) clause {
 // open are the clauses of the search that a scan leaves to be checked.
 func (x *searching) open(s scan) []criterion {
 	return slices.DeleteFunc(slices.Clone(x.where), func(c criterion) bool {
-		return c.equals != nil && slices.Equal(c.equals, s.follows) || c.param != 0 && c.param == s.covers
+		return c.equals != nil && slices.Equal(c.equals, s.follows) || c.param != 0 && c.param == s.covers || slices.Contains(s.decided, c.of)
 	})
 }
 
@@ -77,24 +77,21 @@ func asks(s scan, open []criterion) bool {
 	return !s.sure || slices.ContainsFunc(open, func(c criterion) bool { return c.live })
 }
 
-// predicates are those of clauses, for the resource whose instant is the column at.
-func (x *searching) predicates(all []criterion, at string) []clause {
-	j, clauses := x.judge(at), make([]clause, len(all))
+// predicates are those of clauses, for the resource whose instant is the column at, and whose row of live, where one is asked, has that name.
+func (x *searching) predicates(all []criterion, at, live string) []clause {
+	j, clauses := judge{x, at, live}, make([]clause, len(all))
 	for i, c := range all {
 		clauses[i] = j.any(c.tests)
 	}
 	return clauses
 }
 
-// judge judges the resource that a statement of the search has come to.
-func (x *searching) judge(at string) judge { return judge{names: x.names, at: at, live: "l"} }
-
 // tally is the statement that counts the rows of a scan, up to a limit; a negative one is none.
 func (x *searching) tally(s scan, limit int) clause {
 	open := x.open(s)
 	return join([]clause{
 		sql("SELECT count(*) FROM (SELECT 1 FROM "), tables(s, asks(s, open)), sql(" WHERE "),
-		conjunction(slices.Concat(s.where, s.pass, x.predicates(open, s.at))), sql(" LIMIT +?)", int64(limit)),
+		conjunction(slices.Concat(s.where, s.pass, x.predicates(open, s.at, "l"))), sql(" LIMIT +?)", int64(limit)),
 	}, "")
 }
 

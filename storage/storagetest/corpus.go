@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -33,6 +34,7 @@ var (
 	termParams  = []string{"code", "status", "mixed", "rare"}
 	textParams  = []string{"name", "mixed"}
 	rangeParams = []string{"date", "period", "mixed", "rare"}
+	linkParams  = []string{"link", "owner"} // have references, of both types to both
 )
 
 // write changes some resources in one commit, and remembers what is there.
@@ -73,6 +75,9 @@ func (c *corpus) entries() search.Entries {
 		terms[search.Term{Param: c.param(termParams), Value: c.value()}] = true
 	}
 	for range c.IntN(4) {
+		terms[search.Term{Param: one(c, linkParams...), Value: c.reference()}] = true
+	}
+	for range c.IntN(4) {
 		texts[search.Text{Param: c.param(textParams), Folded: c.word() + one(c, "", " "+c.word()), Exact: c.word()}] = true
 	}
 	for range c.IntN(4) {
@@ -93,6 +98,15 @@ func (c *corpus) param(of []string) string {
 
 func (c *corpus) value() string {
 	return one(c, "", "a", "A", "s|a", "s|", "é", "long long long", "\x00")
+}
+
+// reference names a resource that there may be, or something that is none.
+func (c *corpus) reference() string {
+	if len(c.alive) == 0 || c.IntN(8) == 0 {
+		return one(c, "Patient/", "Slot/", "Patient/nobody", "Patientx/a", "https://example.org/Patient/a", "Slot/a/_history/1", `Slot/"`, "")
+	}
+	keys := slices.SortedFunc(maps.Keys(c.alive), func(a, b fhir.Key) int { return strings.Compare(a.String(), b.String()) })
+	return one(c, keys...).String()
 }
 
 func (c *corpus) word() string {
@@ -140,7 +154,7 @@ func (c *corpus) any(depth int) search.Any {
 
 func (c *corpus) test(depth int) search.Test {
 	everything := append(append(append([]string{search.LastUpdated, search.ID, "nobody"}, termParams...), textParams...), rangeParams...)
-	switch c.IntN(13) {
+	switch c.IntN(15) {
 	case 0:
 		return search.Equal{Param: search.ID, Value: c.anyID()}
 	case 1, 2, 3:
@@ -164,6 +178,16 @@ func (c *corpus) test(depth int) search.Test {
 		}
 		return search.Every{}
 	case 10:
+		if depth > 0 {
+			return search.Refers{Param: one(c, append(linkParams, "nobody")...), To: c.selection(depth - 1)}
+		}
+		return search.Equal{Param: one(c, linkParams...), Value: c.reference()}
+	case 11:
+		if depth > 0 {
+			return search.ReferredBy{Param: one(c, append(linkParams, "nobody")...), From: c.selection(depth - 1)}
+		}
+		return search.Missing{Param: one(c, linkParams...), Absent: c.IntN(2) == 0}
+	case 12:
 		return c.window(search.LastUpdated, c.instantOfSome)
 	default:
 		return c.window(one(c, rangeParams...), c.moment)
@@ -176,6 +200,14 @@ func (c *corpus) every(depth int) search.Every {
 		all = append(all, c.any(depth))
 	}
 	return all
+}
+
+func (c *corpus) selection(depth int) search.Selection {
+	s := search.Selection{Type: one(c, append(c.types, c.types[0], "Nothing")...)}
+	for range one(c, 0, 1, 1, 1, 2) {
+		s.All = append(s.All, c.any(depth))
+	}
+	return s
 }
 
 // window has bounds of which most are open, as in the windows that prefixes make.
@@ -192,11 +224,22 @@ func (c *corpus) instantOfSome() fhir.Instant {
 	return one(c, c.times...) + fhir.Instant(c.IntN(3)-1)
 }
 
+// Of makes the memory a search.World.
+func (c *corpus) Of(resourceType string) iter.Seq[search.Indexed] {
+	return func(yield func(search.Indexed) bool) {
+		for key, x := range c.alive {
+			if key.Type == resourceType && !yield(x) {
+				return
+			}
+		}
+	}
+}
+
 // expect is what a search must find.
 func (c *corpus) expect(q search.Query) []search.Indexed {
 	var found []search.Indexed
-	for key, x := range c.alive {
-		if key.Type == q.Type && search.Match(q, x) {
+	for x := range c.Of(q.Type) {
+		if search.MatchIn(c, q, x) {
 			found = append(found, x)
 		}
 	}

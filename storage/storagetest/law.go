@@ -31,7 +31,7 @@ func Run(t *testing.T, h Harness) {
 		{"life", life}, {"bodies", bodies}, {"conditions", conditions}, {"races", races}, {"commits", commits},
 		{"guards", guards}, {"refusals in order", refusalsInOrder}, {"matches within", matchesWithin}, {"large commits", largeCommits}, {"transfers", transfers}, {"twins", twins},
 		{"history", history}, {"histories", histories}, {"histories beside writes", historiesBesideWrites}, {"partitions", partitions}, {"events", events}, {"instants", instants},
-		{"meaning", meaning}, {"oracle", oracle}, {"large", large}, {"totals", totals}, {"pages", pages}, {"heavy pages", heavyPages}, {"churn", churn}, {"cursors", cursors}, {"explains", explains},
+		{"meaning", meaning}, {"chains", chains}, {"oracle", oracle}, {"large", large}, {"totals", totals}, {"pages", pages}, {"heavy pages", heavyPages}, {"churn", churn}, {"cursors", cursors}, {"explains", explains},
 		{"reindexing", reindexing}, {"reindexing beside writes", reindexingBesideWrites}, {"reindexing by chance", reindexingByChance},
 		{"checking", checking}, {"checking beside writes", checkingBesideWrites},
 		{"records", records}, {"record races", recordRaces}, {"record scans", recordScans},
