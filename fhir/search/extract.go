@@ -2,6 +2,7 @@ package search
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/portico-health/portico/fhir"
 )
@@ -46,7 +47,7 @@ func (r *Rules) Extract(res fhir.Resource) Entries {
 }
 
 // Pointers are what a resource refers to by some reference parameters of its type, as their Terms tell it: "Patient/1", an absolute URL, and
-// for a reference to one version that and the same without it. Without repetitions, in the order of the parameters.
+// for a reference to one version that alone, "Patient/1/_history/2". Without repetitions, in the order of the parameters.
 func (r *Rules) Pointers(res fhir.Resource, params []string) []string {
 	t := r.types[res.Type()]
 	if t == nil {
@@ -59,8 +60,11 @@ func (r *Rules) Pointers(res fhir.Resource, params []string) []string {
 		}
 	}
 	var found []string
+	before := ""
 	for _, term := range x.out.Terms {
-		if term.Value != "" && !slices.Contains(found, term.Value) {
+		ofVersion := strings.HasPrefix(before, term.Value+historySegment) // the second Term of a reference to a version
+		before = term.Value
+		if term.Value != "" && !ofVersion && !slices.Contains(found, term.Value) {
 			found = append(found, term.Value)
 		}
 	}

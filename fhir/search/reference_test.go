@@ -1,6 +1,9 @@
 package search_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // https://hl7.org/fhir/R4/search.html#reference
 func TestReferenceForms(t *testing.T) {
@@ -119,4 +122,22 @@ func TestReferenceRefusals(t *testing.T) {
 		{"Observation", "subject.name=x", "Chained parameters are not supported"},
 		{"Observation", "subject:Patient.name=x", "Chained parameters are not supported"},
 	})
+}
+
+// What a resource refers to is told as it is written, but for the base: a reference to one version is not one to the current version too.
+func TestPointers(t *testing.T) {
+	rules := mustRules(t)
+	r := mustResource(t, `{"resourceType":"Provenance","id":"a","target":[{"reference":"Patient/1/_history/2"},{"reference":"Patient/1"},{"reference":"`+base+`/Patient/2"},
+		{"reference":"Patient/1/_history/2"},{"reference":"`+base+`/Patient/3/_history/4"},{"reference":"#x"},{"display":"nameless"},{"reference":"https://other.example.org/fhir/Patient/5"}],
+		"agent":[{"who":{"reference":"Practitioner/6"}}]}`)
+	for params, want := range map[string]string{
+		"target":       "Patient/1/_history/2 Patient/1 Patient/2 Patient/3/_history/4 https://other.example.org/fhir/Patient/5",
+		"agent":        "Practitioner/6",
+		"agent target": "Practitioner/6 Patient/1/_history/2 Patient/1 Patient/2 Patient/3/_history/4 https://other.example.org/fhir/Patient/5",
+		"nothing":      "",
+	} {
+		if got := strings.Join(rules.Pointers(r, strings.Fields(params)), " "); got != want {
+			t.Errorf("%s: got %s, want %s", params, got, want)
+		}
+	}
 }
