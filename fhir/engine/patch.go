@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"errors"
-
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/patch"
 )
@@ -10,9 +8,9 @@ import (
 // applyTo makes of the current version what a patch leaves of it. Its errors are those of patch.Patch.Apply; Invalid for a patch that
 // changes type or id; Unprocessable where it would leave an untrue narrative.
 func (d *draft) applyTo(current fhir.Version) error {
-	before, err := fhir.ParseResource(current.Body)
+	before, err := stored(current)
 	if err != nil {
-		return fhir.AsError(errors.New("the stored " + current.Key.String() + " is no JSON")) // what is wrong in it may be personal
+		return err
 	}
 	after, err := d.Patch.Apply(before)
 	if err != nil {

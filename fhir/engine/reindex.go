@@ -251,9 +251,18 @@ func (e *Engine) entriesOf(_ fhir.Partition, v fhir.Version) (search.Entries, er
 }
 
 func entriesBy(rules *search.Rules, v fhir.Version) (search.Entries, error) {
-	r, err := fhir.ParseResource(v.Body)
+	r, err := stored(v)
 	if err != nil {
-		return search.Entries{}, fhir.AsError(errors.New("the stored " + v.Key.String() + " is no JSON")) // what is wrong in it may be personal
+		return search.Entries{}, err
 	}
 	return rules.Extract(r), nil
+}
+
+// stored is the resource of a version.
+func stored(v fhir.Version) (fhir.Resource, error) {
+	r, err := fhir.ParseResource(v.Body)
+	if err != nil {
+		return r, fhir.AsError(errors.New("the stored " + v.Key.String() + " is no JSON")) // what is wrong in it may be personal
+	}
+	return r, nil
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -11,9 +12,9 @@ import (
 // exactTotal is how many matches are counted where the client does not ask for more (_total=accurate).
 const exactTotal = 1000
 
-// SearchRequest asks for one page of the resources of a type (https://hl7.org/fhir/R4/search.html).
+// SearchRequest asks for one page of a search (https://hl7.org/fhir/R4/search.html).
 type SearchRequest struct {
-	Type   string
+	Type   string // what is searched
 	Query  string // the parameters as they came, percent-encoded: the URL's, and behind it a form's
 	Strict bool   // refuse unknown parameters instead of ignoring them
 	Face   string // what a cursor is bound to beside the partition: the HC-API-Version
@@ -22,11 +23,12 @@ type SearchRequest struct {
 // SearchPage is one page of matches.
 type SearchPage struct {
 	Versions []fhir.Version
-	Total    int
-	Counted  bool         // Total is exact
-	Self     string       // the parameters that were understood, percent-encoded; the cursor on a later page
-	Next     string       // the cursor of the next page; "" when there is none
-	Warnings []fhir.Issue // parameters that were ignored
+	Included []fhir.Version // what comes with them, none of which is a match of this page
+	Total    int            // matches on all pages
+	Counted  bool           // Total is exact
+	Self     string         // the parameters that were understood, percent-encoded; the cursor on a later page
+	Next     string         // the cursor of the next page; "" when there is none
+	Warnings []fhir.Issue   // parameters that were ignored
 }
 
 // searchCursor is what a cursor of a search carries: everything that the next page needs, so that its link shows
@@ -35,56 +37,91 @@ type searchCursor struct {
 	Query    string
 	Strict   bool
 	Now      fhir.Instant // of the first page: "approximately" must not move between pages
-	Position []byte
+	Position []byte       // where the page before ended
 }
 
-// Search returns one page of matches. Its errors are NotFound for a type that is not served, Invalid for what
-// the query says wrong, TooCostly, and Unavailable for a parameter whose index is being made anew.
+// Search returns one page of matches, and what comes with them. Its errors are NotFound for a type that is not served, Invalid for what the
+// query says wrong, TooCostly, and Unavailable for a parameter whose index is being made anew.
 func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest) (SearchPage, error) {
 	if err := e.serves(req.Type); err != nil {
 		return SearchPage{}, err
 	}
 	at := searchCursor{Query: req.Query, Strict: req.Strict, Now: fhir.InstantOf(e.Now())}
-	purpose := "search/" + req.Type + "/" + req.Face
-	pairs, err := search.SplitQuery(req.Query)
+	cursor, pairs, err := e.continued(ctx, p, req, &at)
 	if err != nil {
 		return SearchPage{}, err
 	}
-	cursor, err := cursorOf(pairs)
+	requests, err := e.understood(req, pairs, at)
 	if err != nil {
 		return SearchPage{}, err
 	}
-	if cursor != "" {
-		if err := e.openCursor(ctx, p, purpose, cursor, &at); err != nil {
-			return SearchPage{}, err
-		}
-		if pairs, err = search.SplitQuery(at.Query); err != nil {
-			return SearchPage{}, err
-		}
-	}
-	request, err := e.Rules.Parse(req.Type, pairs, search.Options{Strict: at.Strict, Now: at.Now})
+	page, more, err := e.page(ctx, p, req, requests, &at)
 	if err != nil {
 		return SearchPage{}, err
 	}
-	found, err := e.find(ctx, p, request.Query, storage.PageRequest{
-		Limit: request.Count, After: at.Position, CountUpTo: countUpTo(request),
-	})
-	if err != nil {
-		return SearchPage{}, err
-	}
-	matches, err := Subset{request.Summary, request.Elements}.versions(ctx, found.Versions)
-	if err != nil {
-		return SearchPage{}, err
-	}
-	page := SearchPage{Versions: matches, Total: found.Total, Counted: found.Counted, Self: search.JoinQuery(request.Applied), Warnings: request.Ignored}
-	if found.Next != nil {
-		at.Query, at.Position = search.JoinQuery(request.Applied), found.Next
-		page.Next, err = e.sealCursor(ctx, p, purpose, at)
-	}
+	applied := search.JoinQuery(requests[0].Applied)
+	page.Self, page.Warnings = applied, requests[0].Ignored
 	if cursor != "" {
 		page.Self = search.JoinQuery([]search.Pair{{Name: CursorParam, Value: cursor}})
 	}
+	if more {
+		at.Query = applied
+		page.Next, err = e.sealCursor(ctx, p, req.purpose(), at)
+	}
 	return page, err
+}
+
+// purpose is what a cursor is bound to beside the partition.
+func (r SearchRequest) purpose() string {
+	return strings.Join([]string{"search", r.Type, r.Face}, "/")
+}
+
+// continued reads the parameters of a search. Where they are a cursor, it returns that, sets what it carries, and reads the parameters of the first
+// page.
+func (e *Engine) continued(ctx context.Context, p fhir.Principal, req SearchRequest, at *searchCursor) (cursor string, pairs []search.Pair, err error) {
+	if pairs, err = search.SplitQuery(req.Query); err != nil {
+		return "", nil, err
+	}
+	if cursor, err = cursorOf(pairs); err != nil || cursor == "" {
+		return "", pairs, err
+	}
+	if err = e.openCursor(ctx, p, req.purpose(), cursor, at); err != nil {
+		return "", nil, err
+	}
+	pairs, err = search.SplitQuery(at.Query)
+	return cursor, pairs, err
+}
+
+// understood reads a search: one request of each type, at least one.
+func (e *Engine) understood(req SearchRequest, pairs []search.Pair, at searchCursor) ([]search.Request, error) {
+	options := search.Options{Strict: at.Strict, Now: at.Now}
+	request, err := e.Rules.Parse(req.Type, pairs, options)
+	return []search.Request{request}, err
+}
+
+// page finds the matches of a page and what comes with them, sets where the next page begins, and says whether there is one.
+func (e *Engine) page(ctx context.Context, p fhir.Principal, req SearchRequest, requests []search.Request, at *searchCursor) (page SearchPage, more bool, err error) {
+	page, more, err = e.ofType(ctx, p, requests[0], at)
+	if err != nil {
+		return page, more, err
+	}
+	if page.Included, err = e.include(ctx, p, requests[0].Includes, page.Versions); err != nil {
+		return page, more, err
+	}
+	// _elements names elements of what is searched: what comes with it has others.
+	part, partIncluded := Subset{requests[0].Summary, requests[0].Elements}, Subset{Summary: requests[0].Summary}
+	if page.Versions, err = part.versions(ctx, page.Versions); err != nil {
+		return page, more, err
+	}
+	page.Included, err = partIncluded.versions(ctx, page.Included)
+	return page, more, err
+}
+
+// ofType finds the matches of a search of one type.
+func (e *Engine) ofType(ctx context.Context, p fhir.Principal, r search.Request, at *searchCursor) (page SearchPage, more bool, err error) {
+	found, err := e.find(ctx, p, r.Query, storage.PageRequest{Limit: r.Count, After: at.Position, CountUpTo: countUpTo(r)})
+	at.Position = found.Next
+	return SearchPage{Versions: found.Versions, Total: found.Total, Counted: found.Counted}, found.Next != nil, err
 }
 
 // find asks the store for a page of what satisfies a query, within the engine's budget.

@@ -63,13 +63,21 @@ func newBundle(bundleType, base string, total int, links []link, versions []fhir
 	return b
 }
 
-// match adds a resource that a search found.
-func (b *bundle) match(v fhir.Version) {
+// The modes of an entry of a search (https://hl7.org/fhir/R4/valueset-search-entry-mode.html), but for the outcome.
+const (
+	modeMatch   = "match"
+	modeInclude = "include"
+)
+
+// found adds a resource that a search brings.
+func (b *bundle) found(v fhir.Version, mode string) {
 	b.entry()
 	b.fullURL(v.Key)
 	b.text = append(b.text, `,"resource":`...)
 	b.text = append(b.text, v.Body...)
-	b.text = append(b.text, `,"search":{"mode":"match"}}`...)
+	b.text = append(b.text, `,"search":{"mode":"`...)
+	b.text = append(b.text, mode...)
+	b.text = append(b.text, `"}}`...)
 }
 
 // outcome adds what is to be said of the search itself.

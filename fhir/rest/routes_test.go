@@ -108,6 +108,14 @@ func TestEveryPromiseIsKept(t *testing.T) {
 				}
 			}
 		}
+		for name, values := range map[string][]string{"_include": r.SearchInclude, "_revinclude": r.SearchRevInclude} {
+			for _, value := range values {
+				got, body := h.send(t, scenario{path: "/" + r.Type.Code() + "?" + name + "=" + value, header: strict})
+				if got.status != http.StatusOK {
+					t.Errorf("%s?%s=%s is promised, but: %s", r.Type, name, value, body)
+				}
+			}
+		}
 		if len(r.SearchParam) == 0 {
 			t.Errorf("%s has no search parameter", r.Type)
 		}

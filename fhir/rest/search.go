@@ -3,6 +3,7 @@ package rest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/portico-health/portico/fhir/engine"
@@ -42,9 +43,12 @@ func (s *server) searchset(x *exchange, page engine.SearchPage, query string) []
 	if page.Counted {
 		total = page.Total
 	}
-	b := newBundle("searchset", s.Promises.BaseURL, total, links, page.Versions)
+	b := newBundle("searchset", s.Promises.BaseURL, total, links, slices.Concat(page.Versions, page.Included))
 	for _, v := range page.Versions {
-		b.match(v)
+		b.found(v, modeMatch)
+	}
+	for _, v := range page.Included {
+		b.found(v, modeInclude)
 	}
 	if len(page.Warnings) > 0 {
 		b.outcome(outcome(parameterIssues(page.Warnings)))
