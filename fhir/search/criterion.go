@@ -1,6 +1,7 @@
 package search
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -37,8 +38,8 @@ func (p *reading) criterion(pair Pair) {
 		p.unknown(pair.Name)
 		return
 	}
-	if modifiers := param.takes(); hasModifier && !slices.Contains(modifiers, modifier) {
-		p.fault(pair.Name, fhir.CodeInvalid, "The parameter %s has no modifier %s; it takes %s.", name, fhir.Quote(modifier), list(modifiers))
+	if hasModifier && !slices.Contains(param.takes(), modifier) {
+		p.fault(pair.Name, fhir.CodeInvalid, "%s", param.refusal(modifier))
 		return
 	}
 	values, err := splitValues(pair.Value)
@@ -78,6 +79,20 @@ func (p *reading) unknown(name string) {
 
 // takes are the modifiers of a parameter.
 func (p *param) takes() []string { return append([]string{"missing"}, p.kind.modifiers()...) }
+
+// unbuilt are modifiers that R4 has for a type of parameter and that are not taken, with what would be right.
+var unbuilt = map[string]map[string]string{
+	"token":     {"above": noHierarchy, "below": noHierarchy},
+	"reference": {"above": noAncestry, "below": noAncestry},
+}
+
+// refusal says why a modifier is not taken.
+func (p *param) refusal(modifier string) string {
+	if why := unbuilt[p.Type][modifier]; why != "" {
+		return fmt.Sprintf("The modifier :%s of %s is not supported: %s. It takes %s.", modifier, p.Name, why, list(p.takes()))
+	}
+	return fmt.Sprintf("The parameter %s has no modifier %s; it takes %s.", p.Name, fhir.Quote(modifier), list(p.takes()))
+}
 
 func (p *param) lower(c criterion) (Any, *fhir.Error) {
 	if c.modifier == "missing" {

@@ -13,6 +13,8 @@ type extraction struct {
 	root  *fhir.Object
 	out   Entries
 
+	plain bool // only what is compared without a modifier is wanted
+
 	contained map[string]string // the types of the contained resources, by id; made when first asked for
 
 	found bool // for finds
@@ -53,7 +55,7 @@ func (r *Rules) Pointers(res fhir.Resource, params []string) []string {
 	if t == nil {
 		return nil
 	}
-	x := extraction{rules: r, root: res.Root()}
+	x := extraction{rules: r, root: res.Root(), plain: true}
 	for _, name := range params {
 		if p := t.byName[name]; p != nil && p.sink != nil {
 			p.sink(&x, x.root)

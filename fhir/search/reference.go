@@ -18,18 +18,24 @@ type reference struct {
 	targets []string // nil: any
 	served  []string // what a bare id may belong to where any type may be pointed at
 	url     bool     // there are canonical URLs among the values: a text without a slash may be one
+	logical bool     // there are References among the values, which may have an identifier
 }
 
 const historySegment = "/_history/"
 
-func (r *reference) stamp() string { return "reference 1 " + r.base }
+func (r *reference) stamp() string { return "reference 2 " + r.base }
 
 func (r *reference) index(at place) sink {
 	switch at.code() {
 	case "Reference":
+		r.logical = true
+		identifier := r.identifier()
 		return func(x *extraction, v any) {
 			o, _ := v.(*fhir.Object)
 			r.pointer(x, o.Text("reference"), historySegment)
+			if id := o.Object("identifier"); !x.plain {
+				identifier.pair(x, id.Text("system"), id.Text("value"))
+			}
 		}
 	case "canonical", "uri", "url", "oid", "uuid":
 		r.url = true
@@ -125,15 +131,32 @@ func typeInURL(s string) string {
 
 func (r *reference) always() bool { return false }
 
-// modifiers are the names of the types that the parameter may point at (:Patient).
-func (r *reference) modifiers() []string {
+// identifier reads Reference.identifier, whose Terms have an index name of their own: "the search value works as a token search".
+func (r *reference) identifier() *token { return &token{name: r.name + ":identifier", coded: true} }
+
+// types are those that the parameter may point at.
+func (r *reference) types() []string {
 	if r.targets != nil {
 		return r.targets
 	}
 	return r.served
 }
 
+// modifiers are the names of types (:Patient), and :identifier.
+func (r *reference) modifiers() []string {
+	if r.logical {
+		return append([]string{"identifier"}, r.types()...)
+	}
+	return r.types()
+}
+
+// noAncestry is why :above and :below are not taken.
+const noAncestry = "what is part of what is not followed here; give each reference itself, with commas between them"
+
 func (r *reference) lower(c criterion) (Any, *fhir.Error) {
+	if c.modifier == "identifier" {
+		return r.identifier().lower(criterion{values: c.values, now: c.now})
+	}
 	return c.each(func(v string) ([]Test, *fhir.Error) {
 		v = relative(unescape(v), r.base)
 		if c.modifier != "" {
@@ -143,7 +166,7 @@ func (r *reference) lower(c criterion) (Any, *fhir.Error) {
 			return []Test{Equal{r.name, v}}, nil
 		}
 		var tests []Test
-		for _, typ := range r.modifiers() {
+		for _, typ := range r.types() {
 			tests = append(tests, Equal{r.name, typ + "/" + v})
 		}
 		if r.url {

@@ -66,6 +66,28 @@ func TestReferenceWithoutTarget(t *testing.T) {
 	checkHits(t, `{"resourceType":"Provenance","id":"p1","target":[{"reference":"#"}]}`, []hit{{"target:missing=false", true}, {"patient:missing=true", true}})
 }
 
+// :identifier looks at Reference.identifier: "the search value works as a token search". What a literal reference points at is not asked.
+func TestReferenceIdentifier(t *testing.T) {
+	checkHits(t, `{"resourceType":"Observation","id":"o1","subject":{"reference":"Patient/23","identifier":{"system":"https://example.org/mrn","value":"A|1"}},
+		"performer":[{"type":"Practitioner","identifier":{"value":"7"}},{"identifier":{"system":"https://example.org/none"}}]}`, []hit{
+		{`subject:identifier=https://example.org/mrn|A\|1`, true},
+		{`subject:identifier=A\|1`, true},
+		{"subject:identifier=https://example.org/mrn|", true},
+		{`subject:identifier=|A\|1`, false},
+		{"subject:identifier=https://example.org/mrn|A", false},
+		{"subject:identifier=23", false},
+		{`subject=A\|1`, false},
+		{"subject=23", true},
+		{"patient:identifier=https://example.org/mrn|", true},
+		{"performer:identifier=|7", true},
+		{"performer:identifier=x,7", true},
+		{"performer:identifier=https://example.org/none|", true},
+		{"performer:identifier=8", false},
+		{"encounter:identifier=7", false},
+		{"performer:missing=false", true},
+	})
+}
+
 // "When using the patient search parameter, there is no need to specify :Patient".
 func TestReferenceByType(t *testing.T) {
 	checkHits(t, `{"resourceType":"Appointment","id":"a1","participant":[{"actor":{"reference":"Patient/1"}},{"actor":{"reference":"Practitioner/2"}},{"actor":{"reference":"Location/3"}}]}`, []hit{
@@ -116,8 +138,11 @@ func TestReferenceRefusals(t *testing.T) {
 	checkRefusals(t, []refusal{
 		{"Observation", "subject:Patient=Group/1", "is no Patient of this server"},
 		{"Observation", "subject:Patient=https://other.example.org/Patient/1", "is no Patient of this server"},
-		{"Observation", "subject:Slot=1", "it takes missing, Group, Device, Patient and Location"},
-		{"Observation", "subject:identifier=x", "no modifier"},
+		{"Observation", "subject:Slot=1", "it takes missing, identifier, Group, Device, Patient and Location"},
+		{"Observation", "subject:below=1", "The modifier :below of subject is not supported: what is part of what is not followed here"},
+		{"Observation", "subject:identifier=|", "has nothing on either side of the vertical bar"},
+		{"Observation", "subject:identifier=a|b|c", "has several vertical bars"},
+		{"PlanDefinition", "depends-on:text=x", "no modifier"},
 		{"Observation", "subject:patient=1", "no modifier"},
 		{"Observation", "subject.name=x", "Chained parameters are not supported"},
 		{"Observation", "subject:Patient.name=x", "Chained parameters are not supported"},

@@ -218,11 +218,6 @@ func (r *Rules) compile(typ string, d r4.SearchParam, served []string) (*param, 
 	default:
 		return nil, nil
 	}
-	if d.Type == "reference" {
-		p.Modifiers = append(p.Modifiers, "type")
-	} else {
-		p.Modifiers = append(p.Modifiers, p.kind.modifiers()...)
-	}
 	var err error
 	p.sink, err = compile(typ, d.Expression, p.kind.index)
 	if err != nil {
@@ -231,10 +226,24 @@ func (r *Rules) compile(typ string, d r4.SearchParam, served []string) (*param, 
 	if p.sink == nil {
 		return nil, fmt.Errorf("the expression %q selects nothing that a %s parameter is searched by", d.Expression, d.Type)
 	}
+	p.Modifiers = append(p.Modifiers, p.promised()...)
 	if d.Code == ID || d.Code == LastUpdated {
 		p.sink = nil
 	}
 	return p, nil
+}
+
+// promised are the modifiers that the kind takes, with one word for the names of types.
+func (p *param) promised() []string {
+	r, isReference := p.kind.(*reference)
+	switch {
+	case isReference && r.logical:
+		return []string{"type", "identifier"}
+	case isReference:
+		return []string{"type"}
+	default:
+		return p.kind.modifiers()
+	}
 }
 
 // Params lists what is promised for a type, sorted by name; nil for a type that is not served. It is shared and must not

@@ -54,16 +54,16 @@ func TestParams(t *testing.T) {
 	want := []search.Param{
 		{Name: "_id", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-id", Modifiers: []string{"missing", "not"}},
 		{Name: "_lastUpdated", Type: "date", Definition: "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated", Modifiers: []string{"missing"}, Sortable: true},
-		{Name: "_security", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-security", Modifiers: []string{"missing", "not"}},
-		{Name: "_tag", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-tag", Modifiers: []string{"missing", "not"}},
-		{Name: "appointment-type", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-appointment-type", Modifiers: []string{"missing", "not"}},
-		{Name: "identifier", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-identifier", Modifiers: []string{"missing", "not"}},
-		{Name: "schedule", Type: "reference", Definition: "http://hl7.org/fhir/SearchParameter/Slot-schedule", Modifiers: []string{"missing", "type"}, Targets: []string{"Schedule"}},
-		{Name: "service-category", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-service-category", Modifiers: []string{"missing", "not"}},
-		{Name: "service-type", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-service-type", Modifiers: []string{"missing", "not"}},
-		{Name: "specialty", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-specialty", Modifiers: []string{"missing", "not"}},
+		{Name: "_security", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-security", Modifiers: []string{"missing", "not", "text", "in", "not-in"}},
+		{Name: "_tag", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-tag", Modifiers: []string{"missing", "not", "text", "in", "not-in"}},
+		{Name: "appointment-type", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-appointment-type", Modifiers: []string{"missing", "not", "text", "in", "not-in"}},
+		{Name: "identifier", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-identifier", Modifiers: []string{"missing", "not", "text", "of-type"}},
+		{Name: "schedule", Type: "reference", Definition: "http://hl7.org/fhir/SearchParameter/Slot-schedule", Modifiers: []string{"missing", "type", "identifier"}, Targets: []string{"Schedule"}},
+		{Name: "service-category", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-service-category", Modifiers: []string{"missing", "not", "text", "in", "not-in"}},
+		{Name: "service-type", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-service-type", Modifiers: []string{"missing", "not", "text", "in", "not-in"}},
+		{Name: "specialty", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-specialty", Modifiers: []string{"missing", "not", "text", "in", "not-in"}},
 		{Name: "start", Type: "date", Definition: "http://hl7.org/fhir/SearchParameter/Slot-start", Modifiers: []string{"missing"}, Sortable: true},
-		{Name: "status", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-status", Modifiers: []string{"missing", "not"}},
+		{Name: "status", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-status", Modifiers: []string{"missing", "not", "in", "not-in"}},
 	}
 	if diff := cmp.Diff(want, rules.Params("Slot")); diff != "" {
 		t.Error(diff)
@@ -89,6 +89,10 @@ func TestPromisedModifiersAreTaken(t *testing.T) {
 			for _, modifier := range p.Modifiers {
 				query := p.Name + ":" + modifier + "=" + values[p.Type]
 				switch {
+				case modifier == "in" || modifier == "not-in":
+					query = p.Name + ":" + modifier + "=http://hl7.org/fhir/ValueSet/appointmentstatus"
+				case modifier == "of-type":
+					query = p.Name + ":of-type=a|b|c"
 				case modifier == "missing":
 					query = p.Name + ":missing=true"
 				case modifier == "type" && p.Targets == nil:

@@ -24,26 +24,32 @@ type token struct {
 
 	// What values of the resource may be searched, as compiling the expression has found.
 	coded    bool        // with a system of their own
+	concepts bool        // Coding, CodeableConcept: codes with a system of their own
 	codes    []r4.Coding // of a required binding
+	valueSet string      // that it names
 	boolean  bool        // true or false, without a system
 	open     bool        // a code whose binding R4 does not list: any system is taken for the right one
 	bare     bool        // id, uri: neither system nor case folding
 	folded   bool        // string
 	contact  bool        // ContactPoint
 	computed bool        // a condition: a boolean that leaves an entry only where it is true
+
+	identifiers bool // Identifier: values that may have a type beside their system
 }
 
-func (t *token) stamp() string { return "token 1" }
+func (t *token) stamp() string { return "token 2" }
 
 func (t *token) index(at place) sink {
 	switch at.code() {
 	case "Coding":
-		return t.within("code")
+		t.concepts = true
+		return both(t.within("code"), t.display())
 	case "Identifier":
-		return t.within("value")
+		t.identifiers = true
+		return both(t.within("value"), t.identifierType())
 	case "CodeableConcept":
-		t.coded = true
-		return t.concept
+		t.coded, t.concepts = true, true
+		return both(t.concept, t.displays())
 	case "ContactPoint":
 		t.contact = true
 		return t.plain(func(v any) string {
@@ -101,7 +107,7 @@ func (t *token) code(at place) sink {
 	codings, complete := r4.Codings(at.elem.Required)
 	switch {
 	case complete:
-		t.codes = append(t.codes, codings...)
+		t.codes, t.valueSet = append(t.codes, codings...), at.elem.Required
 	case at.elem.Required != "":
 		t.open = true
 	default:
@@ -141,16 +147,6 @@ func (t *token) pair(x *extraction, system, code string) bool {
 	return code != "" || system != ""
 }
 
-func (t *token) modifiers() []string { return []string{"not"} }
-
-func (t *token) lower(c criterion) (Any, *fhir.Error) {
-	clause, err := c.each(t.value)
-	if c.modifier == "not" {
-		return Any{Not{clause}}, err
-	}
-	return clause, err
-}
-
 // value says by which tests one value is found.
 func (t *token) value(v string) ([]Test, *fhir.Error) {
 	system, code, bars := cutToken(v)
@@ -162,11 +158,17 @@ func (t *token) value(v string) ([]Test, *fhir.Error) {
 		return t.condition(code), nil
 	case bars == 0:
 		return t.inAnySystem(code), nil
-	case t.coded:
-		return []Test{Equal{t.name, escapeToken(system) + "|" + escapeToken(code)}}, nil
 	default:
-		return t.implied(system, code), nil
+		return t.inSystem(system, code), nil
 	}
+}
+
+// inSystem compares a code with its system.
+func (t *token) inSystem(system, code string) []Test {
+	if t.coded {
+		return []Test{Equal{t.name, escapeToken(system) + "|" + escapeToken(code)}}
+	}
+	return t.implied(system, code)
 }
 
 // malformed says what is wrong with a value and what would be right, or "". "For token parameters on elements of type ContactPoint,
