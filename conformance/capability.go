@@ -105,6 +105,12 @@ func capabilityOf(t Type, v APIVersion) (models.CapabilityStatementRestResource,
 	if t.OffersConditional(Delete) {
 		out.ConditionalDelete = pointer(models.ConditionalDeleteStatusSingle)
 	}
+	if !t.Offers(Vread) {
+		out.Versioning = pointer(models.ResourceVersionPolicyNoVersion)
+	}
+	if t.Definitions != nil {
+		out.ConditionalRead, out.ReferencePolicy = pointer(models.ConditionalReadStatusNotMatch), nil
+	}
 	if err := setCode(&out.Type, t.Name); err != nil {
 		return out, err
 	}

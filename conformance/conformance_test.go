@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/validate"
 )
 
 var started = time.Date(2026, 1, 31, 9, 30, 0, 0, time.FixedZone("", 3600))
@@ -39,10 +41,13 @@ func TestNew(t *testing.T) {
 	for _, typ := range p.Types {
 		names = append(names, typ.Name)
 	}
-	if diff := cmp.Diff([]string{"AuditEvent", "Patient", "Slot"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"AuditEvent", "OperationDefinition", "Patient", "Slot"}, names); diff != "" {
 		t.Errorf("types are not sorted:\n%s", diff)
 	}
 	for _, typ := range p.Types {
+		if typ.Definitions != nil {
+			continue
+		}
 		writable := typ.Name != "AuditEvent"
 		for _, i := range []conformance.Interaction{conformance.Create, conformance.Update, conformance.Patch, conformance.Delete} {
 			if typ.Offers(i) != writable {
@@ -138,9 +143,36 @@ func TestDiscovery(t *testing.T) {
 	const want = `{"fhir_base_endpoint":"https://example.org/fhir","fhir_metadata_endpoint":"https://example.org/fhir/metadata","fhir_batch_endpoint":"https://example.org/fhir","fhir_transaction_endpoint":"https://example.org/fhir",` +
 		`"search_audit_event_endpoint":"https://example.org/fhir/AuditEvent",` +
 		`"create_healthcare_service_endpoint":"https://example.org/fhir/HealthcareService","search_healthcare_service_endpoint":"https://example.org/fhir/HealthcareService",` +
+		`"search_operation_definition_endpoint":"https://example.org/fhir/OperationDefinition",` +
 		`"create_patient_endpoint":"https://example.org/fhir/Patient","search_patient_endpoint":"https://example.org/fhir/Patient",` +
 		`"fhir_api_versions_supported":["1","2"]}`
 	if diff := cmp.Diff(want, string(conformance.Discovery(table("Patient", "HealthcareService", "AuditEvent")))); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// The server's own definitions are there under the canonical URLs by which they are advertised, are valid, and make room for stored ones.
+func TestDefinitions(t *testing.T) {
+	for _, r := range definitions(t, table("Patient"), "OperationDefinition") {
+		if r.Root().Text("url") != "https://github.com/portico-health/portico/fhir/OperationDefinition/"+r.ID() {
+			t.Errorf("%s is called %s", r.ID(), r.Root().Text("url"))
+		}
+		for _, issue := range validate.New().Report(r) {
+			if issue.Severity != fhir.Warning {
+				t.Errorf("%s: %v", r.ID(), issue)
+			}
+		}
+	}
+	if stored := definitions(t, table("Patient", "OperationDefinition"), "OperationDefinition"); stored != nil {
+		t.Errorf("OperationDefinitions are stored, but there are %d beside them", len(stored))
+	}
+}
+
+func definitions(t *testing.T, p conformance.Promises, name string) []fhir.Resource {
+	t.Helper()
+	typ, served := p.Type(name)
+	if !served {
+		t.Fatalf("%s is not served", name)
+	}
+	return typ.Definitions
 }

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,6 +39,8 @@ type Config struct {
 
 	Search func(resourceType string) Search // what is promised of the search of a type
 
+	Definitions []fhir.Resource // what the server defines itself beside its operations: SearchParameters
+
 	// Unchecked returns the keys of the invariants of a type that the validator does not check.
 	Unchecked func(resourceType string) []string
 }
@@ -52,7 +55,7 @@ func New(c Config) Promises {
 
 		Operations: []Operation{{Name: "explain", Definition: ExplainDefinition, System: true}},
 	}
-	for _, name := range slices.Sorted(slices.Values(c.Types)) {
+	for _, name := range c.Types {
 		t := Type{
 			Name: name, Interactions: interactions(name), Limit: limits[name], Conditional: conditional(name), Unchecked: c.Unchecked(name),
 			Search:     c.Search(name),
@@ -60,6 +63,8 @@ func New(c Config) Promises {
 		}
 		p.Types = append(p.Types, t)
 	}
+	p.Types = append(p.Types, definitionTypes(c)...)
+	slices.SortFunc(p.Types, func(a, b Type) int { return cmp.Compare(a.Name, b.Name) })
 	return p
 }
 

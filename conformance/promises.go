@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/portico-health/portico/fhir"
 )
 
 // Promises is the one table of what the server offers. The router mounts it, and CapabilityStatement, discovery
@@ -64,7 +66,11 @@ type Type struct {
 	Conditional  []Interaction // those that a search may select the resource for: create (when nothing matches), update, patch, delete
 	Search
 	Operations []Operation
-	Limit      string // what of the type's meaning is not done, in a sentence; "" for nothing
+
+	// Definitions are all resources of the type, where nothing is stored: definitions of this server's own, that its canonical URLs lead somewhere.
+	Definitions []fhir.Resource
+
+	Limit string // what of the type's meaning is not done, in a sentence; "" for nothing
 	// Unchecked are the keys of invariants that R4 states for this type and its data types and that the
 	// validator does not check.
 	Unchecked []string

@@ -110,7 +110,8 @@ func (a *App) Open(ctx context.Context) error {
 		}
 	}
 	promises := conformance.New(conformance.Config{
-		Release: release(), BaseURL: a.Config.BaseURL, Started: a.Now(), Types: types, Search: rest.SearchPromises(rules), Unchecked: validate.Unchecked,
+		Release: release(), BaseURL: a.Config.BaseURL, Started: a.Now(), Types: types, Unchecked: validate.Unchecked,
+		Search: rest.SearchPromises(rules), Definitions: rules.Definitions(),
 	})
 	handler, err := a.handler(promises)
 	if err != nil {

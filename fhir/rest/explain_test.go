@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/portico-health/portico/fhir"
@@ -23,12 +24,19 @@ func TestExplain(t *testing.T) {
 	}
 	h.play(t, []scenario{
 		{
-			name: "an index", path: of("Patient?name=birch&_count=5"), status: 200, want: `{"resourceType":"Parameters","parameter":[
-				{"name":"understood","valueUri":"http://example.org/fhir/Patient?name=birch&_count=5"},
-				{"name":"clause","part":[{"name":"text","valueString":"a text of name begins with \"birch\""},{"name":"index","valueBoolean":true},{"name":"checked","valueBoolean":true}]},
-				{"name":"index","valueString":"texts of name"},{"name":"matches","valueInteger":1},{"name":"counted","valueBoolean":true},
-				{"name":"ordered","valueBoolean":false},{"name":"page","valueInteger":5},{"name":"found","valueInteger":1},{"name":"looked","valueInteger":2},
-				{"name":"budget","valueInteger":250000},{"name":"refused","valueBoolean":false}]}`,
+			name: "an index", path: of("Patient?name=birch&_count=5"), status: 200,
+			paths: map[string]string{
+				"parameter[0].valueUri": "http://example.org/fhir/Patient?name=birch&_count=5",
+				"parameter[1].part[0]":  `{"name":"text","valueString":"a text of name begins with \"birch\""}`,
+				"parameter[1].part[1]":  `{"name":"index","valueBoolean":true}`,
+				"parameter[2]":          `{"name":"index","valueString":"texts of name"}`,
+				"parameter[3]":          `{"name":"matches","valueInteger":1}`,
+				"parameter[4]":          `{"name":"counted","valueBoolean":true}`,
+				"parameter[6]":          `{"name":"page","valueInteger":5}`,
+				"parameter[7]":          `{"name":"found","valueInteger":1}`,
+				"parameter[9]":          `{"name":"budget","valueInteger":250000}`,
+				"parameter[10]":         `{"name":"refused","valueBoolean":false}`,
+			},
 		},
 		{
 			name: "an order, resource by resource, and what is ignored", path: of("Patient?name:contains=irc&_sort=birthdate&shoe=9"), status: 200,
@@ -62,5 +70,13 @@ func TestExplain(t *testing.T) {
 	})
 	_, body := h.send(t, scenario{path: of("Patient?name=ash&birthdate=gt1980&_sort=-birthdate&shoe=9")})
 	checkValid(t, body)
+	answer, err := fhir.ParseResource(body)
+	must(t, err)
+	_, body = h.send(t, scenario{path: "/OperationDefinition/explain"})
+	for _, p := range answer.Root().Objects("parameter") {
+		if !strings.Contains(string(body), `{"name":"`+p.Text("name")+`","use":"out"`) {
+			t.Errorf("%s is no parameter of the definition", p.Text("name"))
+		}
+	}
 	open(t, forbidden).play(t, []scenario{{name: "not the operator", path: of("Patient"), status: 403, paths: map[string]string{"issue[0].code": "forbidden"}}})
 }

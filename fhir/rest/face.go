@@ -120,6 +120,10 @@ func (s *server) compile() error {
 
 // compileType makes the routes of a type. An interaction by a search takes the place of the plain one on the same route, and does both.
 func (s *server) compileType(t conformance.Type) error {
+	if t.Definitions != nil {
+		s.addDefinitions(t)
+		return nil
+	}
 	interactions, conditionals, operations := s.interactions(), s.conditionals(), s.operations()
 	for _, i := range t.Interactions {
 		served, ok := interactions[i]

@@ -71,7 +71,7 @@ func openWith(t testing.TB, types []string, change ...func(*rest.Face)) house {
 		Engine: e, Authenticate: rest.OpenSite("demo", "demo/test"), Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Promises: conformance.New(conformance.Config{
 			Release: "1.2.3", BaseURL: strings.TrimSuffix(base, conformance.FHIRPath), Started: noon, Types: types, Unchecked: validate.Unchecked,
-			Search: rest.SearchPromises(rules),
+			Search: rest.SearchPromises(rules), Definitions: rules.Definitions(),
 		}),
 	}
 	for _, c := range change {

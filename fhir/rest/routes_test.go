@@ -50,7 +50,7 @@ func TestEveryPromiseIsKept(t *testing.T) {
 	_, text := h.send(t, scenario{path: "/metadata"})
 	statement, err := models.UnmarshalCapabilityStatement(text)
 	must(t, err)
-	if n := len(statement.Rest[0].Resource); n != len(conformance.DefaultTypes()) {
+	if n := len(statement.Rest[0].Resource); n != len(conformance.DefaultTypes())+2 {
 		t.Fatalf("%d types", n)
 	}
 	for _, o := range statement.Rest[0].Operation {
@@ -88,7 +88,7 @@ func TestEveryPromiseIsKept(t *testing.T) {
 		}
 		strict := map[string]string{"Prefer": "handling=strict"}
 		for _, p := range r.SearchParam {
-			value := map[string]string{"token": "true", "string": "x", "reference": "Patient/x", "date": "2026"}[p.Type.Code()]
+			value := map[string]string{"token": "true", "string": "x", "reference": "Patient/x", "date": "2026", "uri": "x"}[p.Type.Code()]
 			got, body := h.send(t, scenario{path: "/" + r.Type.Code() + "?" + p.Name + "=" + value, header: strict})
 			if got.status != http.StatusOK {
 				t.Errorf("%s?%s is promised, but: %s", r.Type, p.Name, body)

@@ -18,6 +18,8 @@ type Definition struct {
 	Bases  []string // the resource types that have the parameter
 	Usage  string   // xpathUsage: "" and "normal" are served
 	Source string   // where it was read, for whoever has to put it right
+
+	read fhir.Resource // what it was read from; the zero Resource for this server's own
 }
 
 // own are the parameters that this server adds to R4's core: by them the partner faces find appointments.
@@ -31,11 +33,22 @@ var own = []Definition{
 	}},
 }
 
+// ownOf are those of them that some of the types have.
+func ownOf(types []string) []Definition {
+	var all []Definition
+	for _, d := range own {
+		if slices.ContainsFunc(d.Bases, func(base string) bool { return slices.Contains(types, base) }) {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
 // ReadDefinition takes a Definition from a SearchParameter. Whether it can be served is found out by NewRules.
 func ReadDefinition(r fhir.Resource, source string) Definition {
 	o := r.Root()
 	d := Definition{
-		Source: source, Bases: texts(o, "base"), Usage: o.Text("xpathUsage"),
+		read: r, Source: source, Bases: texts(o, "base"), Usage: o.Text("xpathUsage"),
 		SearchParam: r4.SearchParam{
 			Code: o.Text("code"), Type: o.Text("type"), URL: o.Text("url"), Expression: o.Text("expression"), Targets: texts(o, "target"),
 		},

@@ -18,6 +18,7 @@ type Rules struct {
 	base        string
 	types       map[string]*typeRules
 	stamps      map[string]map[string]string
+	beyond      []Definition // of the parameters that R4's core does not have
 	fingerprint string
 }
 
@@ -166,6 +167,7 @@ func NewRules(c Config) (*Rules, error) {
 	if err := r.addCustom(c.Custom, served); err != nil {
 		return nil, err
 	}
+	r.beyond = slices.Concat(ownOf(served), c.Custom)
 	for _, t := range r.types {
 		slices.SortFunc(t.params, func(a, b *param) int { return strings.Compare(a.Name, b.Name) })
 	}

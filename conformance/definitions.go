@@ -1,0 +1,29 @@
+package conformance
+
+import (
+	"slices"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// definitionTypes are the types of the server's own definitions, as far as resources of these types are not stored: then those are what a type has.
+func definitionTypes(c Config) []Type {
+	byName := map[string][]fhir.Resource{}
+	for _, d := range append(slices.Clone(c.Definitions), explainOperation()) {
+		byName[d.Type()] = append(byName[d.Type()], d)
+	}
+	var types []Type
+	for name, all := range byName {
+		if slices.Contains(c.Types, name) {
+			continue
+		}
+		types = append(types, Type{
+			Name: name, Interactions: []Interaction{Read, SearchType}, Definitions: all, Limit: "These are this server's own definitions.",
+			Search: Search{Params: []Param{
+				{Name: "_id", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-id"},
+				{Name: "url", Type: "uri", Definition: "http://hl7.org/fhir/SearchParameter/conformance-url"},
+			}},
+		})
+	}
+	return types
+}

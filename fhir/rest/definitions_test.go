@@ -1,0 +1,71 @@
+package rest_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	models "github.com/samply/golang-fhir-models/fhir-models/fhir"
+
+	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir"
+)
+
+// Every canonical URL of the server's own that the CapabilityStatement has leads to a definition, by read and by search.
+func TestDefinitionsAreServed(t *testing.T) {
+	h := open(t)
+	_, text := h.send(t, scenario{path: "/metadata"})
+	statement, err := models.UnmarshalCapabilityStatement(text)
+	must(t, err)
+	var own []string
+	for _, o := range statement.Rest[0].Operation {
+		own = append(own, o.Definition)
+	}
+	for _, r := range statement.Rest[0].Resource {
+		for _, p := range r.SearchParam {
+			own = append(own, *p.Definition)
+		}
+	}
+	seen := 0
+	for _, canonical := range own {
+		path, isOwn := strings.CutPrefix(canonical, fhir.OwnURL)
+		if !isOwn {
+			continue
+		}
+		seen++
+		typ, id, _ := strings.Cut(path, "/")
+		got, body := h.send(t, scenario{path: "/" + path})
+		if got.status != 200 {
+			t.Fatalf("%s: %d %s", canonical, got.status, body)
+		}
+		checkValid(t, body)
+		h.play(t, []scenario{
+			{name: canonical, path: "/" + path, status: 200, paths: map[string]string{"url": canonical, "id": id}},
+			{name: "by its URL", path: "/" + typ + "?url=" + url.QueryEscape(canonical), status: 200, paths: map[string]string{"total": "1", "entry[0].resource.url": canonical, "entry[0].fullUrl": base + "/" + path}},
+		})
+	}
+	if seen != 3 {
+		t.Errorf("%d own definitions are advertised, want 3", seen)
+	}
+}
+
+func TestDefinitionsAsATypeOfTheirOwn(t *testing.T) {
+	h := open(t)
+	got, _ := h.send(t, scenario{path: "/SearchParameter/Appointment-created"})
+	h.play(t, []scenario{
+		{name: "all", path: "/SearchParameter", status: 200, paths: map[string]string{"total": "2", "entry[#]": "2", "link[0].url": base + "/SearchParameter"}},
+		{name: "by id, by a form", method: "POST", path: "/SearchParameter/_search", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, body: "_id=Appointment-created,x", status: 200,
+			paths: map[string]string{"total": "1", "link[0].url": base + "/SearchParameter?_id=Appointment-created,x"}},
+		{name: "none", path: "/SearchParameter?url=x&_id=Appointment-created", status: 200, paths: map[string]string{"total": "0", "entry[#]": ""}},
+		{name: "what is ignored", path: "/SearchParameter?code=created", status: 200, paths: map[string]string{"total": "2", "entry[2].resource.issue[0].location": `["http.code"]`}},
+		{name: "what is refused", path: "/SearchParameter?code=created", header: map[string]string{"HC-API-Version": "2"}, status: 400, paths: map[string]string{"issue[0].location": `["http.code"]`}},
+		{name: "not modified", path: "/SearchParameter/Appointment-created", header: map[string]string{"If-None-Match": got.header.Get("ETag")}, status: 304, empty: true},
+		{name: "not there", path: "/SearchParameter/x", status: 404, paths: map[string]string{"issue[0].code": "not-found"}},
+		{name: "no version", path: "/SearchParameter/Appointment-created/_history/1", status: 404},
+		{name: "not written", method: "PUT", path: "/SearchParameter/Appointment-created", body: `{"resourceType":"SearchParameter","id":"Appointment-created"}`, status: 405, wantHeader: map[string]string{"Allow": "GET, HEAD"}},
+		{name: "not made", method: "POST", path: "/SearchParameter", body: `{"resourceType":"SearchParameter"}`, status: 405},
+	})
+	all, err := conformance.ServedTypes([]string{"all"})
+	must(t, err)
+	openWith(t, all).play(t, []scenario{{name: "a stored type has what is stored", path: "/SearchParameter", status: 200, paths: map[string]string{"total": "0"}}})
+}
