@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
-	"github.com/portico-health/portico/fhir/r4"
 )
 
 // criterion is one parameter that selects, with all its values, one of which must be found.
@@ -32,49 +31,40 @@ func (c criterion) each(read func(string) ([]Test, *fhir.Error)) (Any, *fhir.Err
 
 // criterion reads a parameter that selects.
 func (p *reading) criterion(pair Pair) {
-	name, modifier, hasModifier := strings.Cut(pair.Name, ":")
-	param := p.rules.types[p.typ].byName[name]
-	if param == nil || strings.Contains(modifier, ".") {
-		p.unknown(pair.Name)
-		return
-	}
-	if hasModifier && !slices.Contains(param.takes(), modifier) {
-		p.fault(pair.Name, fhir.CodeInvalid, "%s", param.refusal(modifier))
+	if p.writes && isLinked(pair.Name) {
+		p.fault(pair.Name, fhir.CodeNotSupported,
+			"What selects the resource to write is decided on that resource alone: parameters that look at others (chains, _has) have no place here.")
 		return
 	}
 	values, err := splitValues(pair.Value)
-	if err == nil && len(values) == 0 {
-		return
+	along := links{rules: p.rules, name: pair.Name, steps: new(int), leaf: func(param *param, modifier string, hasModifier bool) (Any, *miss) {
+		if err != nil {
+			return nil, wrong(err)
+		}
+		return param.criterion(criterion{modifier, values, p.opt.Now}, hasModifier)
+	}}
+	clause, miss := along.read(p.typ, pair.Name, 0)
+	switch {
+	case miss != nil && miss.unknown:
+		p.unsupported(pair.Name, "%s", miss.Issues[0].Detail)
+	case miss != nil:
+		p.faults = join(p.faults, miss.At(pair.Name))
+	case len(values) > 0:
+		p.req.Query.All = append(p.req.Query.All, clause)
+		p.req.Applied = append(p.req.Applied, pair)
 	}
-	var clause Any
-	if err == nil {
-		clause, err = param.lower(criterion{modifier, values, p.opt.Now})
-	}
-	if err != nil {
-		p.faults = join(p.faults, err.At(pair.Name))
-		return
-	}
-	p.req.Query.All = append(p.req.Query.All, clause)
-	p.req.Applied = append(p.req.Applied, pair)
 }
 
-// unknown says why a name is not understood, and lists those that are.
-func (p *reading) unknown(name string) {
-	t := p.rules.types[p.typ]
-	base, _, _ := strings.Cut(name, ":")
-	head, _, chained := strings.Cut(base, ".")
-	why := p.typ + " has no search parameter " + fhir.Quote(name) + "."
-	switch {
-	case t.byName[head] != nil && (chained || base != name):
-		why = "Chained parameters are not supported: " + fhir.Quote(name) + "."
-	case slices.ContainsFunc(r4.SearchParams(p.typ), func(d r4.SearchParam) bool { return d.Code == base }):
-		why = "The search parameter " + base + " of " + p.typ + " is not supported by this server."
+// criterion makes the clause of the parameter.
+func (p *param) criterion(c criterion, hasModifier bool) (Any, *miss) {
+	if hasModifier && !slices.Contains(p.takes(), c.modifier) {
+		return nil, wrong(fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "%s", p.refusal(c.modifier)))
 	}
-	known := make([]string, len(t.params))
-	for i, param := range t.params {
-		known[i] = param.Name
+	clause, err := p.lower(c)
+	if err != nil {
+		return nil, wrong(err)
 	}
-	p.unsupported(name, "%s There are %s; results are shaped by %s.", why, list(known), list(resultNames))
+	return clause, nil
 }
 
 // takes are the modifiers of a parameter.

@@ -15,6 +15,7 @@ type reading struct {
 	req      Request
 	results  map[string]string // the parameters that shape the result, as they were first given
 	includes int               // how many of them there are
+	writes   bool              // it selects what to write
 	faults   *fhir.Error
 }
 
@@ -50,6 +51,7 @@ func (r *Rules) Criteria(typ string, pairs []Pair, now fhir.Instant) (Query, err
 	if err != nil {
 		return Query{}, err
 	}
+	p.writes = true
 	if len(pairs) == 0 {
 		p.fault("", fhir.CodeRequired, "There is no search parameter: what selects the resource to write must not select every %s.", typ)
 	}
@@ -97,15 +99,33 @@ func (p *reading) refusal() error {
 	if p.faults != nil {
 		return p.faults
 	}
-	tests := 0
-	for _, clause := range p.req.Query.All {
-		tests += len(clause)
-	}
+	tests := countTests(p.req.Query.All)
 	if tests > MaxTests {
 		return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly,
 			"The search comes to %d comparisons; at most %d are made. Ask for fewer values, and write ids with their type (Patient/1).", tests, MaxTests)
 	}
 	return nil
+}
+
+// countTests counts the tests of clauses, with those within them.
+func countTests(all []Any) int {
+	n := 0
+	for _, clause := range all {
+		n += len(clause)
+		for _, t := range clause {
+			switch t := t.(type) {
+			case Not:
+				n += countTests([]Any{t.Any})
+			case Every:
+				n += countTests(t)
+			case Refers:
+				n += countTests(t.To.All)
+			case ReferredBy:
+				n += countTests(t.From.All)
+			}
+		}
+	}
+	return n
 }
 
 func (p *reading) fault(name string, code fhir.IssueCode, format string, args ...any) {

@@ -72,8 +72,8 @@ func TestParseUnknown(t *testing.T) {
 		{"phonetic=x", "phonetic", "not supported by this server"},
 		{"foo:exact=1", "foo:exact", "no search parameter"},
 		{"_include=Patient:gender", "_include", `"gender" is no parameter of Patient. There are general-practitioner, link and organization.`},
-		{"_has:Observation:patient:code=1", "_has:Observation:patient:code", "no search parameter"},
-		{"organization.name=x", "organization.name", "Chained parameters"},
+		{"_has:Observation:patient:foo=1", "_has:Observation:patient:foo", `In "_has:Observation:patient:foo": Observation has no search parameter "foo".`},
+		{"organization.foo=x", "organization.foo", `In "organization.foo": Organization has no search parameter "foo". There are _id,`},
 		{"_elements=given", "_elements", `Patient has no element "given" at its root`},
 		{"_sort=foo", "_sort", `no search parameter "foo" to sort by. It sorts by _lastUpdated, birthdate and death-date.`},
 		{"_sort=+birthdate", "_sort", `no search parameter " birthdate"`},
@@ -190,6 +190,8 @@ func TestCriteria(t *testing.T) {
 		"identifier=x&_count=1":       "shapes the result",
 		"_format=json":                "shapes the result",
 		"identifier=x&_sort=name":     "shapes the result",
+		"organization.name=x":         "is decided on that resource alone",
+		"organization:Organization.name=x&_has:Observation:patient:code=1": "is decided on that resource alone",
 	} {
 		pairs, err := search.SplitQuery(query)
 		if err != nil {
