@@ -64,8 +64,8 @@ type Point struct {
 	Longitude float64 // degrees, -180 to 180
 }
 
-// earth is the radius, in metres, of the ball that distances are measured on: the mean radius R1 of WGS 84.
-const earth = 6_371_008.8
+// EarthRadius is the radius, in metres, of the ball that distances are measured on: the mean radius R1 of WGS 84.
+const EarthRadius = 6_371_008.8
 
 // Metres is the distance between two points along the surface of a ball, as the haversine formula tells it. It is at most 0.6 % off that on
 // the ellipsoid.
@@ -74,7 +74,7 @@ func (a Point) Metres(b Point) float64 {
 	northward := math.Sin((b.Latitude - a.Latitude) * radian / 2)
 	eastward := math.Sin((b.Longitude - a.Longitude) * radian / 2)
 	h := northward*northward + math.Cos(a.Latitude*radian)*math.Cos(b.Latitude*radian)*eastward*eastward
-	return 2 * earth * math.Asin(math.Sqrt(min(h, 1)))
+	return 2 * EarthRadius * math.Asin(math.Sqrt(min(h, 1)))
 }
 
 // Indexed is a version as search sees it.

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"slices"
 
-	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 )
 
@@ -13,7 +12,7 @@ type candidate struct {
 	arms    []clause       // select the instants that may satisfy it, together
 	equals  []search.Equal // the tests, when all are on terms: they can be followed by instant
 	bounds  bool           // the bounds of the search on instants
-	param   int64          // whose windows it is; 0 for another clause
+	axis    axis           // whose windows it is; none for another clause
 	size    int            // instants of the arms, counted up to enough
 	exact   bool           // the arms have nothing that does not satisfy it
 	counted bool           // the size is exact
@@ -28,17 +27,17 @@ func (x *searching) candidates() (all []candidate, err error) {
 	if x.bounds != unbounded {
 		all = append(all, candidate{bounds: true, of: x.bounding(), arms: []clause{x.boundsArm(x.bounds)}})
 	}
-	seen := make(map[int64]bool) // parameters of windows
+	seen := make(map[axis]bool) // of windows
 	for i, a := range x.q.All {
-		param, windows := x.names.windows(a)
+		of, windows := x.names.windows(a)
 		var c candidate
 		ok := true
 		switch {
-		case seen[param]:
+		case seen[of]:
 			continue
-		case param != 0:
-			seen[param], c.param = true, param
-			c.arms, err = x.windowArms(param, x.window(param), hull(windows))
+		case of.param != 0:
+			seen[of], c.axis = true, of
+			c.arms, err = x.windowArms(of, x.window(of), hull(windows))
 		default:
 			c, ok, err = x.candidate(a)
 		}
@@ -104,14 +103,18 @@ func (x *searching) arms(t search.Test) (arms []clause, ok bool, err error) {
 		}), true, nil
 	case search.Within:
 		if t.Param == search.LastUpdated {
-			from, to := newWindow(t).instants()
+			from, to := instantsOf(t)
 			return []clause{x.boundsArm(bounds{from, to})}, true, nil
 		}
-		if x.names[t.Param] == 0 {
-			return nil, true, nil
-		}
-		arms, err := x.windowArms(x.names[t.Param], newWindow(t), newWindow(t))
+		arms, err := x.windowOf(t)
 		return arms, true, err
+	case search.Between:
+		arms, err := x.windowOf(t)
+		return arms, true, err
+	case search.EndsWith:
+		return x.armOf(t.Param, func(param int64) clause { return endingArm(param, t.Folded) }), true, nil
+	case search.Near:
+		return x.armOf(t.Param, func(param int64) clause { return nearArm(param, t) }), true, nil
 	case search.Every:
 		return x.narrowest(t)
 	case search.Refers:
@@ -135,17 +138,29 @@ func (x *searching) boundsArm(b bounds) clause {
 	return sql("SELECT instant FROM live INDEXED BY live_scope WHERE scope = ? AND instant BETWEEN ? AND ?", x.names[""], int64(b.from), int64(b.to))
 }
 
-// windowArms are one arm for each class of spans: of those that are alone within the common part of all windows, of the others, where
-// each window may have its own span, within one of them.
-func (x *searching) windowArms(param int64, alone, among window) (arms []clause, err error) {
-	classes, err := x.classes(param)
+// windowOf are the arms of a test that is a window.
+func (x *searching) windowOf(t search.Test) ([]clause, error) {
+	of, w := x.names.window(t)
+	if of.param == 0 {
+		return nil, nil
+	}
+	return x.windowArms(of, w, w)
+}
+
+// windowArms are one arm for each class of an axis: of rows that are alone within the common part of all windows, of the others, where
+// each window may have its own row, within one of them.
+func (x *searching) windowArms(of axis, alone, among window) (arms []clause, err error) {
+	classes, err := x.classes(of)
 	for _, class := range classes {
-		w, distinct := alone.within(class), ""
-		if class >= crowd {
-			w, distinct = among.within(class), "DISTINCT "
+		w, distinct := alone, ""
+		if !of.alone(class) {
+			w, distinct = among, "DISTINCT "
 		}
-		arms = append(arms, sql("SELECT "+distinct+"instant FROM span INDEXED BY span_low WHERE param = ? AND class = ? AND low BETWEEN ? AND ? AND high BETWEEN ? AND ?",
-			param, class, int64(w.lowFrom), int64(w.lowTo), int64(w.highFrom), int64(w.highTo)))
+		w = of.within(w, class)
+		within := w.on("s")
+		arms = append(arms, join([]clause{
+			sql("SELECT "+distinct+"instant FROM "+of.table(w.tighter())+" WHERE param = ? AND class = ? AND ", of.param, class), within,
+		}, ""))
 	}
 	return arms, err
 }
@@ -158,10 +173,11 @@ func (x *searching) bounding() int {
 	})
 }
 
-// classes are the classes of spans that a parameter has.
-func (x *searching) classes(param int64) (classes []int64, err error) {
+// classes are the classes of rows that an axis has.
+func (x *searching) classes(of axis) (classes []int64, err error) {
+	next := "SELECT class FROM " + of.table("low") + " WHERE param = ? AND class > ? ORDER BY class LIMIT 1"
 	for class, found := int64(-1), true; found; {
-		class, found, err = x.number(x.ctx, "SELECT class FROM span INDEXED BY span_low WHERE param = ? AND class > ? ORDER BY class LIMIT 1", param, class)
+		class, found, err = x.number(x.ctx, next, of.param, class)
 		if err != nil {
 			return nil, err
 		}
@@ -192,21 +208,11 @@ func (x *searching) measure(c *candidate) error {
 }
 
 // clip is a place in an order as bounds on instants.
-func (b bounds) clip(k key, at int64) bounds {
+func (b bounds) clip(k key, at value) bounds {
 	if k.descending {
-		b.to = min(b.to, fhir.Instant(at))
+		b.to = min(b.to, instantOf(at))
 	} else {
-		b.from = max(b.from, fhir.Instant(at))
+		b.from = max(b.from, instantOf(at))
 	}
 	return b
-}
-
-// clip is a place in an order as a window on spans.
-func (w window) clip(k key, at int64) window {
-	if k.descending {
-		w.highTo = min(w.highTo, fhir.Instant(at))
-	} else {
-		w.lowFrom = max(w.lowFrom, fhir.Instant(at))
-	}
-	return w
 }

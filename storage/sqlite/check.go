@@ -50,7 +50,7 @@ func (s *Store) Check(ctx context.Context, entriesOf func(fhir.Partition, fhir.V
 		look func() error
 	}{
 		{"what is newest", k.begin}, {"the versions", k.versions}, {"what can be searched", k.strays}, {"the index of terms", k.terms}, {"the index of texts", k.texts},
-		{"the index of ranges", k.spans}, {"the records", k.records},
+		{"the index of ranges", k.spans}, {"the index of ordered values", k.ordereds}, {"the index of places", k.places}, {"the records", k.records},
 	} {
 		if err := k.unlessDamaged(part.name, part.look()); err != nil {
 			return k.done, err
@@ -132,6 +132,11 @@ func follows(before, next []driver.Value) bool {
 		switch b := before[i].(type) {
 		case int64:
 			n, ok := next[i].(int64)
+			if order = cmp.Compare(n, b); !ok {
+				return false
+			}
+		case float64:
+			n, ok := next[i].(float64)
 			if order = cmp.Compare(n, b); !ok {
 				return false
 			}

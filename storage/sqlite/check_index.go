@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"database/sql/driver"
 	"math"
+	"slices"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 )
 
@@ -71,6 +73,43 @@ func (k *checking) texts() error {
 			for _, row := range rows {
 				if !bytes.Contains(blob(row[3]), wholeFrame(integer(row[0]), foldedFrame, text(row[1]))) {
 					if err := k.place(c, integer(row[2]), "The index has a text that it does not have."); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}, nil)
+}
+
+// ordereds are rows of the index of Ordereds.
+func (k *checking) ordereds() error {
+	return k.walk(`SELECT o.param, o.class, o.low, o.id, o.high, o.instant, l.id, l.entries FROM ordered o INDEXED BY `+orderedLow+` LEFT JOIN live l ON l.instant = o.instant
+		WHERE (o.param, o.class, o.low, o.id, o.high) > (?, ?, ?, ?, ?) ORDER BY o.param, o.class, o.low, o.id, o.high LIMIT +?`,
+		[]driver.Value{first, first, "", "", ""}, nil, func(c *conn, rows [][]driver.Value) error {
+			for _, row := range rows {
+				is := orderedRow{integer(row[0]), integer(row[1]), text(row[2]), text(row[4])}
+				if row[6] != row[3] || !slices.Contains(oldIndex(blob(row[7]), unhashed).ordereds, is) {
+					if err := k.place(c, integer(row[5]), "The index has an ordered value that it does not have."); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}, nil)
+}
+
+// unhashed is for who asks nothing about terms.
+func unhashed(string) digest { return digest{} }
+
+// places are rows of the index of places.
+func (k *checking) places() error {
+	return k.walk(`SELECT p.param, p.latitude, p.longitude, p.instant, l.entries FROM place p LEFT JOIN live l ON l.instant = p.instant
+		WHERE (p.param, p.latitude, p.longitude, p.instant) > (?, ?, ?, ?) ORDER BY p.param, p.latitude, p.longitude, p.instant LIMIT +?`,
+		[]driver.Value{first, -math.MaxFloat64, -math.MaxFloat64, first}, nil, func(c *conn, rows [][]driver.Value) error {
+			for _, row := range rows {
+				is := placeRow{integer(row[0]), search.Point{Latitude: real64(row[1]), Longitude: real64(row[2])}}
+				if !slices.Contains(oldIndex(blob(row[4]), unhashed).places, is) {
+					if err := k.place(c, integer(row[3]), "The index has a place that it does not have."); err != nil {
 						return err
 					}
 				}

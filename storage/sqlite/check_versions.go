@@ -27,13 +27,14 @@ type specimen struct {
 
 // liveRow is a row of live, and what was found of it in the other index tables.
 type liveRow struct {
-	scope        int64
-	id           string
-	entries      []byte
-	index        index // that the entries promise
-	terms, texts int64 // rows of them that are there
-	spans        []spanRow
-	ids          bool // all of the spans have the id
+	scope   int64
+	id      string
+	entries []byte
+	index   index // that the entries promise
+	lacks   []lack
+	rows    int64 // that are there, but those of spans
+	spans   []spanRow
+	ids     bool // all of the spans have the id
 }
 
 // A number between itself and itself may come several times; of one that equals another SQLite knows that it is unique.
@@ -99,20 +100,35 @@ func (k *checking) numbersOf(c *conn, of scope, l *liveRow) (numbers, error) {
 var (
 	countTerms = rows("SELECT count(*) FROM term WHERE (param, hash, instant) IN (VALUES ", "(?, ?, ?)", ")", 3)
 	countTexts = rows("SELECT count(*) FROM text WHERE (param, folded, instant) IN (VALUES ", "(?, ?, ?)", ")", 3)
+
+	countOrdereds = rows("SELECT count(*) FROM ordered INDEXED BY "+orderedLow+" WHERE (param, class, low, id, high, instant) IN (VALUES ", "(?, ?, ?, ?, ?, ?)", ")", 6)
+	countPlaces   = rows("SELECT count(*) FROM place WHERE (param, latitude, longitude, instant) IN (VALUES ", "(?, ?, ?, ?)", ")", 4)
 )
 
+// lack is a number of rows that entries promise and an index does not have.
+type lack struct {
+	what          string
+	want, missing int64
+}
+
 // gather finds what the entries promise in the other tables.
-func (l *liveRow) gather(ctx context.Context, c *conn, at fhir.Instant, hash func(string) digest) (err error) {
+func (l *liveRow) gather(ctx context.Context, c *conn, at fhir.Instant, hash func(string) digest) error {
 	l.index = oldIndex(l.entries, hash)
-	var texts []driver.Value
-	for _, r := range l.index.texts {
-		texts = append(texts, r.param, r.folded, int64(at))
-	}
-	if l.terms, err = c.count(ctx, countTerms, l.index.termValues(at)); err != nil {
-		return err
-	}
-	if l.texts, err = c.count(ctx, countTexts, texts); err != nil {
-		return err
+	for _, part := range []struct {
+		what string
+		batch
+	}{
+		{"terms", batch{countTerms, l.index.termValues(at)}}, {"texts", batch{countTexts, l.index.textValues(at)}},
+		{"ordered values", batch{countOrdereds, l.index.orderedValues(at, l.id)}}, {"places", batch{countPlaces, l.index.placeValues(at)}},
+	} {
+		found, err := c.count(ctx, part.many, part.values)
+		if err != nil {
+			return err
+		}
+		if want := int64(len(part.values) / part.columns); found != want {
+			l.lacks = append(l.lacks, lack{part.what, want, want - found})
+		}
+		l.rows += found
 	}
 	l.ids = true
 	return c.query(ctx, "SELECT param, low, high, class, id FROM span WHERE instant = ? ORDER BY param, low, high", []driver.Value{int64(at)}, func(row []driver.Value) error {
@@ -150,7 +166,7 @@ func (k *checking) examine(s *specimen) error {
 	case !alive && s.live != nil:
 		faults = append(faults, "It is superseded or a deletion, but searches find it.")
 	case alive:
-		k.done.Entries += 1 + s.live.terms + s.live.texts + int64(len(s.live.spans))
+		k.done.Entries += 1 + s.live.rows + int64(len(s.live.spans))
 		faults = append(faults, s.inIndex()...)
 		if k.entriesOf != nil && inBody == nil {
 			others, err := k.otherEntries(s)
@@ -223,11 +239,8 @@ func (s *specimen) inIndex() (faults []string) {
 	if !l.readable(s.numbers) {
 		return append(faults, "Its index entries cannot be read.")
 	}
-	if n := int64(len(l.index.terms)); l.terms != n {
-		faults = append(faults, fmt.Sprintf("Of its %d terms in the index %d are missing.", n, n-l.terms))
-	}
-	if n := int64(len(l.index.texts)); l.texts != n {
-		faults = append(faults, fmt.Sprintf("Of its %d texts in the index %d are missing.", n, n-l.texts))
+	for _, is := range l.lacks {
+		faults = append(faults, fmt.Sprintf("Of its %d %s in the index %d are missing.", is.want, is.what, is.missing))
 	}
 	want := index{spans: slices.Clone(l.spans)}
 	if want.settle(); !slices.Equal(want.spans, l.spans) || !slices.Equal(l.spanParams(), paramsOf(l.spans)) {
@@ -244,7 +257,7 @@ func (l *liveRow) readable(known numbers) bool {
 	}
 	var again frames
 	for f := range readFrames(l.entries) {
-		if !valid[f.param] || !strings.ContainsRune(string([]byte{termFrame, foldedFrame, exactFrame, spanFrame}), rune(f.kind)) {
+		if !valid[f.param] || !strings.ContainsRune(frameKinds, rune(f.kind)) {
 			return false
 		}
 		again.add(f.param, f.kind, f.value)

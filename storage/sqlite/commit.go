@@ -220,12 +220,13 @@ func (s *Store) write(t *tx, p fhir.Partition, c *change, before state) (fhir.Ve
 // unindex takes a version out of what searches find.
 func (s *Store) unindex(t *tx, at fhir.Instant) error {
 	var x index
-	err := t.query(t.ctx, "SELECT entries FROM live WHERE instant = ?", []driver.Value{int64(at)}, func(row []driver.Value) error {
-		x = oldIndex(blob(row[0]), s.hash)
+	var id string
+	err := t.query(t.ctx, "SELECT entries, id FROM live WHERE instant = ?", []driver.Value{int64(at)}, func(row []driver.Value) error {
+		x, id = oldIndex(blob(row[0]), s.hash), text(row[1])
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return x.remove(t, at)
+	return x.remove(t, at, id)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // cursorForm is the form of cursors that this program makes and reads.
-const cursorForm = 1
+const cursorForm = 2
 
 // cursor is the JSON form of SearchPage.Next.
 type cursor struct {
@@ -51,7 +51,7 @@ func identity(s scope, q search.Query) string {
 		writeAny(&b, a)
 	}
 	for _, k := range q.Sort {
-		fmt.Fprintf(&b, " sort %q %t", k.Param, k.Descending)
+		fmt.Fprintf(&b, " sort %q %d %t", k.Param, k.By, k.Descending)
 	}
 	sum := sha256.Sum256([]byte(b.String()))
 	return hex.EncodeToString(sum[:12])

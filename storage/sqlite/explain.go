@@ -75,10 +75,12 @@ func clauses(all []criterion) (list []int) {
 // along is the index that has the whole type in the order from a key on.
 func (x *searching) along(first int) string {
 	switch {
-	case first == len(x.order):
+	case first == len(x.order), x.order[first].by == byID:
 		return "resources by id"
-	case x.order[first].instant:
+	case x.order[first].by == byInstant, x.order.isGathered():
 		return "resources by instant"
+	case x.order[first].by == byOrder:
+		return "values of " + x.q.Sort[first].Param
 	default:
 		return "ranges of " + x.q.Sort[first].Param
 	}
@@ -118,6 +120,12 @@ func answers(t search.Test) string {
 		return "terms of " + t.Param + " for each " + t.To.Type + " by " + together(t.To.All)
 	case search.ReferredBy:
 		return "targets of " + t.Param + " of each " + t.From.Type + " by " + together(t.From.All)
+	case search.Between:
+		return "values of " + t.Param
+	case search.EndsWith:
+		return "all texts of " + t.Param
+	case search.Near:
+		return "places of " + t.Param
 	case search.Every:
 		return together(t)
 	default:

@@ -68,7 +68,7 @@ func Pragma(s *Store, name string) (value driver.Value, err error) {
 // IndexRows counts the rows of all index tables.
 func IndexRows(ctx context.Context, s *Store) (rows int64, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		rows, _, err = c.number(ctx, "SELECT (SELECT count(*) FROM live) + (SELECT count(*) FROM term) + (SELECT count(*) FROM text) + (SELECT count(*) FROM span)")
+		rows, _, err = c.number(ctx, "SELECT (SELECT count(*) FROM live) + (SELECT count(*) FROM term) + (SELECT count(*) FROM text) + (SELECT count(*) FROM span) + (SELECT count(*) FROM ordered) + (SELECT count(*) FROM place)")
 		return err
 	})
 	return rows, err

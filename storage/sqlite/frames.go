@@ -15,11 +15,16 @@ import (
 
 // The kinds of frames.
 const (
-	termFrame   = 'T'
-	foldedFrame = 'F'
-	exactFrame  = 'X'
-	spanFrame   = 'S' // without value: the span is in its table
+	termFrame    = 'T'
+	foldedFrame  = 'F'
+	exactFrame   = 'X' // right behind the folded one of its text
+	spanFrame    = 'S' // without value: the span is in its table
+	orderedFrame = 'O' // see orderedText
+	placeFrame   = 'P' // see placeText
 )
+
+// frameKinds are all of them.
+const frameKinds = string(termFrame) + string(foldedFrame) + string(exactFrame) + string(spanFrame) + string(orderedFrame) + string(placeFrame)
 
 const (
 	edge   = 0xff

@@ -32,31 +32,43 @@ type pinch struct {
 
 // handful finds a page the short way. Not ok says that this search has to go the whole one.
 func (x *searching) handful(want storage.PageRequest, after *position) (page storage.SearchPage, ok bool, err error) {
-	if after != nil && len(after.Keys) != len(x.order) {
+	if after != nil && !x.order.has(*after) {
 		return page, false, badCursor(nil)
 	}
 	all, ok, err := x.few()
 	if err != nil || !ok {
 		return page, false, err
 	}
-	slices.SortFunc(all, x.order.compare)
+	page, err = x.cut(all, want, after)
+	return page, true, err
+}
+
+// cut makes a page of all matches, which have no bodies yet and are in no order.
+func (x *searching) cut(all []match, want storage.PageRequest, after *position) (page storage.SearchPage, err error) {
 	page.Total, page.Counted = told(len(all), want.CountUpTo)
 	if want.Limit <= 0 {
-		return page, true, nil
+		return page, nil
 	}
 	if after != nil {
 		all = slices.DeleteFunc(all, func(m match) bool { return x.order.compare(m, match{position: *after}) <= 0 })
 	}
+	slices.SortFunc(all, x.order.compare)
 	rows := all[:min(len(all), want.Limit)]
-	if err := x.fetch(rows); err != nil {
-		return page, true, err
+	fit, left := 0, room{rows: want.Limit, bytes: storage.MaxPageBytes}
+	for some := range slices.Chunk(rows, handful) { // so that of large ones not many more are read than fit
+		if err := x.fetch(some); err != nil {
+			return page, err
+		}
+		n, rest := left.take(some)
+		if fit, left = fit+n, rest; n < len(some) {
+			break
+		}
 	}
-	fit, _ := room{rows: want.Limit, bytes: storage.MaxPageBytes}.take(rows)
 	if fit < len(all) {
 		page.Next, err = sealCursor(x.scope, x.q, rows[fit-1].position)
 	}
 	page.Versions = versions(rows[:fit])
-	return page, true, cmp.Or(err, x.meter.settle(fit))
+	return page, cmp.Or(err, x.meter.settle(fit))
 }
 
 // few are all matches, without their bodies and in no order, if a handful of resources at most has a value that every match has.

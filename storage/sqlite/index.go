@@ -14,10 +14,12 @@ import (
 // index is what the index tables hold of one version. It is made before the writer takes the
 // version, and made again of live.entries when the version is superseded.
 type index struct {
-	terms   []termRow
-	texts   []textRow
-	spans   []spanRow
-	entries []byte
+	terms    []termRow
+	texts    []textRow
+	spans    []spanRow
+	ordereds []orderedRow
+	places   []placeRow
+	entries  []byte
 }
 
 type termRow struct {
@@ -57,6 +59,12 @@ func params(e search.Entries) []string {
 	for _, r := range e.Ranges {
 		names = append(names, r.Param)
 	}
+	for _, o := range e.Ordereds {
+		names = append(names, o.Param)
+	}
+	for _, p := range e.Places {
+		names = append(names, p.Param)
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -81,6 +89,14 @@ func newIndex(e search.Entries, n numbers, hash func(string) digest) index {
 		x.spans = append(x.spans, spanRow{param: param, low: r.Low, high: r.High})
 		f.add(param, spanFrame, "")
 	}
+	for _, o := range e.Ordereds {
+		x.ordereds = append(x.ordereds, orderedRow{param: n[o.Param], low: o.Low, high: o.High})
+		f.add(n[o.Param], orderedFrame, orderedText(o))
+	}
+	for _, p := range e.Places {
+		x.places = append(x.places, placeRow{n[p.Param], p.Point})
+		f.add(n[p.Param], placeFrame, placeText(p.Point))
+	}
 	x.entries = f.bytes()
 	x.settle()
 	return x
@@ -95,13 +111,20 @@ func oldIndex(entries []byte, hash func(string) digest) index {
 			x.terms = append(x.terms, termRow{f.param, hash(f.value)})
 		case foldedFrame:
 			x.texts = append(x.texts, textRow{f.param, f.value})
+		case orderedFrame:
+			low, high := endsOf(f.value)
+			x.ordereds = append(x.ordereds, orderedRow{param: f.param, low: low, high: high})
+		case placeFrame:
+			if p, ok := pointOf(f.value); ok {
+				x.places = append(x.places, placeRow{f.param, p})
+			}
 		}
 	}
 	x.settle()
 	return x
 }
 
-// settle puts rows in the order of their tables, each once, and classifies spans.
+// settle puts rows in the order of their tables, each once, and classifies what stands by its class.
 func (x *index) settle() {
 	slices.SortFunc(x.terms, func(a, b termRow) int {
 		return cmp.Or(cmp.Compare(a.param, b.param), bytes.Compare(a.hash[:], b.hash[:]))
@@ -115,6 +138,7 @@ func (x *index) settle() {
 		return cmp.Or(cmp.Compare(a.param, b.param), cmp.Compare(a.low, b.low), cmp.Compare(a.high, b.high))
 	})
 	x.spans = slices.Compact(x.spans)
+	x.ordereds, x.places = settleOrdereds(x.ordereds), settlePlaces(x.places)
 	for i, s := range x.spans {
 		x.spans[i].class = spanClass(s.low, s.high)
 		alone := (i == 0 || x.spans[i-1].param != s.param) && (i == len(x.spans)-1 || x.spans[i+1].param != s.param)
@@ -125,15 +149,21 @@ func (x *index) settle() {
 }
 
 // rows is how many rows the index has beside that of live.
-func (x *index) rows() int { return len(x.terms) + len(x.texts) + len(x.spans) }
+func (x *index) rows() int {
+	return len(x.terms) + len(x.texts) + len(x.spans) + len(x.ordereds) + len(x.places)
+}
 
 // OR IGNORE keeps SQLite from preparing for an insert's undoing, row by row; the rows are distinct already.
 var (
-	insertTerms = rows("INSERT OR IGNORE INTO term (param, hash, instant) VALUES ", "(?, ?, ?)", "", 3)
-	insertTexts = rows("INSERT OR IGNORE INTO text (param, folded, instant) VALUES ", "(?, ?, ?)", "", 3)
-	insertSpans = rows("INSERT OR IGNORE INTO span (instant, param, low, high, class, id) VALUES ", "(?, ?, ?, ?, ?, ?)", "", 6)
-	deleteTerms = rows("DELETE FROM term WHERE (param, hash, instant) IN (VALUES ", "(?, ?, ?)", ")", 3)
-	deleteTexts = rows("DELETE FROM text WHERE (param, folded, instant) IN (VALUES ", "(?, ?, ?)", ")", 3)
+	insertTerms    = rows("INSERT OR IGNORE INTO term (param, hash, instant) VALUES ", "(?, ?, ?)", "", 3)
+	insertTexts    = rows("INSERT OR IGNORE INTO text (param, folded, instant) VALUES ", "(?, ?, ?)", "", 3)
+	insertSpans    = rows("INSERT OR IGNORE INTO span (instant, param, low, high, class, id) VALUES ", "(?, ?, ?, ?, ?, ?)", "", 6)
+	insertOrdereds = rows("INSERT OR IGNORE INTO ordered (param, class, low, id, high, instant) VALUES ", "(?, ?, ?, ?, ?, ?)", "", 6)
+	insertPlaces   = rows("INSERT OR IGNORE INTO place (param, latitude, longitude, instant) VALUES ", "(?, ?, ?, ?)", "", 4)
+	deleteTerms    = rows("DELETE FROM term WHERE (param, hash, instant) IN (VALUES ", "(?, ?, ?)", ")", 3)
+	deleteTexts    = rows("DELETE FROM text WHERE (param, folded, instant) IN (VALUES ", "(?, ?, ?)", ")", 3)
+	deleteOrdereds = rows("DELETE FROM ordered INDEXED BY "+orderedLow+" WHERE (param, class, low, id, high, instant) IN (VALUES ", "(?, ?, ?, ?, ?, ?)", ")", 6)
+	deletePlaces   = rows("DELETE FROM place WHERE (param, latitude, longitude, instant) IN (VALUES ", "(?, ?, ?, ?)", ")", 4)
 )
 
 // termValues are the columns of the rows of term, one row behind the other.
@@ -145,33 +175,54 @@ func (x *index) termValues(at fhir.Instant) []driver.Value {
 	return values
 }
 
+// textValues, spanValues, orderedValues and placeValues are those of the other tables.
+
+func (x *index) textValues(at fhir.Instant) (values []driver.Value) {
+	for _, r := range x.texts {
+		values = append(values, r.param, r.folded, int64(at))
+	}
+	return values
+}
+
+func (x *index) spanValues(at fhir.Instant, id string) (values []driver.Value) {
+	for _, r := range x.spans {
+		values = append(values, int64(at), r.param, int64(r.low), int64(r.high), r.class, id)
+	}
+	return values
+}
+
+func (x *index) orderedValues(at fhir.Instant, id string) (values []driver.Value) {
+	for _, r := range x.ordereds {
+		values = append(values, r.param, r.class, r.low, id, r.high, int64(at))
+	}
+	return values
+}
+
+func (x *index) placeValues(at fhir.Instant) (values []driver.Value) {
+	for _, r := range x.places {
+		values = append(values, r.param, r.Latitude, r.Longitude, int64(at))
+	}
+	return values
+}
+
 // insert writes the rows of a version.
 func (x *index) insert(t *tx, at fhir.Instant, scope int64, id string) error {
 	if err := t.exec(t.ctx, "INSERT INTO live (instant, scope, id, entries) VALUES (?, ?, ?, ?)", int64(at), scope, id, x.entries); err != nil {
 		return err
 	}
-	var texts, spans []driver.Value
-	for _, r := range x.texts {
-		texts = append(texts, r.param, r.folded, int64(at))
-	}
-	for _, r := range x.spans {
-		spans = append(spans, int64(at), r.param, int64(r.low), int64(r.high), r.class, id)
-	}
-	return cmp.Or(
-		t.each(insertTerms, x.termValues(at)),
-		t.each(insertTexts, texts),
-		t.each(insertSpans, spans))
+	return t.eachOf(
+		batch{insertTerms, x.termValues(at)}, batch{insertTexts, x.textValues(at)}, batch{insertSpans, x.spanValues(at, id)},
+		batch{insertOrdereds, x.orderedValues(at, id)}, batch{insertPlaces, x.placeValues(at)})
 }
 
 // remove deletes the rows of a version that is no longer to be found.
-func (x *index) remove(t *tx, at fhir.Instant) error {
-	var texts []driver.Value
-	for _, r := range x.texts {
-		texts = append(texts, r.param, r.folded, int64(at))
+func (x *index) remove(t *tx, at fhir.Instant, id string) error {
+	for _, statement := range []string{"DELETE FROM live WHERE instant = ?", "DELETE FROM span WHERE instant = ?"} {
+		if err := t.exec(t.ctx, statement, int64(at)); err != nil {
+			return err
+		}
 	}
-	return cmp.Or(
-		t.exec(t.ctx, "DELETE FROM live WHERE instant = ?", int64(at)),
-		t.each(deleteTerms, x.termValues(at)),
-		t.each(deleteTexts, texts),
-		t.exec(t.ctx, "DELETE FROM span WHERE instant = ?", int64(at)))
+	return t.eachOf(
+		batch{deleteTerms, x.termValues(at)}, batch{deleteTexts, x.textValues(at)},
+		batch{deleteOrdereds, x.orderedValues(at, id)}, batch{deletePlaces, x.placeValues(at)})
 }

@@ -26,6 +26,7 @@ func TestOlderTermsAreDigested(t *testing.T) {
 		"DROP TABLE term",
 		"CREATE TABLE term (param INTEGER NOT NULL, hash INTEGER NOT NULL, instant INTEGER NOT NULL, PRIMARY KEY (param, hash, instant)) WITHOUT ROWID",
 		"INSERT INTO term SELECT 1, 5, instant FROM live",
+		"DROP TABLE ordered", "DROP TABLE place",
 		"DELETE FROM migration WHERE number >= 3"); err != nil {
 		t.Fatal(err)
 	}

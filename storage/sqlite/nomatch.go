@@ -107,8 +107,9 @@ func (c *change) indexed(at fhir.Instant) search.Indexed {
 	return search.Indexed{ID: c.Key.ID, Instant: at, Entries: c.Entries}
 }
 
-// first returns the first match within bounds, if there is one.
+// first returns a match within bounds, if there is one.
 func (s *Store) first(ctx context.Context, c *conn, p fhir.Partition, q search.Query, b bounds) ([]fhir.Version, error) {
+	q.Sort = nil // whichever it is
 	x, err := s.begin(ctx, c, p, q, b)
 	if err != nil || len(x.names) == 0 {
 		return nil, err

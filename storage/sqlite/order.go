@@ -15,33 +15,77 @@ type order []key
 
 // key is one key of an order.
 type key struct {
-	instant    bool  // by the instant of the version, rather than by a parameter
-	param      int64 // 0 while no resource has the parameter
+	by         basis
+	param      int64 // 0 while no resource has the parameter, and for what the version itself answers
 	descending bool
 }
 
-// newOrder lowers the keys of a query. What follows the instant does not count: no two versions share one.
+// basis is what a key goes by. The first ones stream from an index.
+type basis uint8
+
+const (
+	byInstant basis = iota
+	byID
+	byTime
+	byOrder
+	byText
+	byTerm
+)
+
+// basisOf is the basis of a key on entries.
+var basisOf = map[search.Basis]basis{search.ByTime: byTime, search.ByOrder: byOrder, search.ByText: byText, search.ByTerm: byTerm}
+
+// newOrder lowers the keys of a query. What follows the instant or the id does not count: no two resources share one.
 func newOrder(sort []search.SortKey, n numbers) order {
 	if len(sort) == 0 {
-		return order{{instant: true, descending: true}}
+		return order{{by: byInstant, descending: true}}
 	}
 	var o order
 	for _, k := range sort {
-		if k.Param == search.LastUpdated {
-			return append(o, key{instant: true, descending: k.Descending})
+		switch k.Param {
+		case search.LastUpdated:
+			return append(o, key{by: byInstant, descending: k.Descending})
+		case search.ID:
+			return append(o, key{by: byID, descending: k.Descending})
+		default:
+			o = append(o, key{basisOf[k.By], n[k.Param], k.Descending})
 		}
-		o = append(o, key{param: n[k.Param], descending: k.Descending})
 	}
 	return o
+}
+
+// isUnique says whether every resource has a value of the key, and none another's.
+func (k key) isUnique() bool { return k.by == byInstant || k.by == byID }
+
+// isKnown says whether any resource may have a value of the key.
+func (k key) isKnown() bool { return k.isUnique() || k.param != 0 }
+
+// axis is where the key's values stand in order; none for a key that goes by something else.
+func (k key) axis() axis {
+	switch k.by {
+	case byTime, byOrder:
+		return axis{k.param, k.by == byOrder}
+	default:
+		return axis{}
+	}
+}
+
+// isGathered says whether no index has the order: what some key goes by stands in none as it is to be compared.
+func (o order) isGathered() bool {
+	return slices.ContainsFunc(o, func(k key) bool { return k.param != 0 && (k.by == byText || k.by == byTerm) })
 }
 
 // value is a key of the row l of live as SQL; NULL where the resource has none.
 func (k key) value() clause {
 	switch {
-	case k.instant:
+	case k.by == byInstant:
 		return sql("l.instant")
+	case k.by == byID:
+		return sql("l.id")
 	case k.param == 0:
 		return sql("NULL")
+	case k.by != byTime:
+		return sql("ranking(l.entries, ?, ?, ?)", k.param, int64(k.by), k.descending)
 	case k.descending:
 		return sql("(SELECT max(k.high) FROM span k WHERE k.instant = l.instant AND k.param = ?)", k.param)
 	default:
@@ -49,10 +93,25 @@ func (k key) value() clause {
 	}
 }
 
-// position is a place in an order: the values of the keys there (nil where there is none), and the id.
+// position is a place in an order: the values of the keys there (none where there is none), and the id.
 type position struct {
-	Keys []*int64 `json:"k"`
-	ID   string   `json:"id"`
+	Keys []value `json:"k"`
+	ID   string  `json:"id"`
+}
+
+// has says whether a position may be one in the order.
+func (o order) has(p position) bool {
+	if len(p.Keys) != len(o) {
+		return false
+	}
+	for i, k := range o {
+		_, isText := p.Keys[i].of.(string)
+		numeric := k.by == byInstant || k.by == byTime
+		if p.Keys[i].isNone() && k.isUnique() || !p.Keys[i].isNone() && isText == numeric {
+			return false
+		}
+	}
+	return true
 }
 
 // column is the name of a key's column in a statement.
@@ -64,8 +123,14 @@ func (o order) by(from int, present bool) string {
 	var terms []string
 	for i, k := range o[from:] {
 		term := column(from + i)
+		if k.by == byID {
+			term = "rid"
+		}
 		if k.descending {
 			term += " DESC"
+		}
+		if k.by == byID {
+			return strings.Join(append(terms, term), ", ")
 		}
 		if i > 0 || !present {
 			term += " NULLS LAST"
@@ -77,19 +142,19 @@ func (o order) by(from int, present bool) string {
 
 // after is the predicate, on the columns from the given key on, of what comes behind a position.
 func (o order) after(from int, p position) clause {
-	if from == len(o) {
-		return sql("rid > ?", p.ID)
-	}
-	rest, name := o.after(from+1, p), column(from)
-	if p.Keys[from] == nil {
-		return clause{"(" + name + " IS NULL AND " + rest.text + ")", rest.args}
-	}
 	beyond := " > ?"
-	if o[from].descending {
+	if from < len(o) && o[from].descending {
 		beyond = " < ?"
 	}
+	if from == len(o) || o[from].by == byID {
+		return sql("rid"+beyond, p.ID)
+	}
+	rest, name, at := o.after(from+1, p), column(from), p.Keys[from].of
+	if at == nil {
+		return clause{"(" + name + " IS NULL AND " + rest.text + ")", rest.args}
+	}
 	return join([]clause{
-		sql("("+name+beyond+" OR "+name+" IS NULL OR ("+name+" = ? AND ", *p.Keys[from], *p.Keys[from]), rest, sql("))"),
+		sql("("+name+beyond+" OR "+name+" IS NULL OR ("+name+" = ? AND ", at, at), rest, sql("))"),
 	}, "")
 }
 
@@ -109,24 +174,24 @@ func (o order) compare(a, b match) int {
 	return cmp.Compare(a.ID, b.ID)
 }
 
-func (k key) compare(a, b *int64) int {
+func (k key) compare(a, b value) int {
 	switch {
-	case a == nil && b == nil:
+	case a.isNone() && b.isNone():
 		return 0
-	case a == nil:
+	case a.isNone():
 		return 1
-	case b == nil:
+	case b.isNone():
 		return -1
 	case k.descending:
-		return cmp.Compare(*b, *a)
+		return b.compare(a)
 	default:
-		return cmp.Compare(*a, *b)
+		return a.compare(b)
 	}
 }
 
 // first is the first key that has a value at the position; len(Keys) when none has.
 func (p position) first() int {
-	if i := slices.IndexFunc(p.Keys, func(v *int64) bool { return v != nil }); i >= 0 {
+	if i := slices.IndexFunc(p.Keys, func(v value) bool { return !v.isNone() }); i >= 0 {
 		return i
 	}
 	return len(p.Keys)

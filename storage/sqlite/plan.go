@@ -37,14 +37,15 @@ func (x *searching) plan(after *position) (p plan, err error) {
 		}
 	}
 	switch {
+	case x.order.isGathered():
+		p.stages, along = []stage{{first: whole, scans: p.counted}}, best
 	case along == nil && best != nil && best.size < x.store.enough:
 		p.stages = []stage{{first: whole, scans: []scan{x.set(best)}}}
 		along = best
 	case along == nil || along.bounds:
 		p.stages, err = x.inOrder(first, after)
-	case along.param != 0: // every match has a value of the key
-		p.stages = []stage{{first: first}}
-		p.stages[0].scans, err = x.ranks(first, after)
+	case along.axis.param != 0: // every match has a value of the key
+		p.stages, err = x.ranks(stage{first: first}, after)
 	default:
 		p.stages = []stage{{first: first, scans: x.holders(along.equals, x.clipped(first, after))}}
 	}
@@ -54,7 +55,7 @@ func (x *searching) plan(after *position) (p plan, err error) {
 
 // firstKey is the first key that any resource has.
 func (x *searching) firstKey() int {
-	if i := slices.IndexFunc(x.order, func(k key) bool { return k.instant || k.param != 0 }); i >= 0 {
+	if i := slices.IndexFunc(x.order, key.isKnown); i >= 0 {
 		return i
 	}
 	return len(x.order)
@@ -79,7 +80,7 @@ func (x *searching) choose(first int) (best, along *candidate, err error) {
 		if err := x.measure(c); err != nil {
 			return nil, nil, err
 		}
-		if best == nil || c.size < best.size || c.size == best.size && c.param != 0 { // a span says itself whether it is in a window
+		if best == nil || c.size < best.size || c.size == best.size && c.axis.param != 0 { // a row of an axis says itself whether it is in a window
 			best = c
 		}
 		if x.follows(c, first) && (along == nil || c.size < along.size) {
@@ -98,7 +99,7 @@ func (x *searching) follows(c *candidate, first int) bool {
 		return false
 	}
 	k := x.order[first]
-	return k.instant && (c.equals != nil || c.bounds) || k.param != 0 && k.param == c.param
+	return k.by == byInstant && (c.equals != nil || c.bounds) || c.axis.param != 0 && k.axis() == c.axis
 }
 
 // met are scans for counting: they begin to give at once, and end when they have given enough.
@@ -106,8 +107,8 @@ func (x *searching) met(c *candidate) ([]scan, error) {
 	switch {
 	case c.equals != nil:
 		return x.holders(c.equals, x.bounds), nil
-	case c.param != 0:
-		return x.ranked(key{param: c.param}, x.window(c.param), everywhere)
+	case c.axis.param != 0:
+		return x.ranked(c.axis, false, x.window(c.axis), c.axis.everywhere())
 	case len(c.arms) == 1 || c.size < x.store.enough:
 		return []scan{x.set(c)}, nil
 	default:
@@ -122,43 +123,62 @@ func (x *searching) inOrder(first int, after *position) (stages []stage, err err
 	for i := first; ; i++ {
 		st := stage{first: i, where: slices.Clone(missing)}
 		switch {
-		case i == len(x.order):
+		case i == len(x.order), x.order[i].by == byID:
 			st.scans = []scan{x.roll()}
-		case x.order[i].instant:
+			return append(stages, st), nil
+		case x.order[i].by == byInstant:
 			st.scans = []scan{x.listing(x.clipped(i, after))}
+			return append(stages, st), nil
 		case x.order[i].param == 0:
 			continue
 		case after == nil || after.first() <= i: // else this stage is behind us
-			st.scans, err = x.ranks(i, after)
+			steps, err := x.ranks(st, after)
+			if err != nil {
+				return nil, err
+			}
+			stages = append(stages, steps...)
 		}
-		stages = append(stages, st)
-		if err != nil || i == len(x.order) || x.order[i].instant {
-			return stages, err
-		}
-		missing = append(missing, sql("instr(l.entries, ?) = 0", openFrame(x.order[i].param, spanFrame, "")))
+		missing = append(missing, x.order[i].axis().missing())
 	}
 }
 
-// ranks are the scans that give the resources with key i by its value, from a position on.
-func (x *searching) ranks(i int, after *position) ([]scan, error) {
-	k := x.order[i]
-	alone, among := x.window(k.param), everywhere
-	if after != nil && after.first() == i {
-		alone, among = alone.clip(k, *after.Keys[i]), among.clip(k, *after.Keys[i])
+// ranks are the stages that give the resources with a stage's first key by its value, from a position on: those that share its value, and
+// those behind.
+func (x *searching) ranks(st stage, after *position) (stages []stage, err error) {
+	k := x.order[st.first]
+	of := k.axis()
+	alone, among := x.window(of), of.everywhere()
+	if after == nil || after.first() != st.first {
+		st.scans, err = x.ranked(of, k.descending, alone, among)
+		return []stage{st}, err
 	}
-	return x.ranked(k, alone, among)
+	level, past, at := st, st, after.Keys[st.first]
+	if level.scans, err = x.ranked(of, k.descending, alone, among); err != nil {
+		return nil, err
+	}
+	for i := range level.scans {
+		s := &level.scans[i]
+		s.where = append(s.where, sql(s.key+" = ?", at.of))
+		if st.first == len(x.order)-1 { // else the next key orders them
+			s.where = append(s.where, sql(s.id+" > ?", after.ID))
+		}
+	}
+	past.scans, err = x.ranked(of, k.descending, alone.past(k, at), among.past(k, at))
+	return []stage{level, past}, err
 }
 
-// ranked are the scans, one for each class of spans, that give the resources with a key by its value.
-func (x *searching) ranked(k key, alone, among window) ([]scan, error) {
-	classes, err := x.classes(k.param)
-	scans := make([]scan, len(classes))
-	for n, class := range classes {
-		w := alone
-		if class >= crowd {
-			w = among
+// ranked are the scans, one for each class of an axis, that give the resources on it by their values.
+func (x *searching) ranked(of axis, descending bool, alone, among window) (scans []scan, err error) {
+	classes, err := x.classes(of)
+	for _, class := range classes {
+		if !of.ranking(class, descending) {
+			continue
 		}
-		scans[n] = x.rank(k, class, w.within(class))
+		w := among
+		if of.alone(class) {
+			w = alone
+		}
+		scans = append(scans, x.rank(of, class, descending, of.within(w, class)))
 	}
 	return scans, err
 }
@@ -168,7 +188,7 @@ func (x *searching) clipped(i int, after *position) bounds {
 	if after == nil || after.first() != i {
 		return x.bounds
 	}
-	return x.bounds.clip(x.order[i], *after.Keys[i])
+	return x.bounds.clip(x.order[i], after.Keys[i])
 }
 
 // find returns the first matches behind a position, in their order, as many as there is room for, and says whether there are more.

@@ -97,19 +97,6 @@ func (n numbers) equals(a search.Any) []search.Equal {
 	return equals
 }
 
-// windows are those of a clause that is nothing but windows, one of which has to hold, on a parameter that some resource has; else the
-// parameter is 0. A date from a day on is such a clause: it ends behind the day, or it is within it.
-func (n numbers) windows(a search.Any) (param int64, all []window) {
-	for _, t := range a {
-		w, ok := t.(search.Within)
-		if !ok || w.Param == search.LastUpdated || n[w.Param] == 0 || param != 0 && n[w.Param] != param {
-			return 0, nil
-		}
-		param, all = n[w.Param], append(all, newWindow(w))
-	}
-	return param, all
-}
-
 // asksLive says whether a row of live has to be there to decide a clause.
 func asksLive(a search.Any) bool {
 	return slices.ContainsFunc(a, func(t search.Test) bool {
@@ -146,6 +133,12 @@ func (j judge) test(t search.Test) clause {
 		return j.contains(t)
 	case search.Within:
 		return j.within(t)
+	case search.Between:
+		return j.between(t)
+	case search.EndsWith:
+		return j.endsWith(t)
+	case search.Near:
+		return j.near(t)
 	case search.Missing:
 		return j.missing(t)
 	case search.Not:
@@ -217,7 +210,7 @@ func (j judge) contains(t search.Contains) clause {
 
 func (j judge) within(t search.Within) clause {
 	if t.Param == search.LastUpdated {
-		from, to := newWindow(t).instants()
+		from, to := instantsOf(t)
 		return sql("+"+j.at+" BETWEEN ? AND ?", int64(from), int64(to))
 	}
 	number, ok := j.names[t.Param]

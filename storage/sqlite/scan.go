@@ -20,7 +20,7 @@ type scan struct {
 
 	sure    bool           // every row is a match but for the clauses that are not covered; live has nothing to add
 	follows []search.Equal // the terms of a clause that every row satisfies
-	covers  int64          // the parameter whose windows every row satisfies; 0 for none
+	covers  axis           // whose windows every row satisfies; none for no such
 	decided []int          // clauses of the query that every row satisfies
 }
 
@@ -51,7 +51,7 @@ func (x *searching) roll() scan {
 	return scan{
 		first: sql("version v INDEXED BY version_key"),
 		where: []clause{sql("v.partition = ? AND v.type = ?", string(x.scope.partition), x.scope.kind), x.bounds.on("v.instant")},
-		at:    "v.instant", id: "v.id",
+		at:    "v.instant", id: "v.id", key: "v.id",
 		loose: true,
 	}
 }
@@ -77,25 +77,24 @@ func (x *searching) holders(equals []search.Equal, b bounds) []scan {
 	return scans
 }
 
-// rank goes through the resources that have a range of a key's parameter, of one class, by the key's value. Of a crowd the
-// range that ranks the resource may be another one than is in the window.
-func (x *searching) rank(k key, class int64, w window) scan {
-	s := scan{at: "s.instant", id: "s.id", key: "s.low", sure: true}
-	index, rival := "span_low", "(o.low, o.high) < (s.low, s.high)"
-	if k.descending {
-		s.key, index, rival = "s.high", "span_high", "(o.high, o.low) > (s.high, s.low)"
+// rank goes through the resources that have a row of a class on an axis, by its value. Of a crowd the
+// row that ranks the resource may be another one than is in the window.
+func (x *searching) rank(of axis, class int64, descending bool, w window) scan {
+	end := "low"
+	if descending {
+		end = "high"
 	}
-	s.first = sql("span s INDEXED BY " + index)
-	s.where = []clause{sql("s.param = ? AND s.class = ?", k.param, class), w.on("s"), x.bounds.on("s.instant")}
-	if class < crowd {
-		s.covers = k.param
+	s := scan{at: "s.instant", id: "s.id", key: "s." + end, sure: true, first: sql(of.table(end))}
+	s.where = []clause{sql("s.param = ? AND s.class = ?", of.param, class), w.on("s"), x.bounds.on("s.instant")}
+	if of.alone(class) {
+		s.covers = of
 		for _, c := range x.where {
-			if c.param == k.param && len(c.windows) > 1 {
+			if c.axis == of && len(c.windows) > 1 {
 				s.pass = append(s.pass, c.within("s"))
 			}
 		}
 	} else {
-		s.pass = append(s.pass, sql("NOT EXISTS (SELECT 1 FROM span o WHERE o.instant = s.instant AND o.param = s.param AND "+rival+")"))
+		s.pass = append(s.pass, of.rivalry(descending))
 	}
 	return s
 }

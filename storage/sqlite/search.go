@@ -67,7 +67,7 @@ type searching struct {
 	where  []criterion
 	told   *storage.Plan // how it is carried out, for who wants to know; else nil
 
-	hulls map[int64]window // by parameter: where a span that is alone has to be, at least, to satisfy all windows on it
+	hulls map[axis]window // where a row that is alone has to be, at least, to satisfy all windows on its axis
 }
 
 // criterion is what every match satisfies: a clause of the query.
@@ -76,7 +76,7 @@ type criterion struct {
 	tests   search.Any
 	live    bool           // a row of live has to be there to decide it
 	equals  []search.Equal // the tests, when all are on terms
-	param   int64          // whose range has to be in one of the windows, when it says nothing else
+	axis    axis           // a row of which has to be in one of the windows, when it says nothing else
 	windows []window
 }
 
@@ -106,27 +106,27 @@ func (s *Store) resume(ctx context.Context, c *conn, p fhir.Partition, q search.
 
 func (s *Store) searching(ctx context.Context, c *conn, in scope, q search.Query, world map[string]numbers, b bounds) *searching {
 	names := world[in.kind]
-	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, world: world, order: newOrder(q.Sort, names), bounds: b, hulls: make(map[int64]window)}
+	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, world: world, order: newOrder(q.Sort, names), bounds: b, hulls: make(map[axis]window)}
 	for i, a := range q.All {
 		if w, ok := instants(a); ok {
 			x.bounds = bounds{max(x.bounds.from, w.from), min(x.bounds.to, w.to)}
 		} else {
-			param, windows := names.windows(a)
-			if param != 0 {
-				x.hulls[param] = x.window(param).and(hull(windows))
+			of, windows := names.windows(a)
+			if of.param != 0 {
+				x.hulls[of] = x.window(of).and(hull(windows))
 			}
-			x.where = append(x.where, criterion{i, a, asksLive(a), names.equals(a), param, windows})
+			x.where = append(x.where, criterion{i, a, asksLive(a), names.equals(a), of, windows})
 		}
 	}
 	return x
 }
 
-// window is where a span of a parameter has to be, at least, that is alone.
-func (x *searching) window(param int64) window {
-	if w, ok := x.hulls[param]; ok {
+// window is where a row of an axis has to be, at least, that is alone.
+func (x *searching) window(of axis) window {
+	if w, ok := x.hulls[of]; ok {
 		return w
 	}
-	return everywhere
+	return of.everywhere()
 }
 
 // instants are the bounds that a clause is, when it is nothing else.
@@ -135,13 +135,13 @@ func instants(a search.Any) (bounds, bool) {
 		return bounds{}, false
 	}
 	t, ok := a[0].(search.Within)
-	from, to := newWindow(t).instants()
+	from, to := instantsOf(t)
 	return bounds{from, to}, ok && t.Param == search.LastUpdated
 }
 
 // answer finds one page, and counts.
 func (x *searching) answer(want storage.PageRequest, after *position) (page storage.SearchPage, err error) {
-	if after != nil && len(after.Keys) != len(x.order) {
+	if after != nil && !x.order.has(*after) {
 		return page, badCursor(nil)
 	}
 	if len(x.names) == 0 {
@@ -151,6 +151,9 @@ func (x *searching) answer(want storage.PageRequest, after *position) (page stor
 	p, err := x.plan(after)
 	if err != nil {
 		return page, err
+	}
+	if want.Limit > 0 && x.order.isGathered() {
+		return x.gathered(p, want, after)
 	}
 	if want.Limit > 0 {
 		rows, more, err := x.find(p, after, room{rows: want.Limit, bytes: storage.MaxPageBytes})
@@ -206,12 +209,10 @@ func (x *searching) match(row []driver.Value) match {
 }
 
 // keys reads the columns of an order's keys.
-func keys(columns []driver.Value) []*int64 {
-	values := make([]*int64, len(columns))
+func keys(columns []driver.Value) []value {
+	values := make([]value, len(columns))
 	for i, v := range columns {
-		if n, ok := v.(int64); ok {
-			values[i] = &n
-		}
+		values[i] = valueOf(v)
 	}
 	return values
 }

@@ -37,8 +37,10 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 		switch {
 		case i < st.first:
 			value = sql("NULL")
-		case k.instant:
+		case k.by == byInstant:
 			value = sql(s.at)
+		case k.by == byID:
+			value = sql(s.id)
 		case i == st.first:
 			value = sql(s.key)
 		default:
@@ -68,7 +70,7 @@ func tables(s scan, live bool) clause {
 // open are the clauses of the search that a scan leaves to be checked.
 func (x *searching) open(s scan) []criterion {
 	return slices.DeleteFunc(slices.Clone(x.where), func(c criterion) bool {
-		return c.equals != nil && slices.Equal(c.equals, s.follows) || c.param != 0 && c.param == s.covers || slices.Contains(s.decided, c.of)
+		return c.equals != nil && slices.Equal(c.equals, s.follows) || c.axis.param != 0 && c.axis == s.covers || slices.Contains(s.decided, c.of)
 	})
 }
 

@@ -8,31 +8,64 @@ import (
 	"github.com/portico-health/portico/fhir/search"
 )
 
-// window bounds both ends of a span, each bound included.
-type window struct{ lowFrom, lowTo, highFrom, highTo fhir.Instant }
+// window bounds both ends of a stretch of values. Bounds that are instants are included, of bounds that are texts the lower ones alone.
+type window struct{ lowFrom, lowTo, highFrom, highTo value }
 
-var everywhere = window{fhir.Beginning, fhir.End, fhir.Beginning, fhir.End}
+// The windows that leave everything open.
+var (
+	everyTime  = newWindow(search.Within{LowFrom: fhir.Beginning, LowTo: fhir.End, HighFrom: fhir.Beginning, HighTo: fhir.End})
+	everyOrder = newTextWindow(search.Between{LowFrom: search.First, LowTo: search.Last, HighFrom: search.First, HighTo: search.Last})
+)
 
-func newWindow(w search.Within) window { return window{w.LowFrom, w.LowTo, w.HighFrom, w.HighTo} }
+func newWindow(w search.Within) window {
+	return window{numberValue(w.LowFrom), numberValue(w.LowTo), numberValue(w.HighFrom), numberValue(w.HighTo)}
+}
+
+func newTextWindow(b search.Between) window {
+	return window{textValue(b.LowFrom), textValue(b.LowTo), textValue(b.HighFrom), textValue(b.HighTo)}
+}
 
 // and is where both windows are.
 func (w window) and(v window) window {
-	return window{max(w.lowFrom, v.lowFrom), min(w.lowTo, v.lowTo), max(w.highFrom, v.highFrom), min(w.highTo, v.highTo)}
+	return window{greater(w.lowFrom, v.lowFrom), lesser(w.lowTo, v.lowTo), greater(w.highFrom, v.highFrom), lesser(w.highTo, v.highTo)}
 }
 
 // hull is the smallest window that has all of some windows in it.
 func hull(all []window) window {
 	h := all[0]
 	for _, w := range all[1:] {
-		h = window{min(h.lowFrom, w.lowFrom), max(h.lowTo, w.lowTo), min(h.highFrom, w.highFrom), max(h.highTo, w.highTo)}
+		h = window{lesser(h.lowFrom, w.lowFrom), greater(h.lowTo, w.lowTo), lesser(h.highFrom, w.highFrom), greater(h.highTo, w.highTo)}
 	}
 	return h
 }
 
-// on is the predicate that the span of a row is in the window.
+// on is the predicate that the stretch of a row is in the window.
 func (w window) on(row string) clause {
-	return sql(row+".low BETWEEN ? AND ? AND "+row+".high BETWEEN ? AND ?", int64(w.lowFrom), int64(w.lowTo), int64(w.highFrom), int64(w.highTo))
+	upTo := " <= ?"
+	if _, ofTexts := w.lowTo.of.(string); ofTexts {
+		upTo = " < ?"
+	}
+	return sql(row+".low >= ? AND "+row+".low"+upTo+" AND "+row+".high >= ? AND "+row+".high"+upTo,
+		w.lowFrom.of, w.lowTo.of, w.highFrom.of, w.highTo.of)
 }
+
+// past is the part of a window that an order by a key has behind a value.
+func (w window) past(k key, at value) window {
+	s, ofTexts := at.of.(string)
+	switch {
+	case ofTexts && k.descending:
+		w.highTo = lesser(w.highTo, at)
+	case ofTexts:
+		w.lowFrom = greater(w.lowFrom, textValue(s+"\x00"))
+	case k.descending:
+		w.highTo = lesser(w.highTo, numberValue(minus(instantOf(at), 1)))
+	default:
+		w.lowFrom = greater(w.lowFrom, numberValue(plus(instantOf(at), 1)))
+	}
+	return w
+}
+
+func instantOf(v value) fhir.Instant { return fhir.Instant(integer(v.of)) }
 
 // crowd is added to the class of a span that is not the only one of its parameter in the resource.
 const crowd = 100
@@ -57,10 +90,10 @@ func (w window) within(class int64) window {
 		least = 1 << (class - 1)
 		most = least - 1 + least
 	}
-	return w.and(window{
-		lowFrom: minus(w.highFrom, most), lowTo: minus(w.highTo, least),
-		highFrom: plus(w.lowFrom, least), highTo: plus(w.lowTo, most),
-	})
+	return w.and(newWindow(search.Within{
+		LowFrom: minus(instantOf(w.highFrom), most), LowTo: minus(instantOf(w.highTo), least),
+		HighFrom: plus(instantOf(w.lowFrom), least), HighTo: plus(instantOf(w.lowTo), most),
+	}))
 }
 
 // plus and minus move an instant by n >= 0, and stop at the ends of time.
@@ -79,14 +112,27 @@ func minus(at fhir.Instant, n int64) fhir.Instant {
 	return at - fhir.Instant(n)
 }
 
-// instants are the bounds that a window on [instant, instant+1µs) puts on the instant.
-func (w window) instants() (from, to fhir.Instant) {
-	if w.highTo == fhir.Beginning {
+// instantsOf are the bounds that a window on [instant, instant+1µs) puts on the instant.
+func instantsOf(w search.Within) (from, to fhir.Instant) {
+	if w.HighTo == fhir.Beginning {
 		return fhir.End, fhir.Beginning
 	}
-	from, to = w.lowFrom, min(w.lowTo, w.highTo-1)
-	if w.highFrom != fhir.Beginning {
-		from = max(from, w.highFrom-1)
+	from, to = w.LowFrom, min(w.LowTo, w.HighTo-1)
+	if w.HighFrom != fhir.Beginning {
+		from = max(from, w.HighFrom-1)
 	}
 	return from, to
+}
+
+// tighter is the end, low or high, whose index has a window in the shorter stretch, as far as that can be told: the low one, unless it alone is open.
+func (w window) tighter() string {
+	open := everyTime
+	if _, ofTexts := w.lowTo.of.(string); ofTexts {
+		open = everyOrder
+	}
+	lowOpen := w.lowFrom == open.lowFrom && w.lowTo == open.lowTo
+	if lowOpen && (w.highFrom != open.highFrom || w.highTo != open.highTo) {
+		return "high"
+	}
+	return "low"
 }

@@ -234,3 +234,19 @@ func (t *tx) each(m many, values []driver.Value) error {
 	}
 	return nil
 }
+
+// batch is a statement with the values of all its rows.
+type batch struct {
+	many
+	values []driver.Value
+}
+
+// eachOf runs statements up to the first that fails: behind a failure SQLite may have ended the transaction.
+func (t *tx) eachOf(batches ...batch) error {
+	for _, b := range batches {
+		if err := t.each(b.many, b.values); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -30,6 +30,8 @@ func checking(x *house) {
 		e := tags(v.Key.ID + " in " + string(p))
 		e.Texts = []search.Text{{Param: "name", Folded: "anna", Exact: "Anna"}, {Param: "name", Folded: "anna", Exact: "ANNA"}}
 		e.Ranges = []search.Range{{Param: "date", Interval: fhir.Interval{Low: 1, High: 2}}, {Param: "date", Interval: fhir.Interval{Low: 5, High: 9}}}
+		e.Ordereds = []search.Ordered{{Param: "size", Low: "1", High: "1"}, {Param: "size", Low: "2", High: "4"}}
+		e.Places = []search.Place{{Param: "near", Point: search.Point{Latitude: 51.5, Longitude: -0.1278}}}
 		return e
 	}
 	indexed := func(p fhir.Partition, key fhir.Key) storage.Op {
@@ -62,6 +64,8 @@ func checking(x *house) {
 		"term param": func(e *search.Entries) { e.Terms[0].Param = "unheard of" },
 		"text":       func(e *search.Entries) { e.Texts[1].Exact = "anna" },
 		"range":      func(e *search.Entries) { e.Ranges[0].High = 3 },
+		"stretch":    func(e *search.Entries) { e.Ordereds[1].High = "5" },
+		"place":      func(e *search.Entries) { e.Places[0].Longitude = 0.1278 },
 		"one less":   func(e *search.Entries) { e.Ranges = e.Ranges[:1] },
 		"one more":   func(e *search.Entries) { e.Terms = append(e.Terms, search.Term{Param: "name", Value: "anna"}) },
 	} {

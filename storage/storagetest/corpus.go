@@ -71,6 +71,7 @@ func (c *corpus) anyID() string {
 
 func (c *corpus) entries() search.Entries {
 	terms, texts, ranges := make(map[search.Term]bool), make(map[search.Text]bool), make(map[search.Range]bool)
+	ordereds, places := make(map[search.Ordered]bool), make(map[search.Place]bool)
 	for range c.IntN(5) {
 		terms[search.Term{Param: c.param(termParams), Value: c.value()}] = true
 	}
@@ -84,8 +85,17 @@ func (c *corpus) entries() search.Entries {
 		low := c.moment()
 		ranges[search.Range{Param: c.param(rangeParams), Interval: fhir.Interval{Low: low, High: c.end(low)}}] = true
 	}
+	for range c.IntN(4) {
+		ordereds[c.ordered()] = true
+	}
+	for range c.IntN(3) {
+		places[search.Place{Param: one(c, placeParams...), Point: c.point()}] = true
+	}
 	// A map's order is chance that no seed repeats; the order of entries means nothing.
-	return search.Entries{Terms: slices.Collect(maps.Keys(terms)), Texts: slices.Collect(maps.Keys(texts)), Ranges: slices.Collect(maps.Keys(ranges))}
+	return search.Entries{
+		Terms: slices.Collect(maps.Keys(terms)), Texts: slices.Collect(maps.Keys(texts)), Ranges: slices.Collect(maps.Keys(ranges)),
+		Ordereds: slices.Collect(maps.Keys(ordereds)), Places: slices.Collect(maps.Keys(places)),
+	}
 }
 
 // param is one of some parameters; "rare" is rare.
@@ -127,19 +137,11 @@ func (c *corpus) query() search.Query {
 	for range one(c, 0, 1, 1, 1, 2, 2, 3) {
 		q.All = append(q.All, c.any(2))
 	}
-	if c.IntN(6) == 0 { // as in a calendar
-		param := one(c, rangeParams...)
-		for range 2 {
-			var a search.Any
-			for range one(c, 1, 1, 2) { // date=ge is two windows
-				a = append(a, c.window(param, c.moment))
-			}
-			q.All = append(q.All, a)
-		}
-		q.Sort = append(q.Sort, search.SortKey{Param: param, Descending: c.IntN(2) == 0})
+	if c.IntN(6) == 0 {
+		c.calendar(&q)
 	}
 	for range one(c, 0, 0, 1, 1, 2, 3) {
-		q.Sort = append(q.Sort, search.SortKey{Param: one(c, append([]string{search.LastUpdated, "nobody"}, rangeParams...)...), Descending: c.IntN(2) == 0})
+		q.Sort = append(q.Sort, c.sortKey())
 	}
 	return q
 }
@@ -153,8 +155,8 @@ func (c *corpus) any(depth int) search.Any {
 }
 
 func (c *corpus) test(depth int) search.Test {
-	everything := append(append(append([]string{search.LastUpdated, search.ID, "nobody"}, termParams...), textParams...), rangeParams...)
-	switch c.IntN(15) {
+	everything := slices.Concat([]string{search.LastUpdated, search.ID, "nobody"}, termParams, textParams, rangeParams, orderedParams, placeParams)
+	switch c.IntN(20) {
 	case 0:
 		return search.Equal{Param: search.ID, Value: c.anyID()}
 	case 1, 2, 3:
@@ -189,6 +191,12 @@ func (c *corpus) test(depth int) search.Test {
 		return search.Missing{Param: one(c, linkParams...), Absent: c.IntN(2) == 0}
 	case 12:
 		return c.window(search.LastUpdated, c.instantOfSome)
+	case 13, 14:
+		return c.between(one(c, orderedParams...))
+	case 15:
+		return search.EndsWith{Param: one(c, textParams...), Folded: c.word()}
+	case 16:
+		return c.near()
 	default:
 		return c.window(one(c, rangeParams...), c.moment)
 	}

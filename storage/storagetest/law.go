@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -31,7 +32,8 @@ func Run(t *testing.T, h Harness) {
 		{"life", life}, {"bodies", bodies}, {"conditions", conditions}, {"races", races}, {"commits", commits},
 		{"guards", guards}, {"refusals in order", refusalsInOrder}, {"matches within", matchesWithin}, {"large commits", largeCommits}, {"transfers", transfers}, {"twins", twins},
 		{"history", history}, {"histories", histories}, {"histories beside writes", historiesBesideWrites}, {"partitions", partitions}, {"events", events}, {"instants", instants},
-		{"meaning", meaning}, {"chains", chains}, {"oracle", oracle}, {"large", large}, {"totals", totals}, {"pages", pages}, {"heavy pages", heavyPages}, {"churn", churn}, {"cursors", cursors}, {"explains", explains},
+		{"meaning", meaning}, {"distances", distances}, {"orders", orders}, {"chains", chains},
+		{"oracle", oracle}, {"large", large}, {"totals", totals}, {"pages", pages}, {"heavy pages", heavyPages}, {"churn", churn}, {"cursors", cursors}, {"explains", explains},
 		{"reindexing", reindexing}, {"reindexing beside writes", reindexingBesideWrites}, {"reindexing by chance", reindexingByChance},
 		{"checking", checking}, {"checking beside writes", checkingBesideWrites},
 		{"records", records}, {"record races", recordRaces}, {"record scans", recordScans},
@@ -195,3 +197,5 @@ func together(n int, fn func(i int)) {
 }
 
 func name(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+
+func joined(ids []string) string { return strings.Join(ids, " ") }

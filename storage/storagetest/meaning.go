@@ -21,10 +21,11 @@ func meaning(x *house) {
 		return search.Range{Param: "date", Interval: fhir.Interval{Low: low, High: high}}
 	}
 	term := func(value string) search.Term { return search.Term{Param: "code", Value: value} }
+	size := func(low, high string) search.Ordered { return search.Ordered{Param: "size", Low: low, High: high} }
 	for id, e := range map[string]search.Entries{
-		"a": {Terms: []search.Term{term("s|1"), term("1"), term("s|")}, Texts: []search.Text{text("anna", "Anna"), text("smith jones", "Smith-Jones")}, Ranges: []search.Range{span(10, 20)}},
-		"b": {Terms: []search.Term{term("S|1"), term("")}, Texts: []search.Text{text("ann", "Ann"), text("łukasz 😀", "Łukasz 😀")}, Ranges: []search.Range{span(20, 21), span(50, fhir.End)}},
-		"c": {Terms: []search.Term{term("s|10"), {Param: "other", Value: "s|1"}}, Texts: []search.Text{text("", " "), text("o%_'\"\\", "O%_'\"\\")}},
+		"a": {Terms: []search.Term{term("s|1"), term("1"), term("s|")}, Texts: []search.Text{text("anna", "Anna"), text("smith jones", "Smith-Jones")}, Ranges: []search.Range{span(10, 20)}, Ordereds: []search.Ordered{size("b", "d")}},
+		"b": {Terms: []search.Term{term("S|1"), term("")}, Texts: []search.Text{text("ann", "Ann"), text("łukasz 😀", "Łukasz 😀")}, Ranges: []search.Range{span(20, 21), span(50, fhir.End)}, Ordereds: []search.Ordered{size("a", "a"), size("c", "c")}},
+		"c": {Terms: []search.Term{term("s|10"), {Param: "other", Value: "s|1"}}, Texts: []search.Text{text("", " "), text("zz", ""), text("o%_'\"\\", "O%_'\"\\")}},
 		"d": {Terms: []search.Term{term(long + "1")}, Texts: []search.Text{text(long+"1", long+"1")}, Ranges: []search.Range{span(fhir.Beginning, 15)}},
 		"e": {Terms: []search.Term{term("a\x00b")}, Texts: []search.Text{text("a\x00b", "a\x00b"), text("anna", "ANNA")}},
 		"f": {},
@@ -41,10 +42,15 @@ func meaning(x *house) {
 	within := func(a, b, c, d fhir.Instant) search.Test {
 		return search.Within{Param: "date", LowFrom: a, LowTo: b, HighFrom: c, HighTo: d}
 	}
+	ends := func(v string) search.Test { return search.EndsWith{Param: "name", Folded: v} }
+	between := func(a, b, c, d string) search.Test {
+		return search.Between{Param: "size", LowFrom: a, LowTo: b, HighFrom: c, HighTo: d}
+	}
 	missing := func(param string, absent bool) search.Test { return search.Missing{Param: param, Absent: absent} }
 	not := func(tests ...search.Test) search.Test { return search.Not{Any: tests} }
 	every := func(all ...search.Any) search.Test { return search.Every(all) }
 	const low, high = fhir.Beginning, fhir.End
+	const least, most = search.First, search.Last
 	for i, c := range []struct {
 		all  []search.Any
 		want string
@@ -107,6 +113,27 @@ func meaning(x *house) {
 		{[]search.Any{{not(not(equal("1")))}}, "a"},
 		{[]search.Any{{not(contains("a"))}}, "c d f"},
 		{[]search.Any{{not(missing("date", true)), equal("s|10")}}, "a b c d"},
+		{[]search.Any{{ends("anna")}}, "a e"},
+		{[]search.Any{{ends("jones")}}, "a"},
+		{[]search.Any{{ends("z")}}, ""}, // it ends no whole name
+		{[]search.Any{{ends("")}}, "a b c d e"},
+		{[]search.Any{{ends("😀")}}, "b"},
+		{[]search.Any{{ends("\"\\")}}, "c"},
+		{[]search.Any{{ends("\x00b")}}, "e"},
+		{[]search.Any{{ends("xanna")}}, ""},
+		{[]search.Any{{not(ends("b"), ends("n"))}}, "a c d f"},
+		{[]search.Any{{between("b", "b\x00", least, most)}}, "a"},
+		{[]search.Any{{between("b", "b", least, most)}}, ""},
+		{[]search.Any{{between(least, "b", least, most)}}, "b"},
+		{[]search.Any{{between("bb", most, least, most)}}, "b"},
+		{[]search.Any{{between(least, most, "d", most)}}, "a"},
+		{[]search.Any{{between(least, most, least, "d")}}, "b"},
+		{[]search.Any{{between("b", most, least, "b")}}, ""}, // b has one of each kind, not one of both
+		{[]search.Any{{between("b", most, least, most)}, {between(least, most, least, "b")}}, "b"},
+		{[]search.Any{{between(least, most, least, most)}}, "a b"},
+		{[]search.Any{{between("c", "c\x00", "c", "c\x00"), between(least, most, "d", "e")}}, "a b"},
+		{[]search.Any{{not(between("b", most, least, most))}}, "c d e f"},
+		{[]search.Any{{missing("size", true)}}, "c d e f"},
 		{[]search.Any{{every()}}, "a b c d e f"},
 		{[]search.Any{{not(every())}}, ""},
 		{[]search.Any{{every(search.Any{})}}, ""},

@@ -192,6 +192,7 @@ func cursors(x *house) {
 		{Type: "Patient"}, {Type: "Slot"},
 		sort(search.SortKey{Param: "date"}), sort(search.SortKey{Param: "date", Descending: true}), sort(search.SortKey{Param: "period"}),
 		sort(search.SortKey{Param: "date"}, search.SortKey{Param: "period"}),
+		sort(search.SortKey{Param: "date", By: search.ByOrder}), sort(search.SortKey{Param: "date", By: search.ByText}), sort(search.SortKey{Param: search.ID}), sort(search.SortKey{Param: search.ID, Descending: true}),
 		all(search.Any{within(0)}), all(search.Any{within(1)}), all(search.Any{within(0)}, search.Any{within(0)}), all(search.Any{within(0), within(1)}),
 		all(search.Any{search.Not{}}), all(search.Any{search.Not{Any: search.Any{search.Equal{Param: "a", Value: `b"c`}}}}),
 		all(search.Any{search.Missing{Param: "a", Absent: true}}),
