@@ -16,17 +16,33 @@ type reading struct {
 	results  map[string]string // the parameters that shape the result, as they were first given
 	includes int               // how many of them there are
 	writes   bool              // it selects what to write
+	passed   []passed          // parameters that select, and were passed over
 	faults   *fhir.Error
 }
 
+// passed is a parameter that was passed over, and what is told of it.
+type passed struct {
+	Pair
+	why fhir.Issue
+}
+
 // Parse reads a search for resources of a type. Invalid, with the first faults and the parameter's name as their place:
-// what cannot be understood; TooCostly: more than MaxClauses or MaxValues; NotFound: a type that is not served.
+// what cannot be understood; TooCostly: more than MaxClauses, MaxValues, MaxTests or MaxLinks; NotFound: a type that is not served, or not in the compartment
+// of Options.
 // "Empty parameters are not an error - they are just ignored" (https://hl7.org/fhir/R4/search.html#errors).
 func (r *Rules) Parse(typ string, pairs []Pair, opt Options) (Request, error) {
 	p, err := r.reading(typ, pairs, opt)
 	if err != nil {
 		return Request{}, err
 	}
+	if err := p.read(pairs); err != nil {
+		return Request{}, err
+	}
+	return p.req, nil
+}
+
+// read reads all parameters.
+func (p *reading) read(pairs []Pair) error {
 	for _, pair := range pairs {
 		name, _, _ := strings.Cut(pair.Name, ":")
 		switch {
@@ -38,10 +54,10 @@ func (r *Rules) Parse(typ string, pairs []Pair, opt Options) (Request, error) {
 		}
 	}
 	p.together()
-	if err := p.refusal(); err != nil {
-		return Request{}, err
+	if err := p.compartment(); err != nil {
+		return err
 	}
-	return p.req, nil
+	return p.refusal()
 }
 
 // Criteria reads what selects the resource to write (If-None-Exist, conditional update and delete, Subscription criteria):
@@ -140,9 +156,14 @@ func (p *reading) unsupported(name, format string, args ...any) {
 		p.faults = join(p.faults, e)
 		return
 	}
-	warning := e.Issues[0]
-	warning.Severity, warning.Detail = fhir.Warning, "This was ignored. "+warning.Detail
-	p.req.Ignored = tell(p.req.Ignored, warning)
+	p.req.Ignored = tell(p.req.Ignored, warning(e))
+}
+
+// warning tells what was wrong where it was ignored.
+func warning(e *fhir.Error) fhir.Issue {
+	issue := e.Issues[0]
+	issue.Severity, issue.Detail = fhir.Warning, "This was ignored. "+issue.Detail
+	return issue
 }
 
 // list writes names as in "a, b and c".

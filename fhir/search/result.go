@@ -37,7 +37,9 @@ func (p *reading) result(pair Pair) {
 	case "_count":
 		p.count(pair.Value)
 	case "_sort":
-		p.sort(pair.Value)
+		if p.sortsAlike(pair.Value) {
+			p.sort(pair.Value)
+		}
 	case "_total":
 		p.total(pair.Value)
 	case "_summary":
@@ -117,6 +119,15 @@ func (p *reading) elements(v string) {
 // hasElement says whether a resource type has an element of a name at its root.
 func hasElement(typ, name string) bool {
 	return slices.ContainsFunc(r4.Lookup(typ).Root.Children, func(e *r4.Element) bool { return e.Name == name })
+}
+
+// sortsAlike refuses a _sort that several types do not have in common.
+func (p *reading) sortsAlike(v string) bool {
+	if len(p.types) == 1 || strings.Trim(strings.TrimPrefix(v, "-"), ",") == LastUpdated {
+		return true
+	}
+	p.fault("_sort", fhir.CodeInvalid, "A search of several types sorts by %s or -%s alone, not by %s.", LastUpdated, LastUpdated, fhir.Quote(v))
+	return false
 }
 
 // contained reads _contained (https://hl7.org/fhir/R4/search.html#contained): only its default is served.
