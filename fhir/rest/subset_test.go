@@ -33,6 +33,22 @@ func TestSubset(t *testing.T) {
 		{name: "no element", path: "/Patient/a?_elements=shoeSize", status: 400, paths: map[string]string{"issue[0].location": `["http._elements"]`}},
 
 		{name: "a search", path: "/Patient?_summary=true", status: 200, paths: map[string]string{"entry[0].resource": summary, "total": "1"}, contains: []string{`?_summary=true"`}},
+		{name: "there is what refers to it", method: "PUT", path: "/RelatedPerson/r", body: `{"resourceType":"RelatedPerson","id":"r","patient":{"reference":"Patient/a"},"communication":[{"language":{"text":"en"}}]}`, status: 201},
+		{
+			name: "a summary of what comes with matches, too", path: "/Patient?_summary=true&_revinclude=RelatedPerson:patient", status: 200,
+			paths: map[string]string{
+				"entry[#]": "2", "entry[1].search.mode": "include", "entry[1].resource.communication": "",
+				"entry[1].resource.meta.tag[0].code": "SUBSETTED", "entry[1].resource.patient.reference": "Patient/a",
+			},
+		},
+		{
+			name: "elements of the matches alone", path: "/Patient?_elements=birthDate&_revinclude=RelatedPerson:patient", status: 200,
+			paths: map[string]string{
+				"entry[0].resource": head + `,"birthDate":"1980-01-31"}`, "entry[1].resource.meta.tag": "",
+				"entry[1].resource.communication[0].language.text": "en", "entry[1].resource.patient.reference": "Patient/a",
+			},
+		},
+		{name: "narratives, and what comes with them", path: "/Patient?_summary=text&_revinclude=RelatedPerson:patient", status: 400, paths: map[string]string{"issue[0].location": `["http._summary"]`}},
 		{name: "a search for elements", path: "/Patient?_elements=birthDate", status: 200, paths: map[string]string{"entry[0].resource": head + `,"birthDate":"1980-01-31"}`}},
 	})
 }
