@@ -77,6 +77,7 @@ func versionNotes(p Promises, v APIVersion) string {
 	if v.MatchRequired {
 		notes = append(notes, "An update, patch or delete of an existing resource needs If-Match, also when a search selects it.")
 	}
+	notes = append(notes, searchNotes(p)...)
 	if !v.Deprecated.IsZero() {
 		notes = append(notes, "This version is deprecated since "+v.Deprecated.UTC().Format(time.DateOnly)+".")
 	}
@@ -84,6 +85,17 @@ func versionNotes(p Promises, v APIVersion) string {
 		notes = append(notes, "It is served until "+v.Sunset.UTC().Format(time.DateOnly)+".")
 	}
 	return strings.Join(notes, " ")
+}
+
+// searchNotes are the facts of every search for which the CapabilityStatement has no element.
+func searchNotes(p Promises) []string {
+	limits := p.SearchLimits
+	return []string{
+		"Results of searches are shaped by " + strings.Join(p.Results, ", ") + "; a read takes _summary and _elements, too.",
+		fmt.Sprintf("A page has at most %d matches. A search is refused as too costly where a page would look at more than %d resources and index entries in vain, "+
+			"would bring more than %d resources with its matches, or would sort more than %d matches whose order no index has; $explain tells beforehand.",
+			limits.Count, limits.Budget, limits.Includes, limits.Gathered),
+	}
 }
 
 // capabilityOf is the part of one resource type.
@@ -152,7 +164,10 @@ func typeNotes(t Type) []string {
 		notes = append(notes, t.Limit)
 	}
 	if len(t.SortKeys) > 0 {
-		notes = append(notes, "_sort takes "+strings.Join(t.SortKeys, ", ")+".")
+		notes = append(notes, "_sort streams by "+strings.Join(t.SortKeys, ", ")+", each also descending.")
+	}
+	if len(t.Gathered) > 0 {
+		notes = append(notes, "Of a limited number of matches it takes also "+strings.Join(t.Gathered, ", ")+".")
 	}
 	if len(t.Unchecked) > 0 {
 		notes = append(notes, "Invariants that are not checked: "+strings.Join(t.Unchecked, ", ")+".")

@@ -18,12 +18,13 @@ var started = time.Date(2026, 1, 31, 9, 30, 0, 0, time.FixedZone("", 3600))
 func table(types ...string) conformance.Promises {
 	return conformance.New(conformance.Config{
 		Release: "1.2.3", BaseURL: "https://example.org", Started: started, Types: types,
+		SearchLimits: conformance.SearchLimits{Budget: 4, Includes: 3, Gathered: 2, Count: 1}, Results: []string{"_count", "_sort"},
 		Search: func(resourceType string) conformance.Search {
 			return conformance.Search{
 				Params: []conformance.Param{{
 					Name: "identifier", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/clinical-identifier", Modifiers: []string{"missing", "not"},
 				}},
-				SortKeys: []string{"_lastUpdated", "-_lastUpdated"}, Includes: []string{resourceType + ":agent"}, RevIncludes: []string{"Provenance:target"},
+				SortKeys: []string{"_lastUpdated", "date"}, Gathered: []string{"status"}, Includes: []string{resourceType + ":agent"}, RevIncludes: []string{"Provenance:target"},
 			}
 		},
 		Unchecked: func(t string) []string {

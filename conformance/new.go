@@ -39,6 +39,9 @@ type Config struct {
 
 	Search func(resourceType string) Search // what is promised of the search of a type
 
+	SearchLimits SearchLimits
+	Results      []string // the parameters that shape the result of a search
+
 	Definitions []fhir.Resource // what the server defines itself beside its operations: SearchParameters
 
 	// Unchecked returns the keys of the invariants of a type that the validator does not check.
@@ -52,6 +55,8 @@ func New(c Config) Promises {
 		Software: "Portico", Release: c.Release, BaseURL: c.BaseURL + FHIRPath, Started: c.Started,
 		Versions: []APIVersion{{Number: "1"}, {Number: "2", Strict: true, MatchRequired: true}},
 		System:   []Interaction{Transaction, Batch, HistorySystem},
+
+		SearchLimits: c.SearchLimits, Results: c.Results,
 
 		Operations: []Operation{{Name: "explain", Definition: ExplainDefinition, System: true}},
 	}

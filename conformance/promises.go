@@ -20,6 +20,9 @@ type Promises struct {
 	Versions []APIVersion // of HC-API-Version, oldest first; the first is served where none is asked for
 	Types    []Type       // sorted by name
 
+	SearchLimits SearchLimits
+	Results      []string // the parameters that shape the result of a search: "_count"
+
 	// Compartments are the types whose compartments can be searched, "Patient", sorted.
 	Compartments []string
 
@@ -79,9 +82,18 @@ type Type struct {
 // Search is what is promised of the search of a type.
 type Search struct {
 	Params      []Param  // search parameters, sorted by name
-	SortKeys    []string // parameters that _sort takes, "-date" for descending
+	SortKeys    []string // parameters whose order an index has, so that _sort by them streams
+	Gathered    []string // parameters that _sort takes beside them, of as many matches as SearchLimits say
 	Includes    []string // values of _include, sorted: "Appointment:patient"
 	RevIncludes []string // values of _revinclude, sorted
+}
+
+// SearchLimits are beyond what a search is refused as too costly.
+type SearchLimits struct {
+	Budget   int // resources and index entries that are looked at in vain for a page
+	Includes int // resources that come with the matches of a page
+	Gathered int // matches that are sorted where no index has the order
+	Count    int // matches of a page: more are cut
 }
 
 // Param is a promised search parameter.

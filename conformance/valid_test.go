@@ -6,6 +6,7 @@ import (
 
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/fhir/rest"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/fhir/validate"
@@ -22,10 +23,8 @@ func TestCapabilityIsValid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := conformance.New(conformance.Config{
-			Release: "1.2.3", BaseURL: "https://example.org", Started: started, Types: types, Unchecked: validate.Unchecked,
-			Search: rest.SearchPromises(rules), Definitions: rules.Definitions(),
-		})
+		e := &engine.Engine{Config: engine.Config{Rules: rules, Types: types}}
+		p := rest.Promises(e, conformance.Config{Release: "1.2.3", BaseURL: "https://example.org", Started: started, Unchecked: validate.Unchecked})
 		for _, number := range p.VersionNumbers() {
 			r, err := fhir.ParseResource(capability(t, p, number))
 			if err != nil {

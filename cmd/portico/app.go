@@ -109,9 +109,8 @@ func (a *App) Open(ctx context.Context) error {
 			return fmt.Errorf("filling the demo site: %w", err)
 		}
 	}
-	promises := conformance.New(conformance.Config{
-		Release: release(), BaseURL: a.Config.BaseURL, Started: a.Now(), Types: types, Unchecked: validate.Unchecked,
-		Search: rest.SearchPromises(rules), Definitions: rules.Definitions(),
+	promises := rest.Promises(a.engine, conformance.Config{
+		Release: release(), BaseURL: a.Config.BaseURL, Started: a.Now(), Unchecked: validate.Unchecked,
 	})
 	handler, err := a.handler(promises)
 	if err != nil {

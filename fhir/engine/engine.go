@@ -34,6 +34,9 @@ const (
 	DefaultMaxIncludes  = 1000
 )
 
+// MaxGathered is how many matches a search may have whose order no index has.
+const MaxGathered = storage.MaxGathered
+
 // Engine carries out interactions. It may be used by many goroutines at once.
 type Engine struct {
 	Config

@@ -45,7 +45,7 @@ func (e *Engine) Explain(ctx context.Context, p fhir.Principal, req SearchReques
 	plan, err := e.Store.Explain(ctx, p.Partition, request.Query, storage.PageRequest{Limit: request.Count, Budget: e.SearchBudget})
 	out := Explanation{Request: request, Plan: plan, Budget: e.SearchBudget, Refused: plan.Looked-plan.Found > e.SearchBudget}
 	if slices.ContainsFunc(request.Query.Sort, func(k search.SortKey) bool { return !k.Streams() }) {
-		out.Gathered = storage.MaxGathered
+		out.Gathered = MaxGathered
 	}
 	return out, err
 }

@@ -19,7 +19,7 @@ func (s *server) explain(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	req, err := s.searchOf(x, text)
+	req, err := s.searchAt(x, text)
 	if err != nil {
 		return err
 	}
@@ -58,8 +58,8 @@ func (x *exchange) explained() (string, error) {
 	return asked[0], nil
 }
 
-// searchOf reads the URL of a search. Its error is Invalid.
-func (s *server) searchOf(x *exchange, text string) (engine.SearchRequest, error) {
+// searchAt reads the URL of a search. Its error is Invalid.
+func (s *server) searchAt(x *exchange, text string) (engine.SearchRequest, error) {
 	u, err := s.resolve(text, "")
 	if err != nil {
 		return engine.SearchRequest{}, fhir.AsError(err).At(ofHTTP("url"))

@@ -69,9 +69,8 @@ func openWith(t testing.TB, types []string, change ...func(*rest.Face)) house {
 	h := house{log: &syncBuffer{}, sinceNoon: &sinceNoon}
 	h.face = &rest.Face{
 		Engine: e, Authenticate: rest.OpenSite("demo", "demo/test"), Log: slog.New(slog.NewJSONHandler(h.log, nil)),
-		Promises: conformance.New(conformance.Config{
-			Release: "1.2.3", BaseURL: strings.TrimSuffix(base, conformance.FHIRPath), Started: noon, Types: types, Unchecked: validate.Unchecked,
-			Search: rest.SearchPromises(rules), Definitions: rules.Definitions(),
+		Promises: rest.Promises(e, conformance.Config{
+			Release: "1.2.3", BaseURL: strings.TrimSuffix(base, conformance.FHIRPath), Started: noon, Unchecked: validate.Unchecked,
 		}),
 	}
 	for _, c := range change {

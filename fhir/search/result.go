@@ -13,6 +13,9 @@ import (
 // interaction, which the faces read (https://hl7.org/fhir/R4/http.html#parameters).
 var resultNames = []string{"_count", "_sort", "_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_format", "_pretty"}
 
+// ResultParams are the parameters that shape the result of a search.
+func ResultParams() []string { return slices.Clone(resultNames) }
+
 func isResult(name string) bool { return slices.Contains(resultNames, name) }
 
 // result reads a parameter that shapes the result.
