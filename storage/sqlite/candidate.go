@@ -99,7 +99,9 @@ func (x *searching) arms(t search.Test) (arms []clause, ok bool, err error) {
 		}), true, nil
 	case search.Contains:
 		return x.armOf(t.Param, func(param int64) clause {
-			return sql("SELECT DISTINCT instant FROM text WHERE param = ? AND instr(CAST(folded AS BLOB), CAST(? AS BLOB)) > 0", param, t.Folded)
+			return join([]clause{
+				sql("SELECT DISTINCT instant FROM text WHERE param = ? AND ", param), x.meter.spend("instant"), sql(" AND instr(CAST(folded AS BLOB), CAST(? AS BLOB)) > 0", t.Folded),
+			}, "")
 		}), true, nil
 	case search.Within:
 		if t.Param == search.LastUpdated {

@@ -19,6 +19,7 @@ var functions = map[string]*sqlite.FunctionImpl{
 	"metres":  {NArgs: 4, Deterministic: true, Scalar: metres},
 	"near":    {NArgs: 5, Deterministic: true, Scalar: near},
 	"ranking": {NArgs: 4, Deterministic: true, Scalar: ranking},
+	"regain":  {NArgs: 2, Scalar: regain},
 	"spend":   {NArgs: 2, Scalar: spend},
 	"targets": {NArgs: 3, Deterministic: true, Scalar: targets},
 }

@@ -31,6 +31,13 @@ func (m *meter) start(ctx context.Context, budget, after int) {
 	}
 }
 
+// restart begins anew, with the same budget, to count what is looked at beside so many that are wanted.
+func (m *meter) restart(wanted int) {
+	if m.on {
+		m.start(m.ctx, m.budget, wanted)
+	}
+}
+
 func (m *meter) stop() { *m = meter{number: m.number} }
 
 // look counts.
@@ -92,10 +99,19 @@ func (m *meter) spend(at string) clause {
 	return sql("spend(?, "+at+")", m.number)
 }
 
-// spend counts one look by the meter of a number. The column behind it is what makes SQLite call it once for each row of a table.
+// regain is the function regain(number, column), which takes a look back that was not in vain, and is 1.
+func regain(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	meterOf(integer(args[0])).looked--
+	return int64(1), nil
+}
+
+// spend is the function spend(number, column), which counts one look, and is 1. The column makes SQLite call it once for each row of a table.
 func spend(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	return int64(1), meterOf(integer(args[0])).look(1)
+}
+
+func meterOf(number int64) *meter {
 	meters.RLock()
-	m := meters.all[integer(args[0])]
-	meters.RUnlock()
-	return int64(1), m.look(1)
+	defer meters.RUnlock()
+	return meters.all[number]
 }

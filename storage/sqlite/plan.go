@@ -238,7 +238,8 @@ func (x *searching) gather(st stage, after *position, r room) (part []match, err
 
 // count counts the matches: all of them, or when upTo is positive up to one more.
 func (x *searching) count(p plan, upTo int) (int, error) {
-	total := 0
+	total, wanted := 0, max(0, upTo+1)
+	x.meter.restart(wanted)
 	for _, s := range p.counted {
 		limit := -1
 		if upTo > 0 {
@@ -251,5 +252,5 @@ func (x *searching) count(p plan, upTo int) (int, error) {
 		}
 		total += int(n)
 	}
-	return total, nil
+	return total, x.meter.settle(min(total, wanted))
 }

@@ -205,7 +205,9 @@ func (j judge) contains(t search.Contains) clause {
 	if !ok {
 		return never
 	}
-	return sql("+"+j.at+" IN (SELECT instant FROM text WHERE param = ? AND instr(CAST(folded AS BLOB), ?) > 0)", number, []byte(t.Folded))
+	return join([]clause{
+		sql("+"+j.at+" IN (SELECT instant FROM text WHERE param = ? AND ", number), j.meter.spend("instant"), sql(" AND instr(CAST(folded AS BLOB), ?) > 0)", []byte(t.Folded)),
+	}, "")
 }
 
 func (j judge) within(t search.Within) clause {

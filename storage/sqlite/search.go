@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -187,7 +188,9 @@ func (x *searching) total(p plan, want storage.PageRequest, after *position, pag
 	}
 	matches := len(page.Versions)
 	if want.Limit <= 0 || after != nil || page.Next != nil {
-		matches, err = x.count(p, want.CountUpTo)
+		if matches, err = x.count(p, want.CountUpTo); errors.Is(err, fhir.TooCostly) && want.CountUpTo > 0 {
+			return nil // it stays uncounted
+		}
 	}
 	page.Total, page.Counted = told(matches, want.CountUpTo)
 	return err

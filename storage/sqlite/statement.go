@@ -88,12 +88,20 @@ func (x *searching) predicates(all []criterion, at, live string) []clause {
 	return clauses
 }
 
-// tally is the statement that counts the rows of a scan, up to a limit; a negative one is none.
+// tally is the statement that counts the rows of a scan, up to a limit; a negative one is none. Without a limit, what it counts was not looked at
+// in vain.
 func (x *searching) tally(s scan, limit int) clause {
 	open := x.open(s)
+	number, where := sql("SELECT count(*) FROM (SELECT 1 AS one FROM "), s.where
+	if s.passes(open) && x.meter.on {
+		where = append([]clause{x.meter.spend(s.at)}, where...)
+		if limit < 0 {
+			number = sql("SELECT coalesce(sum(one), 0) FROM (SELECT regain(?, "+s.at+") AS one FROM ", x.meter.number)
+		}
+	}
 	return join([]clause{
-		sql("SELECT count(*) FROM (SELECT 1 FROM "), tables(s, asks(s, open)), sql(" WHERE "),
-		conjunction(slices.Concat(s.where, s.pass, x.predicates(open, s.at, "l"))), sql(" LIMIT +?)", int64(limit)),
+		number, tables(s, asks(s, open)), sql(" WHERE "),
+		conjunction(slices.Concat(where, s.pass, x.predicates(open, s.at, "l"))), sql(" LIMIT +?)", int64(limit)),
 	}, "")
 }
 

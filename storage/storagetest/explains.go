@@ -1,6 +1,8 @@
 package storagetest
 
 import (
+	"errors"
+
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/storage"
 )
@@ -38,5 +40,42 @@ func explains(x *house) {
 			_, err := c.Search(c.ctx, home, q, page)
 			c.want(err, fhir.TooCostly)
 		}
+	}
+}
+
+// budgets holds that counting within a budget counts the same or not at all, and that only a search that counts everything is TooCostly for it.
+func budgets(x *house) {
+	c := newCorpus(x, 29)
+	for range 8 {
+		c.write(25, c.anyID)
+	}
+	costly, uncounted := 0, 0
+	for range max(20, 60/scale) {
+		q := c.query()
+		for _, upTo := range []int{-1, 5, 1_000} {
+			page := storage.PageRequest{Limit: 3, CountUpTo: upTo}
+			want, err := c.Search(c.ctx, home, q, page)
+			c.check(err)
+			enough := false
+			for page.Budget = 1; page.Budget < 1<<24 && !enough; page.Budget *= 4 {
+				got, err := c.Search(c.ctx, home, q, page)
+				if errors.Is(err, fhir.TooCostly) {
+					costly++
+					continue
+				}
+				c.check(err)
+				if enough = got.Total == want.Total; !enough && upTo > 0 && got.Total == 0 && !got.Counted {
+					uncounted++
+					got.Total, got.Counted = want.Total, want.Counted
+				}
+				c.equal(got, want)
+			}
+			if !enough || c.Failed() {
+				c.Fatalf("%+v, counting up to %d: no budget suffices", q, upTo)
+			}
+		}
+	}
+	if costly == 0 || uncounted == 0 {
+		c.Errorf("%d searches were too costly, %d left their total uncounted; the budgets are not tried", costly, uncounted)
 	}
 }
