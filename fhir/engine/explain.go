@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -11,12 +10,13 @@ import (
 
 // Explanation says how a search is understood and carried out.
 type Explanation struct {
-	Request  search.Request // as it was understood
-	Plan     storage.Plan   // of the first page
-	Gathered int            // how many matches there may be, because no index has the order; 0 for any number
-	Budget   int            // how much the page may look at in vain
-	Refused  bool           // the search is refused, since it would look at more
+	Requests []search.Request // as it was understood: one of each type that is searched
+	Plans    []storage.Plan   // of the first page of each of them
+	Budget   int              // how much a page of one of them may look at in vain
 }
+
+// Refused says whether the search of a type is refused, since it would look at more than the budget.
+func (e Explanation) Refused(i int) bool { return e.Plans[i].Looked-e.Plans[i].Found > e.Budget }
 
 // Explain says how a search is understood, which index serves it and what its first page costs. It carries the page out, and shows nothing of what it
 // finds but numbers. Its errors are those of Search, but that the budget is passed, and Forbidden for whoever may not operate the server; Invalid for a
@@ -35,19 +35,21 @@ func (e *Engine) Explain(ctx context.Context, p fhir.Principal, req SearchReques
 	if cursor, err := cursorOf(pairs); cursor != "" || err != nil {
 		return Explanation{}, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "What is explained is a search from its beginning, without a cursor.").At(CursorParam)
 	}
-	request, err := e.Rules.Parse(req.Type, pairs, search.Options{Strict: req.Strict, Now: fhir.InstantOf(e.Now())})
-	if err != nil {
+	out := Explanation{Budget: e.SearchBudget}
+	if out.Requests, err = e.understood(req, pairs, searchCursor{Strict: req.Strict, Now: fhir.InstantOf(e.Now())}); err != nil {
 		return Explanation{}, err
 	}
-	if err := e.finished(request.Query); err != nil {
-		return Explanation{}, err
+	for _, r := range out.Requests {
+		if err := e.finished(r.Query); err != nil {
+			return Explanation{}, err
+		}
+		plan, err := e.Store.Explain(ctx, p.Partition, r.Query, storage.PageRequest{Limit: r.Count, Budget: e.SearchBudget})
+		if err != nil {
+			return Explanation{}, err
+		}
+		out.Plans = append(out.Plans, plan)
 	}
-	plan, err := e.Store.Explain(ctx, p.Partition, request.Query, storage.PageRequest{Limit: request.Count, Budget: e.SearchBudget})
-	out := Explanation{Request: request, Plan: plan, Budget: e.SearchBudget, Refused: plan.Looked-plan.Found > e.SearchBudget}
-	if slices.ContainsFunc(request.Query.Sort, func(k search.SortKey) bool { return !k.Streams() }) {
-		out.Gathered = MaxGathered
-	}
-	return out, err
+	return out, nil
 }
 
 // operates refuses whoever may not operate the server: how it answers tells of data that one may not see.

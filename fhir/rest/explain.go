@@ -31,7 +31,7 @@ func (s *server) explain(x *exchange) error {
 		return within(ofHTTP("url"), err)
 	}
 	x.applied("handling", x.prefer.handling)
-	x.write(http.StatusOK, fhir.AppendJSON(nil, s.explanation(req, e)))
+	x.write(http.StatusOK, fhir.AppendJSON(nil, explanation(s.Promises.BaseURL+"/"+req.Type, e)))
 	return nil
 }
 
@@ -72,48 +72,59 @@ func (s *server) searchAt(x *exchange, text string) (engine.SearchRequest, error
 }
 
 // explanation writes what is known of a search as Parameters (https://hl7.org/fhir/R4/parameters.html).
-func (s *server) explanation(req engine.SearchRequest, e engine.Explanation) *fhir.Object {
-	address := s.Promises.BaseURL + "/" + req.Type
-	if len(e.Request.Applied) > 0 {
-		address += "?" + search.JoinQuery(e.Request.Applied)
+func explanation(address string, e engine.Explanation) *fhir.Object {
+	asked := e.Requests[0]
+	if len(asked.Applied) > 0 {
+		address += "?" + search.JoinQuery(asked.Applied)
 	}
 	all := fhir.Array{parameter("understood", "valueUri", address)}
-	if len(e.Request.Ignored) > 0 {
-		r, _ := fhir.ParseResource(outcome(parameterIssues(e.Request.Ignored))) // what this server writes itself
+	if len(asked.Ignored) > 0 {
+		r, _ := fhir.ParseResource(outcome(parameterIssues(asked.Ignored))) // what this server writes itself
 		all = append(all, parameter("ignored", "resource", r.Root()))
 	}
-	for i, clause := range e.Request.Query.All {
+	all = append(all,
+		parameter("page", "valueInteger", number(asked.Count)),
+		parameter("budget", "valueInteger", number(e.Budget)),
+		parameter("gathered", "valueInteger", number(engine.MaxGathered)),
+	)
+	for i := range e.Requests {
+		all = append(all, parameter("type", "part", append(asks(e, i), carriedOut(e, i)...)))
+	}
+	return fhir.NewObject(fhir.Member{Name: "resourceType", Value: "Parameters"}, fhir.Member{Name: "parameter", Value: all})
+}
+
+// asks tells what a search asks of the resources of a type.
+func asks(e engine.Explanation, of int) fhir.Array {
+	q, plan := e.Requests[of].Query, e.Plans[of]
+	all := fhir.Array{parameter("name", "valueCode", q.Type)}
+	for i, clause := range q.All {
 		all = append(all, parameter("clause", "part", fhir.Array{
 			parameter("text", "valueString", clause.String()),
-			parameter("index", "valueBoolean", i == e.Plan.Clause),
-			parameter("checked", "valueBoolean", slices.Contains(e.Plan.ByRow, i)),
+			parameter("index", "valueBoolean", i == plan.Clause),
+			parameter("checked", "valueBoolean", slices.Contains(plan.ByRow, i)),
 		}))
 	}
-	for _, key := range e.Request.Query.Sort {
+	for _, key := range q.Sort {
 		all = append(all, parameter("sort", "part", fhir.Array{
 			parameter("text", "valueString", key.String()),
 			parameter("streams", "valueBoolean", key.Streams()),
 		}))
 	}
-	return fhir.NewObject(fhir.Member{Name: "resourceType", Value: "Parameters"}, fhir.Member{Name: "parameter", Value: append(all, carriedOut(e)...)})
+	return all
 }
 
-// carriedOut tells how the first page is made.
-func carriedOut(e engine.Explanation) fhir.Array {
-	all := fhir.Array{parameter("index", "valueString", e.Plan.Index)}
-	if e.Plan.Clause >= 0 {
-		all = append(all, parameter("matches", "valueInteger", number(e.Plan.Matches)), parameter("counted", "valueBoolean", e.Plan.Counted))
-	}
-	all = append(all, parameter("ordered", "valueBoolean", e.Plan.Ordered))
-	if e.Gathered > 0 {
-		all = append(all, parameter("gathered", "valueInteger", number(e.Gathered)))
+// carriedOut tells how the first page of a type is made.
+func carriedOut(e engine.Explanation, i int) fhir.Array {
+	plan := e.Plans[i]
+	all := fhir.Array{parameter("index", "valueString", plan.Index)}
+	if plan.Clause >= 0 {
+		all = append(all, parameter("matches", "valueInteger", number(plan.Matches)), parameter("counted", "valueBoolean", plan.Counted))
 	}
 	return append(all,
-		parameter("page", "valueInteger", number(e.Request.Count)),
-		parameter("found", "valueInteger", number(e.Plan.Found)),
-		parameter("looked", "valueInteger", number(e.Plan.Looked)),
-		parameter("budget", "valueInteger", number(e.Budget)),
-		parameter("refused", "valueBoolean", e.Refused),
+		parameter("ordered", "valueBoolean", plan.Ordered),
+		parameter("found", "valueInteger", number(plan.Found)),
+		parameter("looked", "valueInteger", number(plan.Looked)),
+		parameter("refused", "valueBoolean", e.Refused(i)),
 	)
 }
 

@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,31 +27,34 @@ func TestExplain(t *testing.T) {
 		{
 			name: "an index", path: of("Patient?name=birch&_count=5"), status: 200,
 			paths: map[string]string{
-				"parameter[0].valueUri": "http://example.org/fhir/Patient?name=birch&_count=5",
-				"parameter[1].part[0]":  `{"name":"text","valueString":"a text of name begins with \"birch\""}`,
-				"parameter[1].part[1]":  `{"name":"index","valueBoolean":true}`,
-				"parameter[2]":          `{"name":"index","valueString":"texts of name"}`,
-				"parameter[3]":          `{"name":"matches","valueInteger":1}`,
-				"parameter[4]":          `{"name":"counted","valueBoolean":true}`,
-				"parameter[6]":          `{"name":"page","valueInteger":5}`,
-				"parameter[7]":          `{"name":"found","valueInteger":1}`,
-				"parameter[9]":          `{"name":"budget","valueInteger":250000}`,
-				"parameter[10]":         `{"name":"refused","valueBoolean":false}`,
+				"parameter[0].valueUri":        "http://example.org/fhir/Patient?name=birch&_count=5",
+				"parameter[1]":                 `{"name":"page","valueInteger":5}`,
+				"parameter[2]":                 `{"name":"budget","valueInteger":250000}`,
+				"parameter[3]":                 `{"name":"gathered","valueInteger":5000}`,
+				"parameter[4].name":            "type",
+				"parameter[4].part[0]":         `{"name":"name","valueCode":"Patient"}`,
+				"parameter[4].part[1].part[0]": `{"name":"text","valueString":"a text of name begins with \"birch\""}`,
+				"parameter[4].part[1].part[1]": `{"name":"index","valueBoolean":true}`,
+				"parameter[4].part[2]":         `{"name":"index","valueString":"texts of name"}`,
+				"parameter[4].part[3]":         `{"name":"matches","valueInteger":1}`,
+				"parameter[4].part[4]":         `{"name":"counted","valueBoolean":true}`,
+				"parameter[4].part[6]":         `{"name":"found","valueInteger":1}`,
+				"parameter[4].part[8]":         `{"name":"refused","valueBoolean":false}`,
 			},
 		},
 		{
 			name: "an order, resource by resource, and what is ignored", path: of("Patient?name:contains=irc&_sort=birthdate&shoe=9"), status: 200,
 			paths: map[string]string{
-				"parameter[0].valueUri":                   "http://example.org/fhir/Patient?name:contains=irc&_sort=birthdate",
-				"parameter[1].name":                       "ignored",
-				"parameter[1].resource.issue[0].severity": "warning",
-				"parameter[1].resource.issue[0].location": `["http.shoe"]`,
-				"parameter[2].part[0].valueString":        `a text of name contains "irc"`,
-				"parameter[3].part[0].valueString":        "birthdate, ascending",
-				"parameter[3].part[1]":                    `{"name":"streams","valueBoolean":true}`,
+				"parameter[0].valueUri":                    "http://example.org/fhir/Patient?name:contains=irc&_sort=birthdate",
+				"parameter[1].name":                        "ignored",
+				"parameter[1].resource.issue[0].severity":  "warning",
+				"parameter[1].resource.issue[0].location":  `["http.shoe"]`,
+				"parameter[5].part[1].part[0].valueString": `a text of name contains "irc"`,
+				"parameter[5].part[2].part[0].valueString": "birthdate, ascending",
+				"parameter[5].part[2].part[1]":             `{"name":"streams","valueBoolean":true}`,
 			},
 		},
-		{name: "everything", path: of("Patient"), status: 200, paths: map[string]string{"parameter[0].valueUri": base + "/Patient", "parameter[1].valueString": "resources by instant", "parameter[4].valueInteger": "31"}},
+		{name: "everything", path: of("Patient"), status: 200, paths: map[string]string{"parameter[0].valueUri": base + "/Patient", "parameter[4].part[1].valueString": "resources by instant", "parameter[4].part[3].valueInteger": "31"}},
 		{name: "an absolute URL", path: of(base + "/Patient?name=ash"), status: 200, paths: map[string]string{"parameter[0].valueUri": base + "/Patient?name=ash"}},
 		{name: "by POST", method: "POST", path: "/$explain", body: `{"resourceType":"Parameters","parameter":[{"name":"url","valueUri":"Patient?name=ash"}]}`, status: 200, paths: map[string]string{"parameter[0].valueUri": base + "/Patient?name=ash"}},
 		{name: "in a batch", method: "POST", body: `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"$explain?url=Patient%3Fname%3Dash"}}]}`, status: 200,
@@ -73,10 +77,22 @@ func TestExplain(t *testing.T) {
 	answer, err := fhir.ParseResource(body)
 	must(t, err)
 	_, body = h.send(t, scenario{path: "/OperationDefinition/explain"})
-	for _, p := range answer.Root().Objects("parameter") {
-		if !strings.Contains(string(body), `{"name":"`+p.Text("name")+`","use":"out"`) {
-			t.Errorf("%s is no parameter of the definition", p.Text("name"))
+	for name := range namesOf(answer.Root()) {
+		if !strings.Contains(string(body), `{"name":"`+name+`","use":"out"`) {
+			t.Errorf("%s is no parameter of the definition", name)
 		}
 	}
 	open(t, forbidden).play(t, []scenario{{name: "not the operator", path: of("Patient"), status: 403, paths: map[string]string{"issue[0].code": "forbidden"}}})
+}
+
+// namesOf are the names of Parameters, and of their parts.
+func namesOf(o *fhir.Object) map[string]bool {
+	names := map[string]bool{}
+	for _, member := range []string{"parameter", "part"} {
+		for _, p := range o.Objects(member) {
+			names[p.Text("name")] = true
+			maps.Copy(names, namesOf(p))
+		}
+	}
+	return names
 }
