@@ -91,8 +91,7 @@ func (d *date) lower(c criterion) (Any, *fhir.Error) {
 	return c.each(func(v string) ([]Test, *fhir.Error) {
 		prefix, rest := cutPrefix(unescape(v))
 		if comparisons[prefix] == nil {
-			return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue,
-				"%s begins with the prefix %s, which is not known: the prefixes are eq, ne, gt, lt, ge, le, sa, eb and ap.", fhir.Quote(v), fhir.Quote(prefix))
+			return nil, unknownPrefix(v, prefix)
 		}
 		t, err := fhir.ParseDateTime(RepairPlus(rest))
 		if err != nil {
@@ -117,6 +116,11 @@ func cutPrefix(v string) (prefix, rest string) {
 		return v[:n], v[n:]
 	}
 	return "eq", v
+}
+
+func unknownPrefix(value, prefix string) *fhir.Error {
+	return fhir.Errorf(fhir.Invalid, fhir.CodeValue,
+		"%s begins with the prefix %s, which is not known: the prefixes are eq, ne, gt, lt, ge, le, sa, eb and ap.", fhir.Quote(value), fhir.Quote(prefix))
 }
 
 // RepairPlus puts back the plus sign of a date's offset that was not percent-encoded in a query and so has become a space:

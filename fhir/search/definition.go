@@ -71,7 +71,7 @@ func texts(o *fhir.Object, name string) []string {
 }
 
 // customTypes are the types that a configured parameter may have.
-var customTypes = []string{"token", "string", "reference", "date"}
+var customTypes = []string{"token", "string", "reference", "date", "number", "quantity", "uri"}
 
 // codeForm is how a parameter may be called: a dot or a colon would be read as a chain or a modifier, and names of R4's own begin with an underscore.
 var codeForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)

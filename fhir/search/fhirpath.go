@@ -3,6 +3,7 @@ package search
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/r4"
@@ -72,12 +73,17 @@ func (p place) children() []*r4.Element {
 // then gives for each place where a selected value may stand. Where then gives nil, such values are passed
 // over; the result is nil when all are.
 func compile(resourceType, expression string, then func(place) sink) (sink, error) {
+	return compileAt(place{elem: r4.Lookup(resourceType).Root}, expression, then)
+}
+
+// compileAt is compile for an expression whose context is what stands at a place.
+func compileAt(at place, expression string, then func(place) sink) (sink, error) {
 	e, err := parseExpression(expression)
 	if err != nil {
 		return nil, err
 	}
 	var c compiler
-	s := c.values(e, place{elem: r4.Lookup(resourceType).Root}, then)
+	s := c.values(e, at, then)
 	if c.faults != nil {
 		return nil, fmt.Errorf("the expression %q: %w", expression, errors.Join(c.faults...))
 	}
@@ -189,17 +195,28 @@ func (c *compiler) call(e callExpr, in place, then func(place) sink) sink {
 
 // as keeps the values of a type.
 func (c *compiler) as(from, typ expr, in place, then func(place) sink) sink {
-	name, ok := typ.(pathExpr)
-	if !ok || name.from != nil || r4.Lookup(name.name) == nil {
+	written, ok := typ.(pathExpr)
+	if !ok || written.from != nil || typeName(written.name) == "" {
 		c.fail("%v is not a type", typ)
 		return nil
 	}
+	name := typeName(written.name)
 	return c.values(from, in, func(at place) sink {
-		if !at.is(name.name) {
+		if !at.is(name) {
 			return nil
 		}
 		return then(at)
 	})
+}
+
+// typeName is the name of a type that an expression means, "" for none: R4's composites write DateTime for dateTime.
+func typeName(written string) string {
+	for _, name := range []string{written, strings.ToLower(written[:1]) + written[1:]} {
+		if r4.Lookup(name) != nil {
+			return name
+		}
+	}
+	return ""
 }
 
 // condition compiles what is true or false of its context. An empty collection counts as false.

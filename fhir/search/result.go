@@ -167,13 +167,13 @@ func (p *reading) sort(v string) {
 		switch {
 		case key == "":
 		case param == nil:
-			p.unsupported("_sort", "%s has no search parameter %s to sort by. It sorts by %s.", p.typ, fhir.Quote(name), list(p.rules.SortKeys(p.typ)))
+			p.unsupported("_sort", "%s has no search parameter %s to sort by. It sorts by %s.", p.typ, fhir.Quote(name), list(p.rules.sortable(p.typ)))
 		case !param.Sortable:
-			p.fault("_sort", fhir.CodeInvalid, "Sorting by %s is not supported. %s sorts by %s.", name, p.typ, list(p.rules.SortKeys(p.typ)))
-		case slices.ContainsFunc(p.req.Query.Sort, func(k SortKey) bool { return k.Param == name }):
+			p.fault("_sort", fhir.CodeInvalid, "There is no order of %s. %s sorts by %s.", name, p.typ, list(p.rules.sortable(p.typ)))
+		case slices.ContainsFunc(p.req.Query.Sort, func(k SortKey) bool { return Owner(k.Param) == name }):
 			p.fault("_sort", fhir.CodeInvalid, "%s comes twice in _sort.", name)
 		default:
-			p.req.Query.Sort = append(p.req.Query.Sort, SortKey{Param: name, Descending: descending})
+			p.req.Query.Sort = append(p.req.Query.Sort, param.sortKey(descending))
 			kept = append(kept, key)
 		}
 	}

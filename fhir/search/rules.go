@@ -25,11 +25,12 @@ type Rules struct {
 // Param is a search parameter that is promised for a type.
 type Param struct {
 	Name       string   // "birthdate"
-	Type       string   // token, string, reference or date
+	Type       string   // number, date, string, token, reference, composite, quantity, uri or special
 	Definition string   // canonical URL of the SearchParameter
 	Modifiers  []string // without the colon, of https://hl7.org/fhir/R4/valueset-search-modifier-code.html: "missing", "exact"
 	Targets    []string // resource types that a reference may point at; nil means any
 	Sortable   bool     // _sort takes it
+	Streams    bool     // its order comes from an index, however much is found: one of Rules.SortKeys
 }
 
 // Options say how a search is to be read.
@@ -143,8 +144,8 @@ type Config struct {
 	Custom []Definition // parameters beside those of R4's core and this server's own
 }
 
-// NewRules compiles the parameters of the types that are served: those of R4's core that are of type token, string, reference
-// or date, this server's own and the configured ones. Invalid: a type that R4 does not have; configured parameters that cannot be served, with every
+// NewRules compiles the parameters of the types that are served: those of R4's core that have an expression, but for composites of more than two
+// parts; this server's own and the configured ones. Invalid: a type that R4 does not have; configured parameters that cannot be served, with every
 // fault of each and its source as the place.
 func NewRules(c Config) (*Rules, error) {
 	served := slices.Compact(slices.Sorted(slices.Values(c.Types)))
@@ -170,6 +171,7 @@ func NewRules(c Config) (*Rules, error) {
 	r.beyond = slices.Concat(ownOf(served), c.Custom)
 	for _, t := range r.types {
 		slices.SortFunc(t.params, func(a, b *param) int { return strings.Compare(a.Name, b.Name) })
+		t.promiseOrder()
 	}
 	r.fingerprint = digest(8, "%v", r.stamps) // maps are printed in the order of their keys
 	return r, nil
@@ -208,20 +210,15 @@ func (r *Rules) compile(typ string, d r4.SearchParam, served []string) (*param, 
 	if d.Expression == "" {
 		return nil, nil
 	}
-	switch d.Type {
-	case "token":
-		p.kind = &token{name: d.Code}
-	case "string":
-		p.kind = &text{name: d.Code}
-	case "reference":
-		p.kind = &reference{name: d.Code, base: r.base, targets: d.Targets, served: served}
-	case "date":
-		p.kind, p.Sortable = &date{name: d.Code}, true
-	default:
+	if p.kind = r.kind(typ, d, served); p.kind == nil {
 		return nil, nil
 	}
+	_, p.Sortable = basis(d.Type)
 	var err error
 	p.sink, err = compile(typ, d.Expression, p.kind.index)
+	if c, isComposite := p.kind.(*composite); isComposite && c.fault != nil {
+		return nil, nil // it has a part that is not relative to its element
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -229,6 +226,9 @@ func (r *Rules) compile(typ string, d r4.SearchParam, served []string) (*param, 
 		return nil, fmt.Errorf("the expression %q selects nothing that a %s parameter is searched by", d.Expression, d.Type)
 	}
 	p.Modifiers = append(p.Modifiers, p.promised()...)
+	if t, isText := p.kind.(*text); isText && t.sorted {
+		p.sink = t.withOrder(p.sink)
+	}
 	if d.Code == ID || d.Code == LastUpdated {
 		p.sink = nil
 	}
@@ -248,6 +248,32 @@ func (p *param) promised() []string {
 	}
 }
 
+// kind is the behaviour of a parameter; nil where its type, or what it is made of, is not promised.
+func (r *Rules) kind(typ string, d r4.SearchParam, served []string) kind {
+	switch d.Type {
+	case "token":
+		return &token{name: d.Code}
+	case "string":
+		return &text{name: d.Code, sorted: sortsText(typ, d.Code)}
+	case "reference":
+		return &reference{name: d.Code, base: r.base, targets: d.Targets, served: served}
+	case "date":
+		return &date{name: d.Code}
+	case "number":
+		return &number{name: d.Code}
+	case "quantity":
+		return &quantity{name: d.Code}
+	case "uri":
+		return &uri{name: d.Code}
+	case "special":
+		return &near{name: d.Code}
+	case "composite":
+		return r.composite(typ, d, served)
+	default:
+		return nil
+	}
+}
+
 // Params lists what is promised for a type, sorted by name; nil for a type that is not served. It is shared and must not
 // be changed.
 func (r *Rules) Params(typ string) []Param {
@@ -264,18 +290,6 @@ func (r *Rules) Params(typ string) []Param {
 
 // served are the types of the rules, sorted.
 func (r *Rules) served() []string { return slices.Sorted(maps.Keys(r.types)) }
-
-// SortKeys are the parameters that _sort takes for a type, sorted: as they are for ascending order, behind a minus
-// sign for descending.
-func (r *Rules) SortKeys(typ string) []string {
-	var keys []string
-	for _, p := range r.Params(typ) {
-		if p.Sortable {
-			keys = append(keys, p.Name)
-		}
-	}
-	return keys
-}
 
 // Relative returns a reference without the base URL of the rules, where it begins with it: it means the same.
 func (r *Rules) Relative(reference string) string {

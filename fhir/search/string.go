@@ -12,13 +12,19 @@ import (
 // Strings may have a megabyte: MaxFolded characters of each are compared, and :contains finds nothing behind them. A longer
 // beginning or part is refused, since it would be compared with less than it asks for; :exact compares all.
 type text struct {
-	name string
+	name   string
+	sorted bool // its order is promised
 }
 
 // familyWords bounds the parts of a family name that can be searched independently.
 const familyWords = 8
 
-func (t *text) stamp() string { return "string 1" }
+func (t *text) stamp() string {
+	if t.sorted {
+		return "string 1 sorted 1"
+	}
+	return "string 1"
+}
 
 func (t *text) index(at place) sink {
 	switch at.code() {
@@ -79,15 +85,16 @@ func (t *text) family(x *extraction, v any) {
 }
 
 // beginning is what is compared of a folded text: its first MaxFolded characters.
-func beginning(folded string) string {
-	characters := 0
-	for i := range folded {
-		if characters == MaxFolded {
-			return folded[:i]
+func beginning(folded string) string { return firstCharacters(folded, MaxFolded) }
+
+func firstCharacters(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i]
 		}
-		characters++
+		n--
 	}
-	return folded
+	return s
 }
 
 func (t *text) always() bool { return false }
@@ -98,7 +105,7 @@ func (t *text) lower(c criterion) (Any, *fhir.Error) {
 	return c.each(func(v string) ([]Test, *fhir.Error) {
 		v = unescape(v)
 		if c.modifier == "exact" {
-			return []Test{Exactly{t.name, v}}, nil
+			return []Test{t.exactly(v)}, nil
 		}
 		folded := fold(v)
 		switch {
@@ -111,4 +118,13 @@ func (t *text) lower(c criterion) (Any, *fhir.Error) {
 			return []Test{StartsWith{t.name, folded}}, nil
 		}
 	})
+}
+
+// exactly finds a value as it is written. What is written alike is compared alike: a driver may look where the folded form is.
+func (t *text) exactly(v string) Test {
+	folded := beginning(fold(v))
+	if folded == "" {
+		return Exactly{t.name, v}
+	}
+	return Every{{StartsWith{t.name, folded}}, {Exactly{t.name, v}}}
 }
