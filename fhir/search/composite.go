@@ -16,6 +16,7 @@ import (
 // promised. An element leaves at most maxPairs entries of a composite, which is what ten codings of each part come to.
 type composite struct {
 	name  string
+	names [2]string // of the parameters of the parts
 	parts [2]kind
 	at    [2]string // their expressions, relative to the element
 	fault error     // of compiling them
@@ -42,7 +43,7 @@ func (r *Rules) composite(typ string, d r4.SearchParam, served []string) kind {
 		if at < 0 || params[at].Type == "composite" || i == 0 && !comparedWhole(params[at].Type) {
 			return nil
 		}
-		c.at[i], c.parts[i] = component.Expression, r.kind(typ, params[at], served)
+		c.names[i], c.at[i], c.parts[i] = params[at].Code, component.Expression, r.kind(typ, params[at], served)
 	}
 	return c
 }
@@ -87,7 +88,7 @@ func (c *composite) index(at place) sink {
 func (c *composite) scopes(terms []Term) []string {
 	var scopes []string
 	for _, t := range terms {
-		if scope := compositeScope(t.Value); !asksForSystem(c.parts[0], t.Value) && len(scope) <= maxScope {
+		if scope := compositeScope(t.Value); t.Param == c.names[0] && !asksForSystem(c.parts[0], t.Value) && len(scope) <= maxScope {
 			scopes = append(scopes, scope)
 		}
 	}
@@ -100,8 +101,11 @@ func compositeScope(first string) string { return dollars.Replace(first) + "$" }
 
 // asksForSystem tells the Term by which a token is found with its system alone, and that of a value which cannot be asked for.
 func asksForSystem(k kind, term string) bool {
-	_, isToken := k.(*token)
-	return term == "" || isToken && strings.HasSuffix(term, "|")
+	if _, isToken := k.(*token); !isToken {
+		return term == ""
+	}
+	_, code, _ := cutToken(term)
+	return strings.HasSuffix(term, "|") && code == "" || term == ""
 }
 
 // join leaves what first and second part come to.
@@ -109,7 +113,7 @@ func (c *composite) join(x *extraction, scopes []string, second Entries) {
 	left := maxPairs
 	for _, scope := range scopes {
 		for _, e := range second.Terms {
-			if !asksForSystem(c.parts[1], e.Value) && left > 0 {
+			if e.Param == c.names[1] && !asksForSystem(c.parts[1], e.Value) && left > 0 {
 				x.term(c.name, scope+e.Value)
 				left--
 			}
@@ -132,7 +136,7 @@ func (c *composite) stretches(e Entries) func(yield func(Ordered) bool) {
 			}
 		}
 		for _, t := range e.Texts {
-			if !yield(Ordered{t.Param, t.Folded, t.Folded}) {
+			if t.Param == c.names[1] && !yield(Ordered{t.Param, t.Folded, t.Folded}) {
 				return
 			}
 		}

@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,6 +90,8 @@ func (e *example) findByEntries() {
 		e.find(term.Param+":missing", "false")
 		switch {
 		case term.Value == "":
+		case kinds[term.Param] == "composite": // is written as a search is: a bar in it divides, a dollar sign is where it is
+			e.find(term.Param, strings.ReplaceAll(term.Value, ",", `\,`))
 		case kinds[term.Param] == "token": // is written as a search is, but for the comma
 			e.find(term.Param, strings.NewReplacer(",", `\,`, "$", `\$`).Replace(term.Value))
 		default:
@@ -115,5 +118,49 @@ func (e *example) findByEntries() {
 		if r.High != fhir.End {
 			e.find(r.Param, "le"+r.High.String())
 		}
+	}
+	for _, o := range e.x.Entries.Ordereds {
+		e.findByOrdered(kinds[search.Owner(o.Param)], o)
+	}
+	for _, p := range e.x.Entries.Places {
+		e.find(p.Param+":missing", "false")
+		e.find(p.Param, fmt.Sprintf("%v|%v|0.001", p.Latitude, p.Longitude))
+	}
+}
+
+// findByOrdered finds by a number, by a quantity with and without its unit, by the beginning of a URL, and by both parts of a composite.
+func (e *example) findByOrdered(kind string, o search.Ordered) {
+	name, index, _ := strings.Cut(o.Param, ":")
+	name, hasUnit := strings.CutSuffix(name, "|")
+	value, first := o.Low, ""
+	switch {
+	case index == "sort":
+		return
+	case kind == "uri":
+		e.find(name+":below", strings.ReplaceAll(value, ",", `\,`))
+		e.find(name+":above", strings.ReplaceAll(value, ",", `\,`)+"/x")
+		return
+	case kind == "composite":
+		end := strings.LastIndex(value, "$")
+		value, first = value[end+1:], strings.ReplaceAll(value[:end+1], ",", `\,`)
+	}
+	e.find(name+":missing", "false")
+	unit := ""
+	if hasUnit {
+		end := strings.LastIndex(value, "|")
+		value, unit = value[end+1:], "|"+strings.NewReplacer(",", `\,`, "$", `\$`).Replace(value[:end])
+	}
+	switch {
+	case kind == "composite" && strings.HasSuffix(name, "-date"):
+		e.find(name, first+"ge0001")
+	case kind == "composite" && strings.HasSuffix(name, "-string"):
+		e.find(name, first+escapes.Replace(value))
+	case value == "!": // open below
+		e.find(name, first+"le-1e100"+unit)
+	case strings.HasSuffix(value, "!"): // above a number
+		e.find(name, first+"gt"+numberOf(strings.TrimSuffix(value, "!"))+unit)
+	default:
+		e.find(name, first+"ge"+numberOf(value)+unit)
+		e.find(name, first+"ap"+numberOf(value)+unit)
 	}
 }

@@ -3,6 +3,7 @@ package search_test
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,16 +16,19 @@ const base = "https://fhir.example.org/fhir"
 // served are the types that the tests' rules know.
 var served = []string{
 	"Appointment", "AuditEvent", "Bundle", "DocumentReference", "Encounter", "HealthcareService", "Location", "MedicationRequest", "Observation", "Organization",
-	"Patient", "PlanDefinition", "Practitioner", "PractitionerRole", "Provenance", "Schedule", "ServiceRequest", "Slot", "Subscription", "Task",
+	"Patient", "PlanDefinition", "Practitioner", "PractitionerRole", "Provenance", "RiskAssessment", "Schedule", "ServiceRequest", "Slot", "Subscription", "Task",
 }
 
 func newRules(types ...string) (*search.Rules, error) {
 	return search.NewRules(search.Config{Types: types, BaseURL: base})
 }
 
+// rulesOfServed are made once: they never change.
+var rulesOfServed = sync.OnceValues(func() (*search.Rules, error) { return newRules(served...) })
+
 func mustRules(t testing.TB) *search.Rules {
 	t.Helper()
-	rules, err := newRules(served...)
+	rules, err := rulesOfServed()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +54,12 @@ func copyEntries(e search.Entries) int {
 		texts[i] = search.Text{Param: t.Param, Folded: clone(t.Folded), Exact: t.Exact}
 	}
 	copy(ranges, e.Ranges)
-	return len(terms) + len(texts) + len(ranges)
+	ordereds := make([]search.Ordered, len(e.Ordereds))
+	for i, o := range e.Ordereds {
+		ordereds[i] = search.Ordered{Param: o.Param, Low: clone(o.Low), High: clone(o.High)}
+	}
+	places := append([]search.Place{}, e.Places...)
+	return len(terms) + len(texts) + len(ranges) + len(ordereds) + len(places)
 }
 
 func clone(s string) string { return string([]byte(s)) }

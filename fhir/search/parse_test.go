@@ -66,16 +66,16 @@ func TestParse(t *testing.T) {
 // TestParseUnknown: ignored and said, or refused with the names that are known.
 func TestParseUnknown(t *testing.T) {
 	for _, tt := range []struct{ query, place, detail string }{
-		{"foo=1", "foo", `Patient has no search parameter "foo". There are _id, _lastUpdated, _security, _tag, active,`},
+		{"foo=1", "foo", `Patient has no search parameter "foo". There are _id, _lastUpdated, _profile, _security, _source, _tag, active,`},
 		{"Gender=male", "Gender", "no search parameter"}, // "search parameter names are case sensitive"
-		{"_profile=x", "_profile", "The search parameter _profile of Patient is not supported by this server."},
+		{"_content=x", "_content", "The search parameter _content of Patient is not supported by this server."},
 		{"phonetic=x", "phonetic", "not supported by this server"},
 		{"foo:exact=1", "foo:exact", "no search parameter"},
 		{"_include=Patient:gender", "_include", `"gender" is no parameter of Patient. There are general-practitioner, link and organization.`},
 		{"_has:Observation:patient:foo=1", "_has:Observation:patient:foo", `In "_has:Observation:patient:foo": Observation has no search parameter "foo".`},
 		{"organization.foo=x", "organization.foo", `In "organization.foo": Organization has no search parameter "foo". There are _id,`},
 		{"_elements=given", "_elements", `Patient has no element "given" at its root`},
-		{"_sort=foo", "_sort", `no search parameter "foo" to sort by. It sorts by _lastUpdated, birthdate and death-date.`},
+		{"_sort=foo", "_sort", `no search parameter "foo" to sort by. It sorts by _id, _lastUpdated, _profile, `},
 		{"_sort=+birthdate", "_sort", `no search parameter " birthdate"`},
 		{"=x", "", `no search parameter ""`},
 	} {
@@ -111,13 +111,14 @@ func TestParseRefusals(t *testing.T) {
 		{"Patient", "_summary=text&_include=Patient:organization", "cannot be asked for together with _include"},
 		{"Patient", "_summary=true&_elements=id", "one of them can be meant"},
 		{"Patient", "_contained=both", "what is contained comes with its container"},
-		{"Patient", "_sort=gender", "Sorting by gender is not supported. Patient sorts by _lastUpdated, birthdate and death-date."},
+		{"Location", "_sort=near", "There is no order of near. Location sorts by _id, _lastUpdated, _profile, "},
+		{"Observation", "_sort=-code-value-quantity", "There is no order of code-value-quantity."},
 		{"Patient", "_sort=birthdate,-birthdate", "comes twice"},
 		{"Patient", "_sort:exact=birthdate", "takes no modifier"},
 		{"Patient", "_sort=birthdate,a,b,c,d,e,f,g,h", "There are 9 names in _sort; at most 8 are taken."},
 	})
-	lenient := []search.Pair{{Name: "_sort", Value: "family"}}
-	if _, err := mustRules(t).Parse("Patient", lenient, search.Options{Now: now}); err == nil || !strings.Contains(err.Error(), "Patient sorts by _lastUpdated, birthdate and death-date.") {
+	lenient := []search.Pair{{Name: "_sort", Value: "near"}}
+	if _, err := mustRules(t).Parse("Location", lenient, search.Options{Now: now}); err == nil || !strings.Contains(err.Error(), "There is no order of near.") {
 		t.Errorf("a parameter that cannot be sorted by is refused also where unknown ones are ignored: %v", err)
 	}
 	for query, reason := range map[string]string{

@@ -25,7 +25,7 @@ func TestRulesOfAllTypes(t *testing.T) {
 	for _, typ := range r4.ResourceTypes() {
 		var want, got []string
 		for _, d := range r4.SearchParams(typ) {
-			if d.Expression != "" && d.Code != "phonetic" && slices.Contains([]string{"token", "string", "reference", "date"}, d.Type) {
+			if d.Expression != "" && d.Code != "phonetic" && len(d.Components) < 3 {
 				want = append(want, d.Code)
 			}
 		}
@@ -39,7 +39,7 @@ func TestRulesOfAllTypes(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", typ, diff)
 		}
-		if keys := rules.SortKeys(typ); len(keys) > 8 || !slices.Contains(keys, search.LastUpdated) {
+		if keys := rules.SortKeys(typ); len(keys) > 8 || !slices.Contains(keys, search.LastUpdated) || !slices.Contains(keys, search.ID) {
 			t.Errorf("%s sorts by %v", typ, keys)
 		}
 		promised += len(got)
@@ -52,23 +52,25 @@ func TestRulesOfAllTypes(t *testing.T) {
 func TestParams(t *testing.T) {
 	rules := mustRules(t)
 	want := []search.Param{
-		{Name: "_id", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-id", Modifiers: []string{"missing", "not"}},
-		{Name: "_lastUpdated", Type: "date", Definition: "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated", Modifiers: []string{"missing"}, Sortable: true},
-		{Name: "_security", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-security", Modifiers: []string{"missing", "not", "text", "in", "not-in"}},
-		{Name: "_tag", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-tag", Modifiers: []string{"missing", "not", "text", "in", "not-in"}},
-		{Name: "appointment-type", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-appointment-type", Modifiers: []string{"missing", "not", "text", "in", "not-in"}},
-		{Name: "identifier", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-identifier", Modifiers: []string{"missing", "not", "text", "of-type"}},
-		{Name: "schedule", Type: "reference", Definition: "http://hl7.org/fhir/SearchParameter/Slot-schedule", Modifiers: []string{"missing", "type", "identifier"}, Targets: []string{"Schedule"}},
-		{Name: "service-category", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-service-category", Modifiers: []string{"missing", "not", "text", "in", "not-in"}},
-		{Name: "service-type", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-service-type", Modifiers: []string{"missing", "not", "text", "in", "not-in"}},
-		{Name: "specialty", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-specialty", Modifiers: []string{"missing", "not", "text", "in", "not-in"}},
-		{Name: "start", Type: "date", Definition: "http://hl7.org/fhir/SearchParameter/Slot-start", Modifiers: []string{"missing"}, Sortable: true},
-		{Name: "status", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-status", Modifiers: []string{"missing", "not", "in", "not-in"}},
+		{Name: "_id", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-id", Modifiers: []string{"missing", "not"}, Sortable: true, Streams: true},
+		{Name: "_lastUpdated", Type: "date", Definition: "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated", Modifiers: []string{"missing"}, Sortable: true, Streams: true},
+		{Name: "_profile", Type: "uri", Definition: "http://hl7.org/fhir/SearchParameter/Resource-profile", Modifiers: []string{"missing", "above", "below"}, Sortable: true},
+		{Name: "_security", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-security", Modifiers: []string{"missing", "not", "text", "in", "not-in"}, Sortable: true},
+		{Name: "_source", Type: "uri", Definition: "http://hl7.org/fhir/SearchParameter/Resource-source", Modifiers: []string{"missing", "above", "below"}, Sortable: true},
+		{Name: "_tag", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-tag", Modifiers: []string{"missing", "not", "text", "in", "not-in"}, Sortable: true},
+		{Name: "appointment-type", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-appointment-type", Modifiers: []string{"missing", "not", "text", "in", "not-in"}, Sortable: true},
+		{Name: "identifier", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-identifier", Modifiers: []string{"missing", "not", "text", "of-type"}, Sortable: true},
+		{Name: "schedule", Type: "reference", Definition: "http://hl7.org/fhir/SearchParameter/Slot-schedule", Modifiers: []string{"missing", "type", "identifier"}, Targets: []string{"Schedule"}, Sortable: true},
+		{Name: "service-category", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-service-category", Modifiers: []string{"missing", "not", "text", "in", "not-in"}, Sortable: true},
+		{Name: "service-type", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-service-type", Modifiers: []string{"missing", "not", "text", "in", "not-in"}, Sortable: true},
+		{Name: "specialty", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-specialty", Modifiers: []string{"missing", "not", "text", "in", "not-in"}, Sortable: true},
+		{Name: "start", Type: "date", Definition: "http://hl7.org/fhir/SearchParameter/Slot-start", Modifiers: []string{"missing"}, Sortable: true, Streams: true},
+		{Name: "status", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-status", Modifiers: []string{"missing", "not", "in", "not-in"}, Sortable: true},
 	}
 	if diff := cmp.Diff(want, rules.Params("Slot")); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"_lastUpdated", "start"}, rules.SortKeys("Slot")); diff != "" {
+	if diff := cmp.Diff([]string{"_id", "_lastUpdated", "start"}, rules.SortKeys("Slot")); diff != "" {
 		t.Error(diff)
 	}
 	name := rules.Params("Patient")[slices.IndexFunc(rules.Params("Patient"), func(p search.Param) bool { return p.Name == "name" })]
@@ -83,7 +85,7 @@ func TestParams(t *testing.T) {
 // TestPromisedModifiersAreTaken: what is advertised is understood, and finds or refuses nothing by surprise.
 func TestPromisedModifiersAreTaken(t *testing.T) {
 	rules := mustRules(t)
-	values := map[string]string{"token": "true", "string": "x", "reference": "x", "date": "2020"}
+	values := map[string]string{"token": "true", "string": "x", "reference": "x", "date": "2020", "uri": "https://example.org/x"}
 	for _, typ := range served {
 		for _, p := range rules.Params(typ) {
 			for _, modifier := range p.Modifiers {
@@ -154,7 +156,7 @@ func TestStamps(t *testing.T) {
 			if fromVersion := p.Name == search.ID || p.Name == search.LastUpdated; has == fromVersion || has && len(stamp) != 12 {
 				t.Errorf("%s of %s has the stamp %q", p.Name, typ, stamp)
 			}
-			if changed := stamp != after[p.Name]; changed != (p.Type == "reference") {
+			if changed := stamp != after[p.Name]; changed != (p.Type == "reference" || p.Name == "relationship") {
 				t.Errorf("%s of %s, a %s, has another stamp below another base URL: %t", p.Name, typ, p.Type, changed)
 			}
 		}
@@ -194,6 +196,7 @@ func TestExtract(t *testing.T) {
 	got := mustRules(t).Extract(mustResource(t, patient))
 	want := search.Entries{
 		Terms: []search.Term{
+			{Param: "_profile", Value: "https://example.org/p"},
 			{Param: "_tag", Value: "x"}, {Param: "_tag", Value: "https://example.org/t|x"}, {Param: "_tag", Value: "https://example.org/t|"},
 			{Param: "active", Value: "true"}, {Param: "gender", Value: "female"}, {Param: "general-practitioner", Value: "Practitioner/7"},
 			{Param: "identifier", Value: "1"}, {Param: "identifier", Value: "https://example.org/mrn|1"}, {Param: "identifier", Value: "https://example.org/mrn|"},
@@ -207,6 +210,10 @@ func TestExtract(t *testing.T) {
 			Low:  fhir.InstantOf(time.Date(1957, 5, 1, 0, 0, 0, 0, time.UTC)),
 			High: fhir.InstantOf(time.Date(1957, 6, 1, 0, 0, 0, 0, time.UTC)),
 		}}},
+		Ordereds: []search.Ordered{
+			{Param: "_profile", Low: "https://example.org/p", High: "https://example.org/p"},
+			{Param: "family:sort", Low: "ohara", High: "ohara"}, {Param: "given:sort", Low: "ann", High: "ann"},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

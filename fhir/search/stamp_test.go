@@ -26,6 +26,15 @@ var stamped = []string{
 	`{"resourceType":"PlanDefinition","id":"d","url":"https://example.org/PlanDefinition/d","version":"1","status":"draft","title":"A Plan","description":"*marked* down","library":["https://example.org/Library/l|2"],"date":"2026-03","effectivePeriod":{"end":"2026-04-01"}}`,
 	`{"resourceType":"Bundle","id":"b","type":"document","timestamp":"2026-03-01T10:00:00Z","entry":[{"resource":{"resourceType":"Composition","id":"c"}}]}`,
 	`{"resourceType":"MedicationRequest","id":"m","status":"active","intent":"order","medicationCodeableConcept":{"coding":[{"system":"https://example.org/m","code":"1"}]},"subject":{"reference":"Patient/1"},"dosageInstruction":[{"timing":{"event":["2026-05-05"]}}]}`,
+	`{"resourceType":"Observation","id":"o3","meta":{"profile":["https://example.org/p|1","urn:oid:1.2"],"source":"https://example.org/s/#1"},"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"1$1"},{"code":"x"}]},
+		"valueQuantity":{"value":-5.40e-3,"comparator":"<","unit":"grams","system":"http://unitsofmeasure.org","code":"g"},
+		"component":[{"code":{"coding":[{"system":"http://loinc.org","code":"2-2"}]},"valueQuantity":{"value":0,"unit":"a|b"}},{"code":{"coding":[{"code":"s"}]},"valueSampledData":{"origin":{"value":1},"period":1,"dimensions":1}}]}`,
+	`{"resourceType":"Observation","id":"o4","status":"final","code":{"coding":[{"code":"d"}]},"valuePeriod":{"start":"2026"}}`,
+	`{"resourceType":"Observation","id":"o5","status":"final","code":{"coding":[{"code":"s"}]},"valueString":"Ann's Väg"}`,
+	`{"resourceType":"DocumentReference","id":"dr","status":"current","content":[{"attachment":{"url":"https://example.org/a/b"}}],"relatesTo":[{"code":"replaces","target":{"reference":"DocumentReference/1"}}]}`,
+	`{"resourceType":"Location","id":"l","name":"St. Ann's","alias":["Ann"],"position":{"longitude":-0.12,"latitude":51.5}}`,
+	`{"resourceType":"RiskAssessment","id":"r","status":"final","subject":{"reference":"Patient/1"},"prediction":[{"probabilityDecimal":0.80},{"probabilityRange":{"low":{"value":1e2}}}]}`,
+	`{"resourceType":"PlanDefinition","id":"d2","status":"draft","useContext":[{"code":{"system":"https://example.org/u","code":"age"},"valueRange":{"high":{"value":18,"unit":"a"}}}]}`,
 }
 
 // TestStampsAreRaised: entries that are made otherwise than before need another stamp, or a store that was filled before would be
@@ -58,13 +67,24 @@ func TestStampsAreRaised(t *testing.T) {
 			for _, e := range entries.Ranges {
 				made[kinds[e.Param]] = append(made[kinds[e.Param]], fmt.Sprintf("%s %s %d %d", r.Key(), e.Param, e.Low, e.High))
 			}
+			for _, e := range entries.Ordereds {
+				made[kinds[search.Owner(e.Param)]] = append(made[kinds[search.Owner(e.Param)]], fmt.Sprintf("%s %+v", r.Key(), e))
+			}
+			for _, e := range entries.Places {
+				made[kinds[e.Param]] = append(made[kinds[e.Param]], fmt.Sprintf("%s %+v", r.Key(), e))
+			}
 		}
 	}
 	for kind, want := range map[string]struct{ entries, stamps string }{
-		"token":     {"449615e0", "2068615e"},
-		"string":    {"5fa13adb", "b6314a37"},
-		"reference": {"ec7b2121", "3ac8c4fc"},
-		"date":      {"4bbb4cee", "140dfb46"},
+		"number":    {"4ff26e0d", "4a53681a"},
+		"quantity":  {"0f0b4398", "2ab0c75a"},
+		"uri":       {"6a44dd05", "9e1ff073"},
+		"special":   {"6f952b7a", "aa6dfa54"},
+		"composite": {"a286a98e", "a958a459"},
+		"token":     {"d5952d53", "71d28089"},
+		"string":    {"fd928ca9", "8e72a0bc"},
+		"reference": {"dad9c0c4", "838c97bf"},
+		"date":      {"2d9c3b64", "241fd907"},
 	} {
 		slices.Sort(made[kind])
 		entries, stamps := digestOf(made[kind]), digestOf(stamps[kind])
