@@ -105,7 +105,7 @@ func asksForSystem(k kind, term string) bool {
 		return term == ""
 	}
 	_, code, _ := cutToken(term)
-	return strings.HasSuffix(term, "|") && code == "" || term == ""
+	return code == ""
 }
 
 // join leaves what first and second part come to.
