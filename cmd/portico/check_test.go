@@ -117,7 +117,7 @@ func TestCheckTellsFaults(t *testing.T) {
 	args := []string{"check", "--store", "sqlite:portico.db", "--base-url", r.Config.BaseURL}
 	want := []string{
 		"demo/test Patient/a version 1: Its body is another's: meta.versionId in it differ from what the version is.",
-		"demo/test Patient/b version 1: Its index entries are not those of its body, by the parameters family, name.",
+		"demo/test Patient/b version 1: Its index entries are not those of its body, by the parameters family, family:sort, name.",
 	}
 	code, out, _ := call(t, args...)
 	lines := strings.Split(out, "\n")
