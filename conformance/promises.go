@@ -99,7 +99,7 @@ type SearchLimits struct {
 // Param is a promised search parameter.
 type Param struct {
 	Name       string
-	Type       string   // token, string, reference, date
+	Type       string   // number, date, string, token, reference, composite, quantity, uri or special
 	Definition string   // canonical URL
 	Modifiers  []string // "exact", without the colon
 }
