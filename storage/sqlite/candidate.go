@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/portico-health/portico/fhir/search"
@@ -9,7 +10,7 @@ import (
 // candidate is a part of the query that every match satisfies and that an index can answer: a clause, or all windows
 // on one parameter. The search may begin with it instead of with every resource of the type.
 type candidate struct {
-	arms    []clause       // select the instants that may satisfy it, together
+	arms    []clause       // select the instants that may satisfy it, together; not known before it is measured where links lead to it
 	equals  []search.Equal // the tests, when all are on terms: they can be followed by instant
 	bounds  bool           // the bounds of the search on instants
 	axis    axis           // whose windows it is; none for another clause
@@ -17,7 +18,17 @@ type candidate struct {
 	exact   bool           // the arms have nothing that does not satisfy it
 	counted bool           // the size is exact
 	of      int            // the clause of the query, the first of several
+	price   price
 }
+
+// price is what it takes to measure a candidate.
+type price int
+
+const (
+	cheap     price = iota // a stretch of an index
+	overLinks              // some looks for each of the other side
+	overTexts              // all texts of a parameter
+)
 
 // maxFollowed is how many terms are followed by instant side by side.
 const maxFollowed = 8
@@ -39,7 +50,9 @@ func (x *searching) candidates() (all []candidate, err error) {
 			seen[of], c.axis = true, of
 			c.arms, err = x.windowArms(of, x.window(of), hull(windows))
 		default:
-			c, ok, err = x.candidate(a)
+			if c.price = priceOf(a); c.price != overLinks {
+				c, ok, err = x.candidate(a)
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -48,12 +61,30 @@ func (x *searching) candidates() (all []candidate, err error) {
 			all = append(all, c)
 		}
 	}
+	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(a.price, b.price) })
 	return all, nil
+}
+
+// priceOf is what it takes to measure a clause.
+func priceOf(a search.Any) (most price) {
+	for _, t := range a {
+		switch t := t.(type) {
+		case search.Contains, search.EndsWith:
+			return overTexts
+		case search.Refers, search.ReferredBy:
+			most = overLinks
+		case search.Every:
+			for _, a := range t {
+				most = max(most, priceOf(a))
+			}
+		}
+	}
+	return most
 }
 
 // candidate makes a candidate of a clause, unless one of its tests is none that an index answers.
 func (x *searching) candidate(a search.Any) (c candidate, ok bool, err error) {
-	c.exact = true
+	c.exact, c.price = true, priceOf(a)
 	for _, t := range a {
 		c.exact = c.exact && isExact(t)
 		arms, ok, err := x.arms(t)
@@ -114,9 +145,9 @@ func (x *searching) arms(t search.Test) (arms []clause, ok bool, err error) {
 		arms, err := x.windowOf(t)
 		return arms, true, err
 	case search.EndsWith:
-		return x.armOf(t.Param, func(param int64) clause { return endingArm(param, t.Folded) }), true, nil
+		return x.armOf(t.Param, func(param int64) clause { return x.endingArm(param, t.Folded) }), true, nil
 	case search.Near:
-		return x.armOf(t.Param, func(param int64) clause { return nearArm(param, t) }), true, nil
+		return x.armOf(t.Param, func(param int64) clause { return x.nearArm(param, t) }), true, nil
 	case search.Every:
 		return x.narrowest(t)
 	case search.Refers:
@@ -188,6 +219,34 @@ func (x *searching) classes(of axis) (classes []int64, err error) {
 		}
 	}
 	return classes, nil
+}
+
+// weigh measures candidates, the cheap ones first, until one has so few resources that others are not worth their price, and returns those that were
+// measured and the one of them with the fewest; nil when there is none.
+func (x *searching) weigh(all []candidate) (weighed []*candidate, best *candidate, err error) {
+	for i := range all {
+		c := &all[i]
+		if best != nil && (best.size <= few || best.size < x.store.enough && c.price == overTexts) {
+			break
+		}
+		if c.price == overLinks {
+			of, found := c.of, false
+			if *c, found, err = x.candidate(x.q.All[of]); err != nil {
+				return nil, nil, err
+			}
+			if c.of = of; !found {
+				continue
+			}
+		}
+		if err := x.measure(c); err != nil {
+			return nil, nil, err
+		}
+		weighed = append(weighed, c)
+		if best == nil || c.size < best.size || c.size == best.size && c.axis.param != 0 { // a row of an axis says itself whether it is in a window
+			best = c
+		}
+	}
+	return weighed, best, nil
 }
 
 // measure counts what the arms of a candidate have, up to enough.

@@ -100,7 +100,11 @@ func (x *searching) referred(t search.ReferredBy) (arms []clause, ok bool, err e
 
 // members go through those of a selection, whose rows of live are m, if one of its clauses has few resources.
 func (x *searching) members() (s scan, ok bool, err error) {
-	best, err := x.least()
+	all, err := x.candidates()
+	if err != nil {
+		return scan{}, false, err
+	}
+	_, best, err := x.weigh(all)
 	switch {
 	case err != nil || best == nil || best.size >= x.store.enough:
 		return scan{}, false, err
@@ -113,24 +117,15 @@ func (x *searching) members() (s scan, ok bool, err error) {
 	return s, true, nil
 }
 
-// least is the candidate with the fewest resources; nil when there is none.
-func (x *searching) least() (best *candidate, err error) {
-	all, err := x.candidates()
-	for i := range all {
-		if err := x.measure(&all[i]); err != nil {
-			return nil, err
-		}
-		if best == nil || all[i].size < best.size {
-			best = &all[i]
-		}
-	}
-	return best, err
-}
-
 // narrowest are the arms of that of some clauses, all of which have to hold, which has the fewest resources. Not ok says that no index answers any
 // of them.
 func (x *searching) narrowest(every search.Every) (arms []clause, ok bool, err error) {
-	best, err := x.selection(search.Selection{Type: x.scope.kind, All: every}).least()
+	part := x.selection(search.Selection{Type: x.scope.kind, All: every})
+	all, err := part.candidates()
+	if err != nil {
+		return nil, false, err
+	}
+	_, best, err := part.weigh(all)
 	if err != nil || best == nil {
 		return nil, false, err
 	}

@@ -66,6 +66,12 @@ func lies(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) 
 	}), nil
 }
 
+// contains says whether entries have a text with such a part: entries, parameter, part.
+func contains(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	part := string(blob(args[2]))
+	return anyFrameOf(blob(args[0]), integer(args[1]), foldedFrame, func(folded string) bool { return strings.Contains(folded, part) }), nil
+}
+
 // ends says whether entries have a text, a value, that ends so: entries, parameter, end.
 func ends(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
 	end := string(blob(args[2]))
@@ -124,6 +130,15 @@ func (j judge) between(t search.Between) clause {
 	return sql("lies("+j.live+".entries, ?, ?, ?, ?, ?)", param, []byte(t.LowFrom), []byte(t.LowTo), []byte(t.HighFrom), []byte(t.HighTo))
 }
 
+// contains is the predicate of a part of a text.
+func (j judge) contains(t search.Contains) clause {
+	param, ok := j.names[t.Param]
+	if !ok {
+		return never
+	}
+	return sql("contains("+j.live+".entries, ?, ?)", param, []byte(t.Folded))
+}
+
 // endsWith is the predicate of the end of a text.
 func (j judge) endsWith(t search.EndsWith) clause {
 	param, ok := j.names[t.Param]
@@ -134,9 +149,10 @@ func (j judge) endsWith(t search.EndsWith) clause {
 }
 
 // endingArm selects the instants of texts that end so, those that are no values too.
-func endingArm(param int64, folded string) clause {
-	if folded == "" {
-		return sql("SELECT DISTINCT instant FROM text WHERE param = ?", param)
+func (x *searching) endingArm(param int64, folded string) clause {
+	holds := always
+	if folded != "" {
+		holds = sql("substr(CAST(folded AS BLOB), ?) = ?", -int64(len(folded)), []byte(folded))
 	}
-	return sql("SELECT DISTINCT instant FROM text WHERE param = ? AND substr(CAST(folded AS BLOB), ?) = ?", param, -int64(len(folded)), []byte(folded))
+	return join([]clause{sql("SELECT DISTINCT instant FROM text WHERE param = ?", param), x.meter.spend("instant"), holds}, " AND ")
 }

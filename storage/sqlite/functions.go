@@ -13,15 +13,16 @@ import (
 // functions are what statements call beside the functions of SQLite (https://www.sqlite.org/appfunc.html). Texts are handed to them as
 // blobs: the driver would end a text at its first zero byte.
 var functions = map[string]*sqlite.FunctionImpl{
-	"digest":  {NArgs: 1, Deterministic: true, Scalar: digestOfText},
-	"ends":    {NArgs: 3, Deterministic: true, Scalar: ends},
-	"lies":    {NArgs: 6, Deterministic: true, Scalar: lies},
-	"metres":  {NArgs: 4, Deterministic: true, Scalar: metres},
-	"near":    {NArgs: 5, Deterministic: true, Scalar: near},
-	"ranking": {NArgs: 4, Deterministic: true, Scalar: ranking},
-	"regain":  {NArgs: 2, Scalar: regain},
-	"spend":   {NArgs: 2, Scalar: spend},
-	"targets": {NArgs: 3, Deterministic: true, Scalar: targets},
+	"contains": {NArgs: 3, Deterministic: true, Scalar: contains},
+	"digest":   {NArgs: 1, Deterministic: true, Scalar: digestOfText},
+	"ends":     {NArgs: 3, Deterministic: true, Scalar: ends},
+	"lies":     {NArgs: 6, Deterministic: true, Scalar: lies},
+	"metres":   {NArgs: 4, Deterministic: true, Scalar: metres},
+	"near":     {NArgs: 5, Deterministic: true, Scalar: near},
+	"ranking":  {NArgs: 4, Deterministic: true, Scalar: ranking},
+	"regain":   {NArgs: 2, Scalar: regain},
+	"spend":    {NArgs: 2, Scalar: spend},
+	"targets":  {NArgs: 3, Deterministic: true, Scalar: targets},
 }
 
 // functional is the driver whose connections have our functions. The driver keeps those of the whole process, and gives them to the

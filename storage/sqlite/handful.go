@@ -90,7 +90,7 @@ func (x *searching) few() (all []match, ok bool, err error) {
 func (x *searching) pinches() (all []pinch) {
 	tests := 0
 	for i, c := range x.where {
-		if tests += len(c.tests); tests > mostTests || !isBrief(c.tests) {
+		if tests += len(c.tests); tests > mostTests || isChained(c.tests) {
 			return nil
 		}
 		t, ok := only(c.tests)
@@ -117,24 +117,6 @@ func only(a search.Any) (search.Equal, bool) {
 	}
 	t, ok := a[0].(search.Equal)
 	return t, ok
-}
-
-// isBrief says whether one look at a resource decides a clause.
-func isBrief(a search.Any) bool {
-	return !slices.ContainsFunc(a, func(t search.Test) bool {
-		switch t := t.(type) {
-		case search.Contains: // looks at all texts of its parameter
-			return true
-		case search.Not:
-			return !isBrief(t.Any)
-		case search.Refers, search.ReferredBy: // look at other resources, who knows how many
-			return true
-		case search.Every:
-			return slices.ContainsFunc(t, func(a search.Any) bool { return !isBrief(a) })
-		default:
-			return false
-		}
-	})
 }
 
 // others are the clauses that a selection leaves to be checked.

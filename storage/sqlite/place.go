@@ -74,7 +74,7 @@ func (j judge) near(t search.Near) clause {
 
 // nearArm selects the instants of places within a circle. The index leads to those between its southern and its northern end, and says which of them
 // are between its western and its eastern end; the distance decides.
-func nearArm(param int64, t search.Near) clause {
+func (x *searching) nearArm(param int64, t search.Near) clause {
 	c := around(t)
 	arm := []clause{sql("SELECT DISTINCT instant FROM place WHERE param = ? AND latitude BETWEEN ? AND ?", param, c.south, c.north)}
 	if len(c.stretches) > 0 {
@@ -84,7 +84,7 @@ func nearArm(param int64, t search.Near) clause {
 		}
 		arm = append(arm, nest(each, " OR "))
 	}
-	return join(append(arm, sql("metres(latitude, longitude, ?, ?) <= ?", t.Latitude, t.Longitude, t.Metres)), " AND ")
+	return join(append(arm, x.meter.spend("instant"), sql("metres(latitude, longitude, ?, ?) <= ?", t.Latitude, t.Longitude, t.Metres)), " AND ")
 }
 
 // surroundings are degrees between which a circle is.

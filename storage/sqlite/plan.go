@@ -72,17 +72,11 @@ func (x *searching) choose(first int) (best, along *candidate, err error) {
 	if len(all) == 1 && x.follows(&all[0], first) {
 		return &all[0], &all[0], nil
 	}
-	for i := range all {
-		c := &all[i]
-		if best != nil && best.size <= few {
-			break
-		}
-		if err := x.measure(c); err != nil {
-			return nil, nil, err
-		}
-		if best == nil || c.size < best.size || c.size == best.size && c.axis.param != 0 { // a row of an axis says itself whether it is in a window
-			best = c
-		}
+	weighed, best, err := x.weigh(all)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, c := range weighed {
 		if x.follows(c, first) && (along == nil || c.size < along.size) {
 			along = c
 		}

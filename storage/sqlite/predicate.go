@@ -103,8 +103,6 @@ func asksLive(a search.Any) bool {
 		switch t := t.(type) {
 		case search.Equal:
 			return t.Param == search.ID
-		case search.Contains:
-			return t.Folded == ""
 		case search.Within:
 			return false
 		case search.Not:
@@ -194,20 +192,6 @@ func (j judge) holds(param string, needle func(int64) []byte) clause {
 		return never
 	}
 	return sql("instr("+j.live+".entries, ?) > 0", needle(number))
-}
-
-// contains reads all texts of the parameter once, and then only looks up.
-func (j judge) contains(t search.Contains) clause {
-	if t.Folded == "" {
-		return j.test(search.StartsWith{Param: t.Param})
-	}
-	number, ok := j.names[t.Param]
-	if !ok {
-		return never
-	}
-	return join([]clause{
-		sql("+"+j.at+" IN (SELECT instant FROM text WHERE param = ? AND ", number), j.meter.spend("instant"), sql(" AND instr(CAST(folded AS BLOB), ?) > 0)", []byte(t.Folded)),
-	}, "")
 }
 
 func (j judge) within(t search.Within) clause {
