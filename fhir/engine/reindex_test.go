@@ -177,7 +177,7 @@ func TestCustomParameterIsIndexedFirst(t *testing.T) {
 		return ruled(t, store, rules, indexed)
 	}
 	e := withStatus("Observation.status")
-	if diff := cmp.Diff(map[string][]string{"Observation": {"state"}}, e.Index().Unfinished); diff != "" {
+	if diff := cmp.Diff(map[string][]string{"Observation": {"derived-from.", "focus.", "has-member.", "state"}}, e.Index().Unfinished); diff != "" {
 		t.Error(diff)
 	}
 	wantRefused(t, e, "Observation", "state=final", "state")
@@ -386,7 +386,7 @@ func TestWhatChangesWaits(t *testing.T) {
 			return nil
 		}, want: map[string][]string{}, due: true, served: "family=angstrom"},
 		{name: "a new type", types: []string{"Observation", "Subscription"}, change: func(*provenance) []byte { return nil },
-			want: map[string][]string{"Patient": all("Patient")["Patient"]}, due: true, refused: "family=angstrom", waits: "family", served: ""},
+			want: map[string][]string{"Patient": all("Patient")["Patient"], "Observation": {"derived-from.", "focus.", "has-member.", "patient.", "performer.", "subject."}}, due: true, refused: "family=angstrom", waits: "family", served: ""},
 		{name: "a record of earlier days", entries: folded, change: func(*provenance) []byte { return []byte("0123456789abcdef") },
 			want: all(indexed...), due: true, refused: "family=angstrom", waits: "family", served: "_id=p"},
 		{name: "a record of earlier days, all digits", entries: folded, change: func(*provenance) []byte { return []byte("1234567890123456") },

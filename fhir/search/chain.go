@@ -87,9 +87,18 @@ func (l links) chain(typ, link, rest string, away int) (Any, *miss) {
 	return l.each(p, targets, rest, away)
 }
 
-// targets are the served types that a reference may point at.
+// targets are the served types that a reference may point at. They may be shared and must not be changed.
 func (r *Rules) targets(p *param) []string {
-	return slices.DeleteFunc(r.served(), func(typ string) bool { return !p.refersTo(typ) })
+	if p.Targets == nil {
+		return r.served
+	}
+	var types []string
+	for _, typ := range r.served {
+		if p.refersTo(typ) {
+			types = append(types, typ)
+		}
+	}
+	return types
 }
 
 // each reads the rest of a chain for each type that it may lead to, and puts together what is understood of them.

@@ -1,11 +1,170 @@
 package search
 
+import (
+	"slices"
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+)
+
 // What a reference points at may stand in the same resource, below "contained" (https://hl7.org/fhir/R4/references.html#contained). "Chained
 // parameters are evaluated inside contained resources" (https://hl7.org/fhir/R4/search.html#contained): its entries are left with the
 // container's, under the names by which a chain leads to them, "patient.Patient.name".
 //
 // Of several contained resources that one parameter points at the entries stand beside each other. Each test is made of one
 // entry, so that what is found has it in one of them; only what asks for absence (:not, :missing=true) speaks of all of them together.
+
+// containedVersion is raised by whoever changes which entries a container has of what it contains; the limits below are among that.
+const containedVersion = 1
+
+// How far contained resources are followed. What is beyond is not found by a chain.
+const (
+	containedDepth   = 3     // references from one contained resource to the next
+	containedCount   = 64    // contained resources of one container, each under each of the names that lead to it
+	containedEntries = 4_096 // entries of all of them
+)
+
+// pointer is a reference by a parameter to a contained resource.
+type pointer struct{ param, id string }
+
+// inner is a contained resource under a name that leads to it.
+type inner struct {
+	pointer
+	prefix string // of the names of the resource that points at it
+	depth  int
+}
+
+// containedResource finds a contained resource, nil where there is none of the id.
+func (x *extraction) containedResource(id string) *fhir.Object {
+	if x.contained == nil {
+		x.contained = map[string]*fhir.Object{}
+		for _, c := range x.root.Objects("contained") {
+			if _, again := x.contained[c.Text("id")]; !again {
+				x.contained[c.Text("id")] = c
+			}
+		}
+	}
+	return x.contained[id]
+}
+
+// follow adds the entries of the contained resources that are pointed at, the nearest first.
+func (x *extraction) follow() {
+	before := x.out.lengths()
+	var queue, done []inner
+	for _, p := range x.inside {
+		queue = append(queue, inner{pointer: p, depth: 1})
+	}
+	for entries := 0; len(queue) > 0 && len(done) < containedCount; {
+		at := queue[0]
+		queue = queue[1:]
+		resource := x.containedResource(at.id)
+		typ := resource.Text("resourceType")
+		if x.rules.types[typ] == nil || slices.Contains(done, at) {
+			continue
+		}
+		done = append(done, at)
+		within := extraction{rules: x.rules, root: x.root, contained: x.contained}
+		within.take(x.rules.types[typ], resource)
+		if entries += within.out.count(); entries > containedEntries {
+			break
+		}
+		prefix := at.prefix + at.param + "." + typ + "."
+		x.term(prefix+ID, "#"+at.id)
+		x.out.add(prefix, within.out)
+		for _, p := range within.inside {
+			if at.depth < containedDepth {
+				queue = append(queue, inner{p, prefix, at.depth + 1})
+			}
+		}
+	}
+	x.out.distinct(before)
+}
+
+// count is how many entries there are.
+func (e *Entries) count() int {
+	n := 0
+	for _, length := range e.lengths() {
+		n += length
+	}
+	return n
+}
+
+// add adds entries of a contained resource, with a prefix before the names of their parameters.
+func (e *Entries) add(prefix string, of Entries) {
+	for _, t := range of.Terms {
+		e.Terms = append(e.Terms, Term{prefix + t.Param, t.Value})
+	}
+	for _, t := range of.Texts {
+		e.Texts = append(e.Texts, Text{prefix + t.Param, t.Folded, t.Exact})
+	}
+	for _, r := range of.Ranges {
+		e.Ranges = append(e.Ranges, Range{prefix + r.Param, r.Interval})
+	}
+	for _, o := range of.Ordereds {
+		e.Ordereds = append(e.Ordereds, Ordered{prefix + o.Param, o.Low, o.High})
+	}
+	for _, p := range of.Places {
+		e.Places = append(e.Places, Place{prefix + p.Param, p.Point})
+	}
+}
+
+// stampContained gives each reference parameter a second stamp, under its name and a dot: for the entries of what it points at within the same
+// resource, which are made by the rules of the types that it may lead to.
+func (r *Rules) stampContained() {
+	rules := make(map[string]string, len(r.types)) // what the stamps of a type come to
+	for typ, stamps := range r.stamps {
+		rules[typ] = digest(6, "%v", stamps)
+	}
+	beyond := make(map[string][]string, len(r.types))
+	for typ, t := range r.types {
+		beyond[typ] = r.pointedAt(t)
+	}
+	known := make(map[string]string) // most parameters have the targets of others
+	for typ, t := range r.types {
+		for _, p := range t.params {
+			if !p.refersTo("") {
+				continue
+			}
+			targets := r.targets(p)
+			key := strings.Join(targets, " ")
+			if known[key] == "" {
+				known[key] = digest(6, "contained %d %v", containedVersion, reachable(targets, beyond, rules))
+			}
+			r.stamps[typ][p.Name+"."] = known[key]
+		}
+	}
+}
+
+// pointedAt are the served types that the parameters of a type may point at.
+func (r *Rules) pointedAt(t *typeRules) []string {
+	var types []string
+	for _, p := range t.params {
+		if p.refersTo("") && p.Targets == nil {
+			return r.served
+		}
+		if p.refersTo("") {
+			types = append(types, r.targets(p)...)
+		}
+	}
+	slices.Sort(types)
+	return slices.Compact(types)
+}
+
+// reachable are the rules of some types and of those that they lead to, as far as contained resources are followed.
+func reachable(types []string, beyond map[string][]string, rules map[string]string) map[string]string {
+	found := make(map[string]string)
+	for range containedDepth {
+		var next []string
+		for _, typ := range types {
+			if found[typ] == "" {
+				found[typ] = rules[typ]
+				next = append(next, beyond[typ]...)
+			}
+		}
+		types = next
+	}
+	return found
+}
 
 // ofContained are the alternatives by which a chain from a parameter to a type finds what is contained: the tests at its end, under the names of the
 // container.

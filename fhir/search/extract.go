@@ -15,7 +15,8 @@ type extraction struct {
 
 	plain bool // only what is compared without a modifier is wanted
 
-	contained map[string]string // the types of the contained resources, by id; made when first asked for
+	contained map[string]*fhir.Object // the contained resources by id; made when first asked for
+	inside    []pointer               // references to them
 
 	found bool // for finds
 	nth   int  // place of the value in its array, 0 where it is none
@@ -32,20 +33,37 @@ func (r *Rules) Extract(res fhir.Resource) Entries {
 		Terms: make([]Term, 0, 2*len(t.params)),
 		Texts: make([]Text, 0, len(t.params)),
 	}}
+	x.take(t, x.root)
+	if x.inside != nil {
+		x.follow()
+	}
+	return x.out
+}
+
+// take makes the entries of a resource of a type.
+func (x *extraction) take(t *typeRules, resource *fhir.Object) {
 	for _, p := range t.params {
 		if p.sink == nil {
 			continue
 		}
-		terms, texts, ranges := len(x.out.Terms), len(x.out.Texts), len(x.out.Ranges)
-		ordereds, places := len(x.out.Ordereds), len(x.out.Places)
-		p.sink(&x, x.root)
-		x.out.Terms = distinct(x.out.Terms, terms)
-		x.out.Texts = distinct(x.out.Texts, texts)
-		x.out.Ranges = distinct(x.out.Ranges, ranges)
-		x.out.Ordereds = distinct(x.out.Ordereds, ordereds)
-		x.out.Places = distinct(x.out.Places, places)
+		before := x.out.lengths()
+		p.sink(x, resource)
+		x.out.distinct(before)
 	}
-	return x.out
+}
+
+// lengths are how many entries there are of each kind.
+func (e *Entries) lengths() [5]int {
+	return [5]int{len(e.Terms), len(e.Texts), len(e.Ranges), len(e.Ordereds), len(e.Places)}
+}
+
+// distinct removes what comes again among the entries behind those that were there before.
+func (e *Entries) distinct(before [5]int) {
+	e.Terms = distinct(e.Terms, before[0])
+	e.Texts = distinct(e.Texts, before[1])
+	e.Ranges = distinct(e.Ranges, before[2])
+	e.Ordereds = distinct(e.Ordereds, before[3])
+	e.Places = distinct(e.Places, before[4])
 }
 
 // Pointers are what a resource refers to by some reference parameters of its type, as their Terms tell it: "Patient/1", an absolute URL, and

@@ -28,7 +28,7 @@ func (r *Rules) RevIncludes(typ string) []string {
 		return nil
 	}
 	var values []string
-	for _, source := range r.served() {
+	for _, source := range r.served {
 		for _, name := range r.references(source, typ) {
 			values = append(values, source+":"+name)
 		}
@@ -141,7 +141,7 @@ func (i inclusion) fits(p *param) bool {
 // everything is what the bare star asks for: all references of the types that are searched, or to them; with :iterate those of all types.
 func (i inclusion) everything() []Include {
 	var all []Include
-	for _, i.Source = range i.rules.served() {
+	for _, i.Source = range i.rules.served {
 		if !i.Reverse && !i.Iterate && !slices.Contains(i.of, i.Source) {
 			continue
 		}

@@ -57,6 +57,9 @@ func (r *reference) index(at place) sink {
 func (r *reference) pointer(x *extraction, s, mark string) {
 	if s == "" || s[0] == '#' {
 		x.nameless(r.name)
+		if len(s) > 1 {
+			x.inside = append(x.inside, pointer{r.name, s[1:]})
+		}
 		return
 	}
 	s = relative(s, r.base)
@@ -103,15 +106,7 @@ func (x *extraction) containedType(id string) string {
 	if id == "" {
 		return x.root.Text("resourceType")
 	}
-	if x.contained == nil {
-		x.contained = map[string]string{}
-		for _, c := range x.root.Objects("contained") {
-			if _, again := x.contained[c.Text("id")]; !again {
-				x.contained[c.Text("id")] = c.Text("resourceType")
-			}
-		}
-	}
-	return x.contained[id]
+	return x.containedResource(id).Text("resourceType")
 }
 
 // typeInURL is the resource type in "Patient/1", "https://example.org/fhir/Patient/1" or either with a version behind

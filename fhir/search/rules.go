@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 // They never change and may be used by many goroutines at once.
 type Rules struct {
 	base        string
+	served      []string // the types, sorted
 	types       map[string]*typeRules
 	stamps      map[string]map[string]string
 	beyond      []Definition // of the parameters that R4's core does not have
@@ -149,7 +149,7 @@ type Config struct {
 // fault of each and its source as the place.
 func NewRules(c Config) (*Rules, error) {
 	served := slices.Compact(slices.Sorted(slices.Values(c.Types)))
-	r := &Rules{base: strings.TrimRight(c.BaseURL, "/"), types: make(map[string]*typeRules, len(served)), stamps: make(map[string]map[string]string, len(served))}
+	r := &Rules{base: strings.TrimRight(c.BaseURL, "/"), served: served, types: make(map[string]*typeRules, len(served)), stamps: make(map[string]map[string]string, len(served))}
 	for _, typ := range served {
 		if !r4.IsResource(typ) {
 			return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no resource type of R4.", fhir.Quote(typ))
@@ -173,6 +173,7 @@ func NewRules(c Config) (*Rules, error) {
 		slices.SortFunc(t.params, func(a, b *param) int { return strings.Compare(a.Name, b.Name) })
 		t.promiseOrder()
 	}
+	r.stampContained()
 	r.fingerprint = digest(8, "%v", r.stamps) // maps are printed in the order of their keys
 	return r, nil
 }
@@ -287,9 +288,6 @@ func (r *Rules) Params(typ string) []Param {
 	}
 	return params
 }
-
-// served are the types of the rules, sorted.
-func (r *Rules) served() []string { return slices.Sorted(maps.Keys(r.types)) }
 
 // Relative returns a reference without the base URL of the rules, where it begins with it: it means the same.
 func (r *Rules) Relative(reference string) string {

@@ -79,13 +79,13 @@ func (s *system) unservedType(typ string) *fhir.Error {
 	if r4.IsResource(typ) {
 		why = "This server does not serve the type " + typ + "."
 	}
-	return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "%s _type takes, with commas between them, %s.", why, list(s.rules.served())).At("_type")
+	return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "%s _type takes, with commas between them, %s.", why, list(s.rules.served)).At("_type")
 }
 
 // defaultTypes are those that are searched where _type does not say it: without the trail of who did what, which would drown the rest.
 func (s *system) defaultTypes() error {
 	if s.types == nil {
-		s.types = slices.DeleteFunc(s.rules.served(), func(typ string) bool { return typ == "AuditEvent" })
+		s.types = slices.DeleteFunc(slices.Clone(s.rules.served), func(typ string) bool { return typ == "AuditEvent" })
 	}
 	if of := s.opt.Compartment; of != (fhir.Key{}) {
 		s.types = slices.DeleteFunc(s.types, func(typ string) bool { return !s.rules.InCompartment(of.Type, typ) })
