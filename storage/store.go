@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -15,6 +16,9 @@ const MaxPageBytes = 32 << 20
 // MaxGathered is how many matches a search may have whose order no index has (search.ByText, search.ByTerm): they are gathered and sorted for every
 // page. A search with more of them is TooCostly.
 const MaxGathered = 5000
+
+// ErrOverBudget is the cause of a TooCostly error of a search that looks at more than its PageRequest.Budget.
+var ErrOverBudget = errors.New("over the budget of the search")
 
 // Store keeps resources. All methods may be called from many goroutines at once.
 type Store interface {
@@ -34,7 +38,7 @@ type Store interface {
 	// Search returns one page of the current versions that satisfy the query, in its order. A cursor of
 	// a page continues exactly behind the last row of that page, however much was written
 	// since; a row that stays as it is comes neither twice nor not at all. Invalid for a
-	// cursor that is none of this query's. TooCostly where the page asks for more work than its Budget, or has more than MaxGathered matches to
+	// cursor that is none of this query's. TooCostly where the page asks for more work than its Budget (ErrOverBudget), or has more than MaxGathered matches to
 	// sort. The scan ends soon after ctx does. Bodies may be shared
 	// with other callers, as those of Read.
 	Search(ctx context.Context, p fhir.Partition, q search.Query, page PageRequest) (SearchPage, error)

@@ -9,6 +9,7 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/storage"
 )
 
 // meter counts the resources and index entries that a search on its connection looks at, and ends the search where they are too many, or soon
@@ -66,7 +67,8 @@ func (m *meter) settle(found int) error {
 
 func tooCostly(budget int) *fhir.Error {
 	return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "The search would look at more than %d resources and index entries that are none of its matches; there it ends. "+
-		"Ask for a whole value as well, such as an identifier, a reference or a code, or for a shorter period.", budget)
+		"Ask for a whole value as well, such as an identifier, a reference or a code, or for a shorter period.", budget).
+		Because(storage.ErrOverBudget)
 }
 
 // meters are those of all connections: a function that a statement calls is told a number alone.

@@ -39,6 +39,9 @@ func explains(x *house) {
 		if page.Budget--; page.Budget > 0 {
 			_, err := c.Search(c.ctx, home, q, page)
 			c.want(err, fhir.TooCostly)
+			if !errors.Is(err, storage.ErrOverBudget) {
+				c.Errorf("the cause of %v is not storage.ErrOverBudget", err)
+			}
 		}
 	}
 }
