@@ -182,6 +182,8 @@ func systemNotes(i Interaction) []string {
 		return []string{fmt.Sprintf("At most %d entries and %d MiB.", MaxBundleEntries, MaxBundleBytes>>20)}
 	case HistorySystem:
 		return []string{"_type, a list of types, is a parameter of this server's own. AuditEvent is left out unless _type names it."}
+	case SearchSystem:
+		return []string{"_sort takes _lastUpdated and -_lastUpdated. AuditEvent is left out unless _type names it."}
 	default:
 		return nil
 	}

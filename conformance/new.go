@@ -49,12 +49,12 @@ type Config struct {
 }
 
 // New makes the table of promises: every type with all interactions, but only those that read for
-// the types of ReadOnlyTypes; $validate for every type; two versions of the face.
+// the types of ReadOnlyTypes; $validate for every type; two versions of the face; the compartments of served types.
 func New(c Config) Promises {
 	p := Promises{
 		Software: "Portico", Release: c.Release, BaseURL: c.BaseURL + FHIRPath, Started: c.Started,
 		Versions: []APIVersion{{Number: "1"}, {Number: "2", Strict: true, MatchRequired: true}},
-		System:   []Interaction{Transaction, Batch, HistorySystem},
+		System:   []Interaction{Transaction, Batch, HistorySystem, SearchSystem},
 
 		SearchLimits: c.SearchLimits, Results: c.Results,
 
@@ -67,6 +67,9 @@ func New(c Config) Promises {
 			Operations: []Operation{{Name: "validate", Definition: ValidateDefinition, Type: true, Instance: true}},
 		}
 		p.Types = append(p.Types, t)
+		if r4.Compartment(name) != nil {
+			p.Compartments = append(p.Compartments, name)
+		}
 	}
 	p.Types = append(p.Types, definitionTypes(c)...)
 	slices.SortFunc(p.Types, func(a, b Type) int { return cmp.Compare(a.Name, b.Name) })

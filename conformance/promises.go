@@ -60,6 +60,7 @@ const (
 	Batch         Interaction = "batch"
 	Transaction   Interaction = "transaction"
 	HistorySystem Interaction = "history-system"
+	SearchSystem  Interaction = "search-system"
 )
 
 // Type is what is promised for one resource type.

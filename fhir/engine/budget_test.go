@@ -2,6 +2,9 @@ package engine_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/portico-health/portico/fhir"
@@ -65,6 +68,25 @@ func TestLimitsAreNeeded(t *testing.T) {
 		spoil(&config)
 		if _, err := engine.New(t.Context(), config); err == nil {
 			t.Errorf("%s: an engine was made", name)
+		}
+	}
+}
+
+// What looks at too much is refused: the client is told what would be cheaper, and the operator which setting it is.
+func TestSearchOverBudget(t *testing.T) {
+	config := newEngine(t).Config
+	config.SearchBudget = 3
+	e, err := engine.New(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		put(t, e, alice, fmt.Sprintf("p%d", i), "Ash")
+	}
+	for _, query := range []string{"family:missing=true", "family:contains=elm", "family:missing=true&_count=0", "family:missing=true&_include=Patient:organization"} {
+		_, err := e.Search(t.Context(), alice, engine.SearchRequest{Type: "Patient", Query: query})
+		if !errors.Is(err, fhir.TooCostly) || !strings.Contains(err.Error(), "more than 3 resources and index entries") || !strings.Contains(err.Error(), "search-budget") {
+			t.Errorf("%s: %v", query, err)
 		}
 	}
 }

@@ -13,6 +13,15 @@
 // decisions rest on, as conditions and guards. Where another write came between, all is aimed and linked anew, but not
 // checked again: the definitions of R4 ask of which type a link's target is, which never changes, and not which one it is.
 //
+// # A search
+//
+// A page of matches is found by the store, within a budget; what is included is gathered behind it (include.go), from the matches of that page
+// alone, so that a resource may come on several pages. A reference to one version brings that version, also beside the current one; one to another
+// server, to a type that is not served, and to what is not there or deleted brings nothing. Includes by a reference go by what the matches say,
+// those the other way by the index. _summary makes parts of what is included too, _elements does not.
+//
+// A search of several types (types.go) is one of each type, put together by instant, which is unique in a store and therefore all that a cursor needs.
+//
 // # Decisions
 //
 //   - Two changes of a transaction that find one resource are refused even when neither writes it, as two equal conditional creates are: what comes of

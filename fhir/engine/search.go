@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
@@ -14,7 +16,12 @@ const exactTotal = 1000
 
 // SearchRequest asks for one page of a search (https://hl7.org/fhir/R4/search.html).
 type SearchRequest struct {
-	Type   string // what is searched
+	Type string // what is searched; "" for all types
+
+	// Compartment is the resource whose compartment is searched alone (https://hl7.org/fhir/R4/http.html#vsearch), zero for none. It need not be
+	// there: what refers to it may be here before it, or without it.
+	Compartment fhir.Key
+
 	Query  string // the parameters as they came, percent-encoded: the URL's, and behind it a form's
 	Strict bool   // refuse unknown parameters instead of ignoring them
 	Face   string // what a cursor is bound to beside the partition: the HC-API-Version
@@ -37,13 +44,14 @@ type searchCursor struct {
 	Query    string
 	Strict   bool
 	Now      fhir.Instant // of the first page: "approximately" must not move between pages
-	Position []byte       // where the page before ended
+	Position []byte       // where the page before ended, of a search of one type
+	Last     fhir.Instant `json:",omitzero"` // of the last match on the page before, of a search of several types
 }
 
-// Search returns one page of matches, and what comes with them. Its errors are NotFound for a type that is not served, Invalid for what the
-// query says wrong, TooCostly, and Unavailable for a parameter whose index is being made anew.
+// Search returns one page of matches, and what comes with them. Its errors are NotFound for a type that is not served or that is not in the
+// compartment, Invalid for what the query says wrong, TooCostly, and Unavailable for a parameter whose index is being made anew.
 func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest) (SearchPage, error) {
-	if err := e.serves(req.Type); err != nil {
+	if err := e.searches(req); err != nil {
 		return SearchPage{}, err
 	}
 	at := searchCursor{Query: req.Query, Strict: req.Strict, Now: fhir.InstantOf(e.Now())}
@@ -55,7 +63,7 @@ func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest
 	if err != nil {
 		return SearchPage{}, err
 	}
-	page, more, err := e.page(ctx, p, req, requests, &at)
+	page, more, err := e.page(ctx, p, requests, &at)
 	if err != nil {
 		return SearchPage{}, err
 	}
@@ -71,9 +79,29 @@ func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest
 	return page, err
 }
 
+// searches refuses types that are not served, or not in the compartment.
+func (e *Engine) searches(req SearchRequest) error {
+	if req.Type != "" {
+		if err := e.serves(req.Type); err != nil {
+			return err
+		}
+	}
+	compartment := req.Compartment.Type
+	if compartment == "" {
+		return nil
+	}
+	if err := e.serves(compartment); err != nil {
+		return err
+	}
+	if req.Type != "" && !e.Rules.InCompartment(compartment, req.Type) {
+		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "By R4's definition no %s is in the compartment of %s. Search %s by its own parameters.", req.Type, req.Compartment, req.Type)
+	}
+	return nil
+}
+
 // purpose is what a cursor is bound to beside the partition.
 func (r SearchRequest) purpose() string {
-	return strings.Join([]string{"search", r.Type, r.Face}, "/")
+	return strings.Join([]string{"search", r.Compartment.Type, r.Compartment.ID, r.Type, r.Face}, "/")
 }
 
 // continued reads the parameters of a search. Where they are a cursor, it returns that, sets what it carries, and reads the parameters of the first
@@ -94,14 +122,21 @@ func (e *Engine) continued(ctx context.Context, p fhir.Principal, req SearchRequ
 
 // understood reads a search: one request of each type, at least one.
 func (e *Engine) understood(req SearchRequest, pairs []search.Pair, at searchCursor) ([]search.Request, error) {
-	options := search.Options{Strict: at.Strict, Now: at.Now}
+	options := search.Options{Strict: at.Strict, Now: at.Now, Compartment: req.Compartment}
+	if req.Type == "" {
+		return e.Rules.ParseSystem(pairs, options)
+	}
 	request, err := e.Rules.Parse(req.Type, pairs, options)
 	return []search.Request{request}, err
 }
 
 // page finds the matches of a page and what comes with them, sets where the next page begins, and says whether there is one.
-func (e *Engine) page(ctx context.Context, p fhir.Principal, req SearchRequest, requests []search.Request, at *searchCursor) (page SearchPage, more bool, err error) {
-	page, more, err = e.ofType(ctx, p, requests[0], at)
+func (e *Engine) page(ctx context.Context, p fhir.Principal, requests []search.Request, at *searchCursor) (page SearchPage, more bool, err error) {
+	if len(requests) == 1 {
+		page, more, err = e.ofType(ctx, p, requests[0], at)
+	} else {
+		page, more, err = e.ofTypes(ctx, p, requests, at)
+	}
 	if err != nil {
 		return page, more, err
 	}
@@ -130,7 +165,14 @@ func (e *Engine) find(ctx context.Context, p fhir.Principal, q search.Query, pag
 		return storage.SearchPage{}, err
 	}
 	page.Budget = e.SearchBudget
-	return e.Store.Search(ctx, p.Partition, q, page)
+	found, err := e.Store.Search(ctx, p.Partition, q, page)
+	if errors.Is(err, storage.ErrOverBudget) {
+		e := *fhir.AsError(err)
+		e.Issues = append(slices.Clip(e.Issues), fhir.Issue{Severity: fhir.Information, Code: fhir.CodeInformational,
+			Detail: "The operator sets this limit by search-budget."})
+		err = &e
+	}
+	return found, err
 }
 
 // cursorOf returns the cursor of a query that continues an earlier one, or "". A cursor brings the whole query with it, so

@@ -51,16 +51,13 @@ func (s *server) find(x *exchange) (action, error) {
 		method = http.MethodGet
 	}
 	a, ok := offered[method]
-	switch {
-	case !ok && p == onBase && method == http.MethodGet:
-		return action{}, s.notOffered(t)
-	case !ok:
+	if !ok {
 		return action{}, x.methodNotAllowed(offered.allowed(), s.hint(t))
 	}
 	if err := s.checkID(x.key, p, method); err != nil {
 		return action{}, err
 	}
-	if p == onSearch { // the form may say how the answer is to be written
+	if p.takesForm() { // the form may say how the answer is to be written
 		return a, nil
 	}
 	var err error
@@ -107,6 +104,8 @@ func (s *server) notOffered(t target) error {
 		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "This interaction with all types at once is not offered. "+see, s.Promises.BaseURL)
 	case !served:
 		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "The resource type %s is not served here. The CapabilityStatement at %s/metadata lists those that are.", fhir.Quote(t.resourceType), s.Promises.BaseURL)
+	case t.place == onCompartment || t.place == onCompartmentSearch:
+		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "There is no compartment of %s. Those that can be searched are of: %s.", t.resourceType, strings.Join(s.Promises.Compartments, ", "))
 	case t.operation != "":
 		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "The operation %s is not offered for %s. "+see, fhir.Quote("$"+t.operation), t.resourceType, s.Promises.BaseURL)
 	default:

@@ -155,9 +155,9 @@ func addressed(address string) (key string, ok bool) {
 // checkPlace refuses what can be asked for by a request of its own, but not by an entry.
 func (p *part) checkPlace() error {
 	switch {
-	case p.place == onBase:
+	case p.place == onBase && p.request.Method == http.MethodPost:
 		return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "An entry goes to a path below the base; a Bundle within a Bundle is not carried out.").At(p.at(".request.url"))
-	case p.place == onSearch:
+	case p.place.takesForm():
 		return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "A search by a form cannot stand in an entry. Search with the method GET, and the parameters in the url.").At(p.at(".request.url"))
 	case p.request.Header.Get(headerIfNoneExist) != "" && (p.request.Method != http.MethodPost || p.place != onType):
 		return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "ifNoneExist is for a create, POST to [type]; here it would mean nothing.").At(p.at(".request.ifNoneExist"))

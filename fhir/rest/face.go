@@ -95,11 +95,17 @@ func (s *server) compile() error {
 	s.add(target{place: onMetadata}, http.MethodGet, action{answer: s.capabilities})
 	system := s.system()
 	for _, i := range s.Promises.System {
-		r, ok := system[i]
+		served, ok := system[i]
 		if !ok {
 			return fmt.Errorf("fhir/rest: %s is promised for the whole system, but there is no handler for it", i)
 		}
-		s.add(target{place: r.place}, r.method, r.action)
+		for _, r := range served {
+			s.add(target{place: r.place}, r.method, r.action)
+		}
+	}
+	for _, name := range s.Promises.Compartments {
+		s.add(target{place: onCompartment, resourceType: name}, http.MethodGet, action{answer: s.search})
+		s.add(target{place: onCompartmentSearch, resourceType: name}, http.MethodPost, action{answer: s.search})
 	}
 	for _, o := range s.Promises.Operations {
 		h, ok := s.operations()[o.Name]
@@ -196,11 +202,12 @@ func (s *server) conditionals() map[conformance.Interaction]route {
 }
 
 // system lists what the face can do with all types at once.
-func (s *server) system() map[conformance.Interaction]route {
-	return map[conformance.Interaction]route{
-		conformance.Batch:         {onBase, http.MethodPost, action{answer: s.bundle}},
-		conformance.Transaction:   {onBase, http.MethodPost, action{answer: s.bundle}},
-		conformance.HistorySystem: {onSystemHistory, http.MethodGet, action{answer: s.history}},
+func (s *server) system() map[conformance.Interaction][]route {
+	return map[conformance.Interaction][]route{
+		conformance.Batch:         {{onBase, http.MethodPost, action{answer: s.bundle}}},
+		conformance.Transaction:   {{onBase, http.MethodPost, action{answer: s.bundle}}},
+		conformance.HistorySystem: {{onSystemHistory, http.MethodGet, action{answer: s.history}}},
+		conformance.SearchSystem:  {{onBase, http.MethodGet, action{answer: s.search}}, {onSystemSearch, http.MethodPost, action{answer: s.search}}},
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	onMetadata                       // metadata
 	onSystemHistory                  // _history
 	onSystemOperation                // $[name]
+	onSystemSearch                   // _search
 	onType                           // [type]
 	onSearch                         // [type]/_search
 	onTypeHistory                    // [type]/_history
@@ -28,6 +29,8 @@ const (
 	onHistory                        // [type]/[id]/_history
 	onVersion                        // [type]/[id]/_history/[vid]
 	onInstanceOperation              // [type]/[id]/$[name]
+	onCompartment                    // [type]/[id]/[member], [type]/[id]/*
+	onCompartmentSearch              // [type]/[id]/[member]/_search, [type]/[id]/_search
 )
 
 // ofSystem says whether a place is of no type.
@@ -36,6 +39,11 @@ func (p place) ofSystem() bool { return p < onType }
 // ofType says whether a place is of a type as a whole.
 func (p place) ofType() bool { return onType <= p && p <= onTypeOperation }
 
+// takesForm says whether the parameters of a search come to a place as a form.
+func (p place) takesForm() bool {
+	return p == onSystemSearch || p == onSearch || p == onCompartmentSearch
+}
+
 // paths are the paths below the base, in the order in which they are tried.
 var paths = []pattern{
 	like(onBase, ""),
@@ -43,6 +51,7 @@ var paths = []pattern{
 	like(onMetadata, "/metadata"),
 	like(onSystemHistory, "/_history"),
 	like(onSystemOperation, "/{operation}"),
+	like(onSystemSearch, "/_search"),
 	like(onType, "/{type}"),
 	like(onSearch, "/{type}/_search"),
 	like(onTypeHistory, "/{type}/_history"),
@@ -51,6 +60,9 @@ var paths = []pattern{
 	like(onHistory, "/{type}/{id}/_history"),
 	like(onVersion, "/{type}/{id}/_history/{version}"),
 	like(onInstanceOperation, "/{type}/{id}/{operation}"),
+	like(onCompartmentSearch, "/{type}/{id}/_search"),
+	like(onCompartmentSearch, "/{type}/{id}/{member}/_search"),
+	like(onCompartment, "/{type}/{id}/{member}"),
 }
 
 // pattern is what the paths of a place look like.
@@ -92,6 +104,7 @@ type address struct {
 	key       fhir.Key // the type, and the id where there is one
 	vid       string   // the version
 	operation string   // "validate"
+	member    string   // the type that is searched in a compartment; "*" for all of them, "" where a form says so by its path
 }
 
 // locate reads a path as it stands in a URL, from the root of the server.
@@ -129,6 +142,8 @@ func (p pattern) matches(segments []string) bool {
 			ok = strings.HasPrefix(got, "$") || strings.HasPrefix(got, "%24")
 		case "{type}", "{id}", "{version}":
 			ok = got != ""
+		case "{member}":
+			ok = isMember(decodeSegment(got))
 		default:
 			ok = got == want
 		}
@@ -138,6 +153,14 @@ func (p pattern) matches(segments []string) bool {
 	}
 	return true
 }
+
+// isMember says whether a segment behind an id can be a type, or the star that means all: nothing else begins with a capital letter.
+func isMember(segment string) bool {
+	return segment == everyMember || segment != "" && 'A' <= segment[0] && segment[0] <= 'Z'
+}
+
+// everyMember stands in a path for all types of a compartment.
+const everyMember = "*"
 
 // address reads the segments of a path that matches.
 func (p pattern) address(segments []string) address {
@@ -150,6 +173,8 @@ func (p pattern) address(segments []string) address {
 			a.key.ID = decodeSegment(segments[i])
 		case "{version}":
 			a.vid = decodeSegment(segments[i])
+		case "{member}":
+			a.member = decodeSegment(segments[i])
 		case "{operation}":
 			a.operation = strings.TrimPrefix(decodeSegment(segments[i]), "$")
 		}

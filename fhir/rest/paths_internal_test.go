@@ -30,6 +30,17 @@ func TestLocate(t *testing.T) {
 		"/Patient/a/_history":                {place: onHistory},
 		"/Patient/a/_history/1":              {place: onVersion, vid: "1"},
 		"/Patient/a/$validate":               {place: onInstanceOperation, operation: "validate"},
+		"/_search":                           {place: onSystemSearch},
+		"/Patient/a/Slot":                    {place: onCompartment, member: "Slot"},
+		"/Patient/a/%53lot":                  {place: onCompartment, member: "Slot"},
+		"/Patient/a/*":                       {place: onCompartment, member: "*"},
+		"/Patient/a/%2A":                     {place: onCompartment, member: "*"},
+		"/Patient/a/Slot/_search":            {place: onCompartmentSearch, member: "Slot"},
+		"/Patient/a/*/_search":               {place: onCompartmentSearch, member: "*"},
+		"/Patient/a/_search":                 {place: onCompartmentSearch},
+		"/Patient/a/slot":                    {place: nowhere},
+		"/Patient/a/Slot/b":                  {place: nowhere},
+		"/Patient/a/Slot/":                   {place: nowhere},
 		"/Patient/":                          {place: nowhere},
 		"//Patient":                          {place: nowhere},
 		"/Patient/a/":                        {place: nowhere},
@@ -40,7 +51,7 @@ func TestLocate(t *testing.T) {
 	ids := map[string]string{"/%50atient/%61": "a", "/Patient/a%2Fb": "a/b", "/Patient/%5Fhistory": "_history"}
 	for path, want := range tests {
 		got := locate(conformance.FHIRPath + path)
-		if got.place != want.place || got.vid != want.vid || got.operation != want.operation {
+		if got.place != want.place || got.vid != want.vid || got.operation != want.operation || got.member != want.member {
 			t.Errorf("%s: %+v", path, got)
 		}
 		if id := ids[path]; id != "" && (got.key.ID != id || got.key.Type != "Patient") {
@@ -58,6 +69,12 @@ func TestLocateAgreesWithARouter(t *testing.T) {
 	places := map[*mux.Route]place{}
 	for _, p := range paths {
 		route := router.Path(p.template)
+		if strings.Contains(p.template, "{member}") {
+			route.MatcherFunc(func(r *http.Request, _ *mux.RouteMatch) bool {
+				segments := strings.Split(strings.TrimSuffix(r.URL.EscapedPath(), "/_search"), "/")
+				return isMember(decodeSegment(segments[len(segments)-1]))
+			})
+		}
 		if strings.HasSuffix(p.template, "{operation}") {
 			route.MatcherFunc(func(r *http.Request, _ *mux.RouteMatch) bool {
 				path := r.URL.EscapedPath()
@@ -68,7 +85,7 @@ func TestLocateAgreesWithARouter(t *testing.T) {
 		places[route] = p.place
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		segment := rapid.SampledFrom([]string{"", "metadata", "_history", "_search", "$validate", "%24x", "Patient", "%50", "a", "a%2Fb", "..", "1", "$", "%C3%A9", "a;b"})
+		segment := rapid.SampledFrom([]string{"", "metadata", "_history", "_search", "$validate", "%24x", "Patient", "%50", "a", "a%2Fb", "..", "1", "$", "%C3%A9", "a;b", "*", "%2A"})
 		path := conformance.FHIRPath
 		for _, s := range rapid.SliceOfN(segment, 0, 6).Draw(t, "segments") {
 			path += "/" + s
@@ -81,7 +98,7 @@ func TestLocateAgreesWithARouter(t *testing.T) {
 		}
 		got := locate(r.URL.EscapedPath())
 		if got.place != want || got.key.Type != decodeSegment(match.Vars["type"]) || got.key.ID != decodeSegment(match.Vars["id"]) ||
-			got.vid != decodeSegment(match.Vars["version"]) || got.operation != strings.TrimPrefix(decodeSegment(match.Vars["operation"]), "$") {
+			got.vid != decodeSegment(match.Vars["version"]) || got.operation != strings.TrimPrefix(decodeSegment(match.Vars["operation"]), "$") || got.member != decodeSegment(match.Vars["member"]) {
 			t.Fatalf("%s: %+v, want %d %v", path, got, want, match.Vars)
 		}
 		if want != nowhere {

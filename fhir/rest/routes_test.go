@@ -133,7 +133,7 @@ func TestPathsThatMeanNothing(t *testing.T) {
 	h := open(t)
 	h.put(t, "a", "Ash")
 	for _, path := range []string{
-		"", "/", "/Patient/", "/Patient/a/", "/Patient//a", "//Patient/a", "/Patient/a/x", "/Patient/a/_history/", "/Patient/a/_history/1/x", "/patient/a", "/Claim/a",
+		"/Patient/", "/Patient/a/", "/Patient//a", "//Patient/a", "/Patient/a/x", "/Patient/a/_history/", "/Patient/a/_history/1/x", "/patient/a", "/Claim/a",
 		"/Patient/a%2F_history", "/Patient%2Fa", "/Patient/..", "/Patient/../Patient/a", "/Patient/%2e%2e/Patient/a", "/Patient/a%00", "/Patient/a%20", "/Patient/a;x", "/_history/", "/Patient/_history/", "/_history/1",
 		"/metadata/", "/Patient/a/$validate/x", "/$meta",
 	} {
@@ -157,7 +157,7 @@ func TestRoutesRefusesPromisesWithoutHandler(t *testing.T) {
 		"read by a search is promised for Slot": func(p *conformance.Promises) {
 			p.Types[0] = conformance.Type{Name: "Slot", Conditional: []conformance.Interaction{"read"}}
 		},
-		"search-system is promised for the whole system": func(p *conformance.Promises) { p.System = []conformance.Interaction{"search-system"} },
+		"read is promised for the whole system": func(p *conformance.Promises) { p.System = []conformance.Interaction{"read"} },
 		"$find is promised for Slot": func(p *conformance.Promises) {
 			p.Types[0] = conformance.Type{Name: "Slot", Operations: []conformance.Operation{{Name: "find", Type: true}}}
 		},

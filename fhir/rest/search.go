@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,15 +10,13 @@ import (
 	"github.com/portico-health/portico/fhir/engine"
 )
 
-// search of a type, by GET or by a form: https://hl7.org/fhir/R4/http.html#search.
+// search of a type, of all types or of a compartment, by GET or by a form: https://hl7.org/fhir/R4/http.html#search.
 func (s *server) search(x *exchange) error {
 	query, err := x.query()
 	if err != nil {
 		return err
 	}
-	page, err := s.Engine.Search(x.request.Context(), x.who, engine.SearchRequest{
-		Type: x.key.Type, Query: query, Strict: x.strict(), Face: x.version.Number,
-	})
+	page, err := s.Engine.Search(x.request.Context(), x.who, x.asked(query))
 	if err != nil {
 		return ofRequest(err)
 	}
@@ -26,10 +25,31 @@ func (s *server) search(x *exchange) error {
 	return nil
 }
 
+// asked is the search that a path and parameters ask for.
+func (x *exchange) asked(query string) engine.SearchRequest {
+	asked := engine.SearchRequest{Type: x.key.Type, Query: query, Strict: x.strict(), Face: x.version.Number}
+	if x.place == onCompartment || x.place == onCompartmentSearch {
+		asked.Compartment, asked.Type = x.key, strings.TrimSuffix(x.member, everyMember)
+	}
+	return asked
+}
+
+// searched is the path of a search by GET, below the base.
+func (x *exchange) searched() string {
+	switch x.place {
+	case onBase, onSystemSearch:
+		return ""
+	case onCompartment, onCompartmentSearch:
+		return "/" + x.key.String() + "/" + cmp.Or(x.member, everyMember)
+	default:
+		return "/" + x.key.Type
+	}
+}
+
 // searchset is the Bundle of a page (https://hl7.org/fhir/R4/search.html#return). The links are those of a search by GET,
 // also behind a form: a cursor carries the whole search.
 func (s *server) searchset(x *exchange, page engine.SearchPage, query string) []byte {
-	address := s.Promises.BaseURL + "/" + x.key.Type
+	address := s.Promises.BaseURL + x.searched()
 	self := address
 	if page.Self != "" {
 		self += "?" + page.Self

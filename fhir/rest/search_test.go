@@ -84,7 +84,6 @@ func TestSearch(t *testing.T) {
 		{name: "JSON is no form", method: "POST", path: "/Patient/_search", body: "{}", status: 415, paths: map[string]string{"issue[0].location": `["http.Content-Type"]`}},
 		{name: "too large a form", method: "POST", path: "/Patient/_search", header: form(), body: "family=" + strings.Repeat("a", 5<<20), status: 413},
 		{name: "_search by GET", path: "/Patient/_search?family=ash", status: 405, wantHeader: map[string]string{"Allow": "POST"}},
-		{name: "of the system", path: "?_type=Patient", status: 404, paths: map[string]string{"issue[0].code": "not-supported"}},
 		{name: "a slash at the end", path: "/Patient/?family=ash", status: 404},
 	})
 	for _, path := range []string{"/Patient?family=ash", "/Patient?family=nobody", "/Patient?colour=red", "/Patient?na%07me=x"} {

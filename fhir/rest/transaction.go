@@ -109,7 +109,7 @@ func (s *server) rehearse(x *exchange, p *part, written map[fhir.Key]bool) error
 	trial.header = http.Header{}
 	in := x.of(&trial)
 	err := s.attempt(in, false)
-	if absent := errors.Is(err, fhir.NotFound) || errors.Is(err, fhir.Gone); absent && written[in.key] {
+	if absent := errors.Is(err, fhir.NotFound) || errors.Is(err, fhir.Gone); absent && written[in.key] && in.member == "" {
 		return nil
 	}
 	return err
