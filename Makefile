@@ -50,6 +50,7 @@ soak: ## Run every fuzz target for FUZZTIME (1m), the race tests RACES (10) time
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
 	done
 	go test -race -shuffle=on -count=$(RACES) -timeout 4h ./...
+	PORTICO_TEST_SOAK=1 go test -count=1 -timeout 2h -run '^TestCrawl$$' -v ./storage/sqlite
 	PORTICO_TEST_SOAK=1 go test -count=1 -timeout 2h -v ./cmd/portico
 
 ##@ Care

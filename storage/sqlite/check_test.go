@@ -21,9 +21,11 @@ import (
 // wellIndexed are entries of every kind: of two texts that fold to one, and two ranges of one parameter.
 func wellIndexed(fhir.Partition, fhir.Version) (search.Entries, error) {
 	return search.Entries{
-		Terms:  []search.Term{{Param: "code", Value: "x"}, {Param: "code", Value: ""}, {Param: "tag", Value: "\xff:"}},
-		Texts:  []search.Text{{Param: "name", Folded: "anna", Exact: "Anna"}, {Param: "name", Folded: "anna", Exact: "ANNA"}, {Param: "name", Folded: "bo", Exact: "Bo"}},
-		Ranges: []search.Range{{Param: "date", Interval: fhir.Interval{Low: 1, High: 2}}, {Param: "date", Interval: fhir.Interval{Low: 7, High: 9}}, {Param: "born", Interval: fhir.Interval{Low: 3, High: 4}}},
+		Terms:    []search.Term{{Param: "code", Value: "x"}, {Param: "code", Value: ""}, {Param: "tag", Value: "\xff:"}},
+		Texts:    []search.Text{{Param: "name", Folded: "anna", Exact: "Anna"}, {Param: "name", Folded: "anna", Exact: "ANNA"}, {Param: "name", Folded: "bo", Exact: "Bo"}},
+		Ranges:   []search.Range{{Param: "date", Interval: fhir.Interval{Low: 1, High: 2}}, {Param: "date", Interval: fhir.Interval{Low: 7, High: 9}}, {Param: "born", Interval: fhir.Interval{Low: 3, High: 4}}},
+		Ordereds: []search.Ordered{{Param: "size", Low: "1", High: "1"}, {Param: "size", Low: "2", High: "4"}, {Param: "url", Low: "u", High: "u"}},
+		Places:   []search.Place{{Param: "near", Point: search.Point{Latitude: 51.5, Longitude: -0.125}}},
 	}, nil
 }
 
@@ -75,6 +77,8 @@ func TestCheckFindsDamage(t *testing.T) {
 		term   = "The index has a term that it does not have."
 		folded = "The index has a text that it does not have."
 		ranges = "The index has ranges of it, but it cannot be searched."
+		value  = "The index has an ordered value that it does not have."
+		place  = "The index has a place that it does not have."
 	)
 	instant := func(id string, number int) string { return fmt.Sprintf(at, id, number) }
 	a, b := instant("a", 3), instant("b", 1)
@@ -100,7 +104,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		"unknown method":  {[]string{"UPDATE version SET method = 7 WHERE instant = " + b}, []string{b1 + "No method is known by which it came to be."}},
 		"of another place": {[]string{"UPDATE version SET partition = 'other/test' WHERE instant = " + b}, []string{
 			"other/test Appointment/b version 1: Its index rows are those of another type or id.", "other/test Appointment/b version 1: Its index entries cannot be read.",
-			"other/test Appointment/b version 1: Its index entries are not those of its body, by the parameters born, code, date, name, tag."}},
+			"other/test Appointment/b version 1: Its index entries are not those of its body, by the parameters born, code, date, name, near, size, tag, url."}},
 
 		"gap":               {[]string{"DELETE FROM version WHERE id = 'a' AND number = 2"}, []string{a3 + "There is no version 2 before it."}},
 		"no first version":  {[]string{"DELETE FROM version WHERE id = 'a' AND number = 1"}, []string{a2 + "There is no version 1 before it."}},
@@ -119,7 +123,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		}},
 
 		"not found by searches": {[]string{"DELETE FROM live WHERE instant = " + b, "DELETE FROM term WHERE instant = " + b, "DELETE FROM text WHERE instant = " + b}, []string{
-			b1 + "It is the current version, but no search finds it.", b1 + ranges}},
+			b1 + "It is the current version, but no search finds it.", b1 + ranges, b1 + value, b1 + value, b1 + value, b1 + place}},
 		"superseded is found": {[]string{"INSERT INTO live SELECT " + instant("a", 2) + ", scope, id, entries FROM live WHERE id = 'b'"}, []string{
 			a2 + "It is superseded or a deletion, but searches find it."}},
 		"deletion is found": {[]string{"INSERT INTO live SELECT " + instant("gone", 2) + ", scope, id, entries FROM live WHERE id = 'b'"}, []string{
@@ -127,8 +131,9 @@ func TestCheckFindsDamage(t *testing.T) {
 		"version is gone": {[]string{"DELETE FROM version WHERE id = 'b'"}, []string{
 			"demo/test Appointment/b: Searches find it, but there is no such version."}},
 		"index of another type": {[]string{"UPDATE live SET scope = " + param("tag") + " WHERE instant = " + b}, []string{b1 + "Its index rows are those of another type or id."}},
-		"index of another id":   {[]string{"UPDATE live SET id = 'c' WHERE instant = " + b}, []string{b1 + "Its index rows are those of another type or id."}},
-		"range of another id":   {[]string{"UPDATE span SET id = 'c' WHERE low = 7 AND instant = " + b}, []string{b1 + "Its index rows are those of another type or id."}},
+		"index of another id": {[]string{"UPDATE live SET id = 'c' WHERE instant = " + b}, []string{
+			b1 + "Its index rows are those of another type or id.", b1 + "Of its 3 ordered values in the index 3 are missing.", b1 + value, b1 + value, b1 + value}},
+		"range of another id": {[]string{"UPDATE span SET id = 'c' WHERE low = 7 AND instant = " + b}, []string{b1 + "Its index rows are those of another type or id."}},
 
 		"entries are cut": {[]string{entries("substr(entries, 1, length(entries) - 1)")}, []string{b1 + "Its index entries cannot be read."}},
 		"entries of nobody's parameter": {[]string{entries("CAST(replace(CAST(entries AS TEXT), " + param("born") + " || ':S', '999:S') AS BLOB)")}, []string{
@@ -143,6 +148,18 @@ func TestCheckFindsDamage(t *testing.T) {
 			b1 + "Its index entries are not those of its body, by the parameters born."}},
 		"range misfiled": {[]string{"UPDATE span SET class = class + 1 WHERE low = 3 AND instant = " + b}, []string{
 			b1 + "Its ranges in the index are not those that its entries tell of.", b1 + "Its index entries are not those of its body, by the parameters born."}},
+
+		"ordered value is missing": {[]string{"DELETE FROM ordered WHERE low = '2' AND instant = " + b}, []string{b1 + "Of its 3 ordered values in the index 1 are missing."}},
+		"ordered value misfiled": {[]string{"UPDATE ordered SET class = 0 WHERE low = '1' AND instant = " + b}, []string{
+			b1 + "Of its 3 ordered values in the index 1 are missing.", b1 + value}},
+		"ordered value of another id": {[]string{"UPDATE ordered SET id = 'c' WHERE low = 'u' AND instant = " + b}, []string{
+			b1 + "Of its 3 ordered values in the index 1 are missing.", b1 + value}},
+		"place is missing": {[]string{"DELETE FROM place WHERE instant = " + b}, []string{b1 + "Of its 1 places in the index 1 are missing."}},
+
+		"strange ordered value":       {[]string{"INSERT INTO ordered SELECT param, class, 'v', id, high, instant FROM ordered WHERE low = 'u' AND instant = " + b}, []string{b1 + value}},
+		"ordered value of superseded": {[]string{"UPDATE ordered SET instant = " + instant("a", 1) + " WHERE low = 'u' AND instant = " + b}, []string{a1 + value, b1 + "Of its 3 ordered values in the index 1 are missing."}},
+		"strange place":               {[]string{"INSERT INTO place SELECT param, 51.25, longitude, instant FROM place WHERE instant = " + b}, []string{b1 + place}},
+		"place of deletion":           {[]string{"INSERT INTO place SELECT param, latitude, longitude, " + instant("gone", 2) + " FROM place WHERE instant = " + b}, []string{gone2 + place}},
 
 		"strange term":         {[]string{"INSERT INTO term SELECT param, 12345, instant FROM term WHERE param = " + param("tag") + " AND instant = " + a}, []string{a3 + term}},
 		"term of superseded":   {[]string{"INSERT INTO term SELECT param, hash, " + instant("a", 1) + " FROM term WHERE param = " + param("tag") + " AND instant = " + b}, []string{a1 + term}},

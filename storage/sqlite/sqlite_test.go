@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -34,6 +35,14 @@ func TestLaw(t *testing.T) {
 // What is found must not depend on the way that is chosen to it.
 func TestLawOnOtherWays(t *testing.T) {
 	storagetest.Run(t, law(sqlite.Contrary))
+}
+
+// The long form of what the law holds of a crawl: 10 000 resources, in every order.
+func TestCrawl(t *testing.T) {
+	if os.Getenv("PORTICO_TEST_SOAK") == "" {
+		t.Skip("set PORTICO_TEST_SOAK=1 to go through 10 000 resources in every order while others write: minutes")
+	}
+	storagetest.Crawl(t, law(func(c sqlite.Config) sqlite.Config { return c }), 10_000)
 }
 
 // open opens a store for one test, in a folder of its own unless the configuration names a file.
@@ -100,6 +109,10 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		op := put("a", value)
 		op.Entries.Texts = []search.Text{{Param: "name", Folded: value, Exact: value}, {Param: "name", Folded: value, Exact: "x"}}
 		op.Entries.Ranges = []search.Range{{Param: "date"}, {Param: "date", Interval: fhir.Interval{Low: fhir.Beginning, High: fhir.End}}}
+		if utf8.ValidString(value) {
+			op.Entries.Ordereds = []search.Ordered{{Param: "size", Low: value, High: value}, {Param: "size", Low: value, High: value + "x"}, {Param: "url", Low: value, High: value}}
+		}
+		op.Entries.Places = []search.Place{{Param: "near"}, {Param: "near", Point: search.Point{Latitude: 1.0 / 3, Longitude: -179.99999999999997}}}
 		for _, o := range []storage.Op{op, put("a", "other"), op, {Key: op.Key}} {
 			if _, err := store.Commit(t.Context(), home, []storage.Op{o}); err != nil {
 				t.Fatal(err)

@@ -39,6 +39,9 @@ func large(x *house) {
 		func(i int) search.Test { return search.Equal{Param: "code", Value: name("%d", i)} },
 		func(i int) search.Test { return search.StartsWith{Param: "name", Folded: name("%d", i)} },
 		func(i int) search.Test { return c.window("period", func() fhir.Instant { return fhir.Instant(i) }) },
+		func(int) search.Test { return c.between("number") },
+		func(i int) search.Test { return search.EndsWith{Param: "name", Folded: name("%d", i)} },
+		func(int) search.Test { return c.near() },
 	} {
 		many := search.Any{search.Equal{Param: "code", Value: "a"}}
 		var all []search.Any

@@ -14,6 +14,7 @@ func heavyPages(x *house) {
 	for i, size := range []int{12, 12, storage.MaxPageBytes>>20 + 1, 12, 2} {
 		op, low := heavy(name("%d", i), size), fhir.Instant(i)
 		op.Entries.Ranges = []search.Range{{Param: "date", Interval: fhir.Interval{Low: low, High: low + 1<<(i%3)}}}
+		op.Entries.Texts = []search.Text{{Param: "name", Folded: name("%d", i), Exact: "x"}}
 		x.commit(home, op)
 	}
 	for _, c := range []struct {
@@ -22,6 +23,7 @@ func heavyPages(x *house) {
 	}{
 		{byID, "0 1|2|3 4"},
 		{[]search.SortKey{{Param: "date", Descending: true}}, "2|4 3 1|0"}, // as their ends are: 1, 3, 6, 4, 6
+		{[]search.SortKey{{Param: "name", By: search.ByText, Descending: true}}, "4 3|2|1 0"},
 	} {
 		q := search.Query{Type: "Patient", Sort: c.sort}
 		var got []string
