@@ -24,7 +24,7 @@ func checkCommand() *cobra.Command {
 		Long: `Check reads every version, index row and record of the store and tells each fault in a line, with partition, resource and version.
 Exit code 0: the store is sound. 1: there are faults. 2: it could not be opened, or not be read to its end.
 
-Index entries are compared with those that the settings of serve make: give it the same base-url, resources and search-parameters.
+Index entries are compared with those that the settings of serve make: give it the same base-url, resources, search-parameters and text-search.
 With --output json each line is an object: the faults, and at last the summary.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -113,7 +113,7 @@ func (r *checkReport) summary() {
 		return
 	}
 	if !r.Compared {
-		r.print("The index entries were made by other settings (base-url, resources, search-parameters), by another release, or are being made anew: they were compared with each other, not with the resources.\n")
+		r.print("The index entries were made by other settings (base-url, resources, search-parameters, text-search), by another release, or are being made anew: they were compared with each other, not with the resources.\n")
 	}
 	found := fmt.Sprintf("%d faults", r.Faults)
 	switch r.Faults {

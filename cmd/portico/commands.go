@@ -77,7 +77,7 @@ func configCommand() *cobra.Command {
 // printConfig writes the configuration in the form of its file.
 func printConfig(w io.Writer, c Config) error {
 	return yaml.NewEncoder(w).Encode(map[string]any{
-		"listen": c.Listen, "store": c.Store, "base-url": c.BaseURL, "resources": c.Resources, "search-parameters": c.SearchParameters, "dev": c.Dev,
+		"listen": c.Listen, "store": c.Store, "base-url": c.BaseURL, "resources": c.Resources, "search-parameters": c.SearchParameters, "text-search": c.TextSearch, "dev": c.Dev,
 		"log-level": c.LogLevel, "log-format": c.LogFormat, "grace": c.Grace.String(),
 		"search-budget": c.SearchBudget, "search-includes": c.SearchIncludes,
 	})

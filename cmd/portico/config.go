@@ -34,6 +34,7 @@ type Config struct {
 
 	SearchParameters string              // file or directory of SearchParameters
 	Custom           []search.Definition // what is in it
+	TextSearch       []string            // the types of which _text and _content search the words, sorted
 
 	SearchBudget   int // of a page of a search, as in engine.Config
 	SearchIncludes int
@@ -56,6 +57,7 @@ func defineSettings(f *pflag.FlagSet) {
 	f.String("base-url", "", "URL by which clients reach the server, without /fhir; default: http:// and the listen address")
 	f.StringSlice("resources", nil, "resource types to serve: a list, or all (default the nineteen of booking and care)")
 	f.String("search-parameters", "", "file or directory with SearchParameters of your own, as JSON")
+	f.StringSlice("text-search", nil, "types of which _text and _content search the words: a list, or all (default none)")
 	f.Bool("dev", false, "development: a store of its own, filled once with demo data")
 	f.String("log-level", "info", "debug, info, warn or error")
 	f.String("log-format", "auto", "text, json, or auto: text on a terminal")
@@ -171,6 +173,7 @@ func readFlags(flags *pflag.FlagSet) (c Config) {
 	c.BaseURL, _ = flags.GetString("base-url")
 	c.Resources, _ = flags.GetStringSlice("resources")
 	c.SearchParameters, _ = flags.GetString("search-parameters")
+	c.TextSearch, _ = flags.GetStringSlice("text-search")
 	c.Dev, _ = flags.GetBool("dev")
 	c.LogLevel, _ = flags.GetString("log-level")
 	c.LogFormat, _ = flags.GetString("log-format")
@@ -212,7 +215,26 @@ func (c *Config) complete() (faults []error) {
 		return append(faults, fmt.Errorf("resources: %w", err))
 	}
 	c.Resources = types
+	faults = append(faults, c.completeTextSearch()...)
 	return append(faults, c.readParameters()...)
+}
+
+// completeTextSearch puts the served types for all, and finds out that the named ones are served.
+func (c *Config) completeTextSearch() (faults []error) {
+	var types []string
+	for _, typ := range c.TextSearch {
+		switch {
+		case typ == "all":
+			types = append(types, c.Resources...)
+		case slices.Contains(c.Resources, typ):
+			types = append(types, typ)
+		default:
+			faults = append(faults, fmt.Errorf("text-search: %q is no resource type that is served; it is all, or some of %s", typ, strings.Join(c.Resources, ", ")))
+		}
+	}
+	slices.Sort(types)
+	c.TextSearch = slices.Compact(types)
+	return faults
 }
 
 // readParameters reads the operator's own search parameters and finds out whether they can be served.

@@ -84,6 +84,8 @@ func TestValuesOfOneSetting(t *testing.T) {
 		{file: "resources: Patient, Slot"},
 		{file: "resources: [Patient, Slot]"},
 		{env: "PORTICO_RESOURCES=Patient,Slot"},
+		{env: "PORTICO_TEXT_SEARCH=all"},
+		{env: "PORTICO_TEXT_SEARCH=Slot,Pateint", words: `text-search: "Pateint" is no resource type that is served; it is all, or some of Appointment,`},
 		{env: "PORTICO_GRACE=2m"},
 		{env: "PORTICO_SEARCH_BUDGET=1000"},
 		{file: "search-includes: many", words: `search-includes in portico.yaml: "many" is no whole number`},
@@ -111,6 +113,16 @@ func TestValuesOfOneSetting(t *testing.T) {
 				t.Errorf("error %v, want one fault with %q", err, c.words)
 			}
 		})
+	}
+}
+
+func TestTextSearchTypes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for said, want := range map[string]string{"": "", "Slot,Patient,Slot": "Patient Slot", "all": "Location Patient Slot", "Slot,all": "Location Patient Slot"} {
+		c, err := loadConfig(settings(t, "--resources", "Slot,Patient,Location", "--text-search", said), none)
+		if got := strings.Join(c.TextSearch, " "); err != nil || got != want {
+			t.Errorf("text-search %s: %s, %v, want %s", said, got, err, want)
+		}
 	}
 }
 

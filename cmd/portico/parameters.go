@@ -98,7 +98,7 @@ func fileFault(file string, err error) error {
 
 // indexRules are the rules by which a configuration makes index entries.
 func indexRules(c Config) (*search.Rules, error) {
-	return search.NewRules(search.Config{Types: c.Resources, BaseURL: c.BaseURL + conformance.FHIRPath, Custom: c.Custom})
+	return search.NewRules(search.Config{Types: c.Resources, BaseURL: c.BaseURL + conformance.FHIRPath, Custom: c.Custom, Words: c.TextSearch})
 }
 
 // rulesFaults says what is wrong with what makes the rules.

@@ -18,11 +18,12 @@ type Definition struct {
 	Bases  []string // the resource types that have the parameter
 	Usage  string   // xpathUsage: "" and "normal" are served
 	Source string   // where it was read, for whoever has to put it right
+	About  string   // what it finds, for people; "" for what Expression selects
 
 	read fhir.Resource // what it was read from; the zero Resource for this server's own
 }
 
-// own are the parameters that this server adds to R4's core: by them the partner faces find appointments.
+// own are the parameters that this server adds to R4's core: by them the partner faces find appointments, and what has changed.
 var own = []Definition{
 	{Bases: []string{"Appointment"}, SearchParam: r4.SearchParam{
 		Code: "created", Type: "date", URL: fhir.OwnURL + "SearchParameter/Appointment-created", Expression: "Appointment.created",
@@ -31,13 +32,14 @@ var own = []Definition{
 		Code: "healthcare-service", Type: "reference", URL: fhir.OwnURL + "SearchParameter/Appointment-healthcare-service",
 		Expression: "Appointment.participant.actor.where(resolve() is HealthcareService)", Targets: []string{"HealthcareService"},
 	}},
+	sinceDefinition,
 }
 
 // ownOf are those of them that some of the types have.
 func ownOf(types []string) []Definition {
 	var all []Definition
 	for _, d := range own {
-		if slices.ContainsFunc(d.Bases, func(base string) bool { return slices.Contains(types, base) }) {
+		if slices.ContainsFunc(d.Bases, func(base string) bool { return base == "Resource" || slices.Contains(types, base) }) {
 			all = append(all, d)
 		}
 	}

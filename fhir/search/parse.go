@@ -76,6 +76,8 @@ func (r *Rules) Criteria(typ string, pairs []Pair, now fhir.Instant) (Query, err
 		switch {
 		case strings.Trim(pair.Value, ", ") == "":
 			p.fault(pair.Name, fhir.CodeRequired, "The parameter has no value: what selects the resource to write must say what it selects by.")
+		case name == Since:
+			p.fault(pair.Name, fhir.CodeInvalid, "_since is for searches, which follow changes; here write _lastUpdated=ge with the instant.")
 		case isResult(name):
 			p.fault(pair.Name, fhir.CodeInvalid, "%s shapes the result of a search; here only parameters that select a resource have a meaning.", name)
 		default:

@@ -46,6 +46,7 @@ func TestParse(t *testing.T) {
 		{"_summary=data", search.Request{Count: 50, Summary: search.SummaryData, Applied: []search.Pair{{"_summary", "data"}}}},
 		{"_elements=id, name,deceased[x],,name", search.Request{Count: 50, Elements: []string{"id", "name", "deceased"}, Applied: []search.Pair{{"_elements", "id,name,deceased"}}}},
 		{"_contained=false", search.Request{Count: 50, Applied: []search.Pair{{"_contained", "false"}}}},
+		{"_containedType=container", search.Request{Count: 50, Applied: []search.Pair{{"_containedType", "container"}}}},
 		{"_summary=false", search.Request{Count: 50, Applied: []search.Pair{{"_summary", "false"}}}},
 		{"_total=accurate", search.Request{Count: 50, Total: search.TotalAccurate, Applied: []search.Pair{{"_total", "accurate"}}}},
 		{"_sort=-birthdate,_lastUpdated", search.Request{Count: 50, Query: search.Query{Sort: descending}, Applied: []search.Pair{{"_sort", "-birthdate,_lastUpdated"}}}},
@@ -66,7 +67,7 @@ func TestParse(t *testing.T) {
 // TestParseUnknown: ignored and said, or refused with the names that are known.
 func TestParseUnknown(t *testing.T) {
 	for _, tt := range []struct{ query, place, detail string }{
-		{"foo=1", "foo", `Patient has no search parameter "foo". There are _id, _lastUpdated, _profile, _security, _source, _tag, active,`},
+		{"foo=1", "foo", `Patient has no search parameter "foo". There are _id, _lastUpdated, _profile, _security, _since, _source, _tag, active,`},
 		{"Gender=male", "Gender", "no search parameter"}, // "search parameter names are case sensitive"
 		{"_content=x", "_content", "The search parameter _content of Patient is not supported by this server."},
 		{"phonetic=x", "phonetic", "not supported by this server"},
@@ -111,6 +112,8 @@ func TestParseRefusals(t *testing.T) {
 		{"Patient", "_summary=text&_include=Patient:organization", "cannot be asked for together with _include"},
 		{"Patient", "_summary=true&_elements=id", "one of them can be meant"},
 		{"Patient", "_contained=both", "what is contained comes with its container"},
+		{"Patient", "_contained=true", "not supported as a value of _contained, only false"},
+		{"Patient", "_containedType=contained", "not supported as a value of _containedType, only container"},
 		{"Location", "_sort=near", "There is no order of near. Location sorts by _id, _lastUpdated, _profile, "},
 		{"Observation", "_sort=-code-value-quantity", "There is no order of code-value-quantity."},
 		{"Patient", "_sort=birthdate,-birthdate", "comes twice"},
@@ -120,6 +123,11 @@ func TestParseRefusals(t *testing.T) {
 	lenient := []search.Pair{{Name: "_sort", Value: "near"}}
 	if _, err := mustRules(t).Parse("Location", lenient, search.Options{Now: now}); err == nil || !strings.Contains(err.Error(), "There is no order of near.") {
 		t.Errorf("a parameter that cannot be sorted by is refused also where unknown ones are ignored: %v", err)
+	}
+	for _, asked := range []search.Pair{{Name: "_contained", Value: "true"}, {Name: "_containedType", Value: "contained"}} {
+		if _, err := mustRules(t).Parse("Patient", []search.Pair{asked}, search.Options{Now: now}); !errors.Is(err, fhir.Invalid) {
+			t.Errorf("%v is refused also where unknown ones are ignored: %v", asked, err)
+		}
 	}
 	for query, reason := range map[string]string{
 		"_count=1&_count=2":                  "one of them can be meant",

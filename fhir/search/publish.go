@@ -8,7 +8,7 @@ import (
 )
 
 // Definitions are the SearchParameters of what is served beside R4's core, sorted by id: of this server's own parameters, and the configured ones as they were
-// read. Their ids are of the first base and the code: "Appointment-created".
+// read. Their ids are those in the URL of our own, and of the first base and the code else: "Appointment-comment".
 func (r *Rules) Definitions() []fhir.Resource {
 	var all []fhir.Resource
 	for _, d := range r.beyond {
@@ -26,7 +26,10 @@ func (d Definition) publish() fhir.Resource {
 	} else {
 		out = fhir.NewResource(fhir.Clone(out.Root()).(*fhir.Object))
 	}
-	id := d.Bases[0] + "-" + strings.ReplaceAll(d.Code, "_", ".")
+	id, isOwn := strings.CutPrefix(d.URL, fhir.OwnURL+"SearchParameter/")
+	if !isOwn {
+		id = d.Bases[0] + "-" + strings.ReplaceAll(d.Code, "_", ".")
+	}
 	if !fhir.ValidID(id) {
 		id = digest(16, "%s", d.URL)
 	}
@@ -36,12 +39,16 @@ func (d Definition) publish() fhir.Resource {
 
 // write makes the SearchParameter of a definition that was not read from one.
 func (d Definition) write() fhir.Resource {
+	about := d.About
+	if about == "" {
+		about = "Finds " + strings.Join(d.Bases, " and ") + " by " + d.Expression + "."
+	}
 	out := fhir.NewObject(
 		fhir.Member{Name: "resourceType", Value: "SearchParameter"},
 		fhir.Member{Name: "url", Value: d.URL},
 		fhir.Member{Name: "name", Value: d.Code},
 		fhir.Member{Name: "status", Value: "active"},
-		fhir.Member{Name: "description", Value: "Finds " + strings.Join(d.Bases, " and ") + " by " + d.Expression + "."},
+		fhir.Member{Name: "description", Value: about},
 		fhir.Member{Name: "code", Value: d.Code},
 		fhir.Member{Name: "base", Value: array(d.Bases)},
 		fhir.Member{Name: "type", Value: d.Type},

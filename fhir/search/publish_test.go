@@ -28,6 +28,7 @@ func TestDefinitions(t *testing.T) {
 		"Appointment-created active https://github.com/portico-health/portico/fhir/SearchParameter/Appointment-created",
 		"Appointment-healthcare-service active https://github.com/portico-health/portico/fhir/SearchParameter/Appointment-healthcare-service",
 		"Patient-my.title draft https://example.org/p",
+		"Resource-since active https://github.com/portico-health/portico/fhir/SearchParameter/Resource-since",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -35,7 +36,7 @@ func TestDefinitions(t *testing.T) {
 	if custom.ID() != "mine" {
 		t.Errorf("what was read is changed: %s", custom.ID())
 	}
-	if rules, err := search.NewRules(search.Config{Types: []string{"Patient"}}); err != nil || rules.Definitions() != nil {
+	if rules, err := search.NewRules(search.Config{Types: []string{"Patient"}}); err != nil || len(rules.Definitions()) != 1 {
 		t.Errorf("%v, %v", rules.Definitions(), err)
 	}
 }

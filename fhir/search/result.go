@@ -11,7 +11,7 @@ import (
 
 // resultNames are the parameters that shape the result (https://hl7.org/fhir/R4/search.html#return), and those of every
 // interaction, which the faces read (https://hl7.org/fhir/R4/http.html#parameters).
-var resultNames = []string{"_count", "_sort", "_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_format", "_pretty"}
+var resultNames = []string{"_count", "_sort", "_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_containedType", "_format", "_pretty"}
 
 // ResultParams are the parameters that shape the result of a search.
 func ResultParams() []string { return slices.Clone(resultNames) }
@@ -51,6 +51,8 @@ func (p *reading) result(pair Pair) {
 		p.elements(pair.Value)
 	case "_contained":
 		p.contained(pair.Value)
+	case "_containedType":
+		p.containedType(pair.Value)
 	}
 }
 
@@ -141,6 +143,16 @@ func (p *reading) contained(v string) {
 		return
 	}
 	p.apply("_contained", v)
+}
+
+// containedType reads _containedType, as far as it asks for what is the default: resources with what they contain.
+func (p *reading) containedType(v string) {
+	if v != "container" {
+		p.fault("_containedType", fhir.CodeNotSupported,
+			"%s is not supported as a value of _containedType, only container: what is contained comes with its container.", fhir.Quote(v))
+		return
+	}
+	p.apply("_containedType", v)
 }
 
 // together refuses result parameters that have no meaning beside each other. "The _include and _revinclude parameters cannot be mixed with

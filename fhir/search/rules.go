@@ -141,6 +141,7 @@ type Config struct {
 	Types   []string // the resource types that are served, in any order
 	BaseURL string   // references below it ("https://example.org/fhir") are the same as relative ones
 
+	Words  []string     // those of the types of which _text and _content search the words
 	Custom []Definition // parameters beside those of R4's core and this server's own
 }
 
@@ -164,6 +165,10 @@ func NewRules(c Config) (*Rules, error) {
 				r.add(typ, p, definition)
 			}
 		}
+		r.add(typ, sinceParam(), sinceDefinition.SearchParam)
+	}
+	if err := r.addWords(c.Words); err != nil {
+		return nil, err
 	}
 	if err := r.addCustom(c.Custom, served); err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 	"github.com/portico-health/portico/fhir/search"
 )
 
-// TestRulesOfAllTypes: every parameter of R4 that is of a promised type and has an expression is promised, but for phonetic; and two of our own.
+// TestRulesOfAllTypes: every parameter of R4 that is of a promised type and has an expression is promised, but for phonetic; and our own.
 func TestRulesOfAllTypes(t *testing.T) {
 	rules, err := newRules(r4.ResourceTypes()...)
 	if err != nil {
@@ -31,10 +31,11 @@ func TestRulesOfAllTypes(t *testing.T) {
 				want = append(want, d.Code)
 			}
 		}
+		want = append(want, "_since")
 		if typ == "Appointment" {
 			want = append(want, "created", "healthcare-service")
-			slices.Sort(want)
 		}
+		slices.Sort(want)
 		for _, p := range rules.Params(typ) {
 			got = append(got, p.Name)
 		}
@@ -58,6 +59,7 @@ func TestParams(t *testing.T) {
 		{Name: "_lastUpdated", Type: "date", Definition: "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated", Modifiers: []string{"missing"}, Sortable: true, Streams: true},
 		{Name: "_profile", Type: "uri", Definition: "http://hl7.org/fhir/SearchParameter/Resource-profile", Modifiers: []string{"missing", "above", "below"}, Sortable: true},
 		{Name: "_security", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-security", Modifiers: []string{"missing", "not", "text", "in", "not-in"}, Sortable: true},
+		{Name: "_since", Type: "date", Definition: fhir.OwnURL + "SearchParameter/Resource-since", Modifiers: []string{"missing"}},
 		{Name: "_source", Type: "uri", Definition: "http://hl7.org/fhir/SearchParameter/Resource-source", Modifiers: []string{"missing", "above", "below"}, Sortable: true},
 		{Name: "_tag", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-tag", Modifiers: []string{"missing", "not", "text", "in", "not-in"}, Sortable: true},
 		{Name: "appointment-type", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-appointment-type", Modifiers: []string{"missing", "not", "text", "in", "not-in"}, Sortable: true},
@@ -162,7 +164,7 @@ func TestStamps(t *testing.T) {
 		stamps, after := rules.Stamps()[typ], moved.Stamps()[typ]
 		for _, p := range rules.Params(typ) {
 			stamp, has := stamps[p.Name]
-			if fromVersion := p.Name == search.ID || p.Name == search.LastUpdated; has == fromVersion || has && len(stamp) != 12 {
+			if fromVersion := slices.Contains([]string{search.ID, search.LastUpdated, search.Since}, p.Name); has == fromVersion || has && len(stamp) != 12 {
 				t.Errorf("%s of %s has the stamp %q", p.Name, typ, stamp)
 			}
 			if changed := stamp != after[p.Name]; changed != (p.Type == "reference" || p.Name == "relationship") {

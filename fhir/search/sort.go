@@ -63,7 +63,7 @@ func (t *typeRules) promiseOrder() {
 	promise(func(p *param) bool { return p.Name == ID || p.Name == LastUpdated })
 	promise(func(p *param) bool { t, isText := p.kind.(*text); return isText && t.sorted })
 	for _, kind := range []string{"date", "number", "quantity"} {
-		promise(func(p *param) bool { return p.Type == kind })
+		promise(func(p *param) bool { return p.Sortable && p.Type == kind })
 	}
 }
 
