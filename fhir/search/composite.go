@@ -72,7 +72,7 @@ func (c *composite) index(at place) sink {
 		return nil
 	}
 	return func(x *extraction, v any) {
-		part := extraction{rules: x.rules, root: x.root, contained: x.contained}
+		part := extraction{rules: x.rules, root: x.root, contained: x.contained, plain: true}
 		first(&part, v)
 		whole := c.scopes(part.out.Terms)
 		if len(whole) == 0 {

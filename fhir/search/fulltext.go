@@ -26,11 +26,11 @@ const (
 )
 
 // wordSources are the parameters of words, with what hands over the texts.
-var wordSources = map[string]func(root *fhir.Object, text func(string)){
-	"_text": func(root *fhir.Object, text func(string)) { text(plainText(root.Object("text").Text("div"))) },
-	"_content": func(root *fhir.Object, text func(string)) {
-		if t := r4.Lookup(root.Text("resourceType")); t != nil {
-			everyText(t.Root, root, text)
+var wordSources = map[string]func(resource *fhir.Object, text func(string)){
+	"_text": func(resource *fhir.Object, text func(string)) { text(plainText(resource.Object("text").Text("div"))) },
+	"_content": func(resource *fhir.Object, text func(string)) {
+		if t := r4.Lookup(resource.Text("resourceType")); t != nil {
+			everyText(t.Root, resource, text)
 		}
 	},
 }
@@ -48,7 +48,7 @@ func wordsParam(d r4.SearchParam) *param {
 func (r *Rules) addWords(types []string) error {
 	for _, typ := range types {
 		if t := r.types[typ]; t == nil {
-			return fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no resource type that this server serves; there are %s.", fhir.Quote(typ), list(r.served()))
+			return fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no resource type that this server serves; there are %s.", fhir.Quote(typ), list(r.served))
 		}
 		for _, d := range r4.SearchParams(typ) {
 			if wordSources[d.Code] != nil && r.types[typ].byName[d.Code] == nil {
@@ -69,9 +69,10 @@ func (w fullText) always() bool { return false }
 
 // sink leaves a Term for each different word.
 func (w fullText) sink(source func(*fhir.Object, func(string))) sink {
-	return func(x *extraction, _ any) {
+	return func(x *extraction, v any) {
+		resource, _ := v.(*fhir.Object)
 		seen := make(map[string]bool)
-		source(x.root, func(s string) {
+		source(resource, func(s string) {
 			for word := range splitWords(s) {
 				if len(seen) < MaxWords && !seen[word] && utf8.RuneCountInString(word) <= MaxWordLength {
 					seen[word] = true

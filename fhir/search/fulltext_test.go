@@ -42,6 +42,10 @@ func TestTextAndContent(t *testing.T) {
 			t.Errorf("?%s finds %v, want %v", h.query, got, h.want)
 		}
 	}
+	if inside := `{"resourceType":"Observation","id":"o","note":[{"text":"outside"}],"subject":{"reference":"#p"},"contained":[{"resourceType":"Patient","id":"p","name":[{"text":"inside"}]}]}`; !found(t, withWords(t, "Observation", "Patient"), inside, "subject:Patient._content=inside") ||
+		found(t, withWords(t, "Observation", "Patient"), inside, "subject:Patient._content=outside") || !found(t, rules, inside, "_content=inside outside") {
+		t.Error("words of what is contained are its own and its container's")
+	}
 	if !found(t, rules, `{"resourceType":"Observation","id":"o"}`, "_text:missing=true&_content=o") {
 		t.Error("a resource without a narrative")
 	}

@@ -32,7 +32,7 @@ func everyText(below *r4.Element, o *fhir.Object, text func(string)) {
 					text(v)
 				}
 			case *fhir.Object:
-				if inside := inner(elem, typ, v); inside != nil {
+				if inside := descend(elem, typ, v); inside != nil {
 					everyText(inside, v, text)
 				}
 			}
@@ -40,9 +40,9 @@ func everyText(below *r4.Element, o *fhir.Object, text func(string)) {
 	}
 }
 
-// inner is the element that knows the members of an object: of a value's type, of a contained resource's, or of a primitive type, where the
+// descend is the element that knows the members of an object: of a value's type, of a contained resource's, or of a primitive type, where the
 // object holds the extensions.
-func inner(elem *r4.Element, typ *r4.TypeRef, o *fhir.Object) *r4.Element {
+func descend(elem *r4.Element, typ *r4.TypeRef, o *fhir.Object) *r4.Element {
 	if inside := elem.Descend(typ); inside != nil {
 		return inside
 	}
