@@ -25,7 +25,7 @@ func (e *Engine) Explain(ctx context.Context, p fhir.Principal, req SearchReques
 	if err := operates(p); err != nil {
 		return Explanation{}, err
 	}
-	if err := e.serves(req.Type); err != nil {
+	if err := e.searches(req); err != nil {
 		return Explanation{}, err
 	}
 	pairs, err := search.SplitQuery(req.Query)

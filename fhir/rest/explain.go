@@ -19,11 +19,11 @@ func (s *server) explain(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	req, err := s.searchAt(x, text)
+	in, err := s.searchAt(x, text)
 	if err != nil {
 		return err
 	}
-	e, err := s.Engine.Explain(x.request.Context(), x.who, req)
+	e, err := s.Engine.Explain(x.request.Context(), x.who, in.asked(in.request.URL.RawQuery))
 	switch {
 	case errors.Is(err, fhir.Forbidden):
 		return err
@@ -31,7 +31,7 @@ func (s *server) explain(x *exchange) error {
 		return within(ofHTTP("url"), err)
 	}
 	x.applied("handling", x.prefer.handling)
-	x.write(http.StatusOK, fhir.AppendJSON(nil, explanation(s.Promises.BaseURL+"/"+req.Type, e)))
+	x.write(http.StatusOK, fhir.AppendJSON(nil, explanation(s.Promises.BaseURL+in.searched(), e)))
 	return nil
 }
 
@@ -58,17 +58,18 @@ func (x *exchange) explained() (string, error) {
 	return asked[0], nil
 }
 
-// searchAt reads the URL of a search. Its error is Invalid.
-func (s *server) searchAt(x *exchange, text string) (engine.SearchRequest, error) {
+// searchAt is the exchange in which a search would be asked for by GET. Its error is Invalid.
+func (s *server) searchAt(x *exchange, text string) (*exchange, error) {
 	u, err := s.resolve(text, "")
 	if err != nil {
-		return engine.SearchRequest{}, fhir.AsError(err).At(ofHTTP("url"))
+		return nil, fhir.AsError(err).At(ofHTTP("url"))
 	}
-	at := locate(u.EscapedPath())
-	if _, offered := s.routes[target{place: at.place, resourceType: at.key.Type}][http.MethodGet]; !offered || at.place != onType {
-		return engine.SearchRequest{}, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no search that is offered here: write [type]?[parameters], as in Appointment?patient=Patient/1.", fhir.Quote(text)).At(ofHTTP("url"))
+	in := &exchange{request: &http.Request{Method: http.MethodGet, URL: u}, version: x.version, prefer: x.prefer, who: x.who, address: locate(u.EscapedPath())}
+	_, offered := s.routes[target{place: in.place, resourceType: in.key.Type}][http.MethodGet]
+	if !offered || !slices.Contains([]place{onBase, onType, onCompartment}, in.place) {
+		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no search that is offered here: write [type]?[parameters], as in Appointment?patient=Patient/1.", fhir.Quote(text)).At(ofHTTP("url"))
 	}
-	return engine.SearchRequest{Type: at.key.Type, Query: u.RawQuery, Strict: x.strict(), Face: x.version.Number}, nil
+	return in, nil
 }
 
 // explanation writes what is known of a search as Parameters (https://hl7.org/fhir/R4/parameters.html).

@@ -61,6 +61,21 @@ func TestExplain(t *testing.T) {
 			paths: map[string]string{"entry[0].resource.parameter[0].valueUri": base + "/Patient?name=ash"}},
 		{name: "strict", path: of("Patient?shoe=9"), header: map[string]string{"Prefer": "handling=strict"}, status: 400, wantHeader: map[string]string{"Preference-Applied": ""}, paths: map[string]string{"issue[0].location": `["http.url"]`}},
 
+		{
+			name: "of several types", path: of("?_type=Patient,Slot&_count=3"), status: 200,
+			paths: map[string]string{
+				"parameter[0].valueUri": base + "?_type=Patient,Slot&_count=3", "parameter[#]": "6", "parameter[4].part[0].valueCode": "Patient", "parameter[5].part[0].valueCode": "Slot",
+			},
+		},
+		{
+			name: "in a compartment", path: of("Patient/b/Appointment?status=booked"), status: 200,
+			paths: map[string]string{
+				"parameter[0].valueUri": base + "/Patient/b/Appointment?status=booked", "parameter[4].part[0].valueCode": "Appointment",
+				"parameter[4].part[1].part[0].valueString": `status is "booked"`,
+			},
+			contains: []string{`is \"Patient/b\"`},
+		},
+		{name: "in no compartment", path: of("Patient/b/Slot"), status: 404, paths: map[string]string{"issue[0].location": `["http.url"]`}},
 		{name: "no search", path: "/$explain", status: 400, paths: map[string]string{"issue[0].location": `["http.url"]`, "issue[0].code": "required"}},
 		{name: "two", path: "/$explain?url=Patient&url=Slot", status: 400},
 		{name: "a read", path: of("Patient/p1"), status: 400, paths: map[string]string{"issue[0].location": `["http.url"]`, "issue[0].code": "value"}},
