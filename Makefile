@@ -52,6 +52,7 @@ soak: ## Run every fuzz target for FUZZTIME (1m), the race tests RACES (10) time
 	go test -race -shuffle=on -count=$(RACES) -timeout 4h ./...
 	PORTICO_TEST_SOAK=1 go test -count=1 -timeout 2h -run '^TestCrawl$$' -v ./storage/sqlite
 	PORTICO_TEST_SOAK=1 go test -count=1 -timeout 2h -v ./cmd/portico
+	PORTICO_TEST_SOAK=1 go test -count=1 -run Promised -v ./storage/sqlite
 
 ##@ Care
 

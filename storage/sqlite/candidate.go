@@ -257,8 +257,10 @@ func (x *searching) measure(c *candidate) error {
 		if err != nil {
 			return err
 		}
-		if err := x.meter.look(int(n)); err != nil {
-			return err
+		if c.price != overLinks { // what links lead to was counted when they were followed
+			if err := x.meter.look(int(n)); err != nil {
+				return err
+			}
 		}
 		if c.size += int(n); c.size >= x.store.enough {
 			return nil
