@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
+	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 )
 
@@ -124,4 +126,41 @@ func TestCompositesOfAllTypes(t *testing.T) {
 			t.Errorf("?%s finds %v", tt.query, got)
 		}
 	}
+}
+
+// TestCompositeIsBothParts: a composite of the values of one element finds what its parts find.
+func TestCompositeIsBothParts(t *testing.T) {
+	rules := mustRules(t)
+	moment := rapid.SampledFrom([]string{"2019", "2020", "2020-01", "2020-02-28", "2020-01-01T00:00:00Z", "2021"})
+	rapid.Check(t, func(t *rapid.T) {
+		code, otherCode := anyText(t, "code"), anyText(t, "other code")
+		system := rapid.SampledFrom([]string{"", loinc, "a|b", "a$b"}).Draw(t, "system")
+		var member, name, plain string
+		var value, given any
+		switch rapid.IntRange(0, 2).Draw(t, "kind") {
+		case 0:
+			member, name, plain = "valueQuantity", "code-value-quantity", "value-quantity"
+			value = object("value", fhir.Number(decimals.Draw(t, "value")), "unit", anyText(t, "unit"))
+			given = rapid.SampledFrom([]string{"", "gt", "le", "ne", "ap", "sa"}).Draw(t, "prefix") + decimals.Draw(t, "given") + rapid.SampledFrom([]string{"", "||a", "||b"}).Draw(t, "given unit")
+		case 1:
+			member, name, plain = "valueString", "code-value-string", "value-string"
+			value, given = anyText(t, "value"), escapes.Replace(anyText(t, "given"))
+		default:
+			member, name, plain = "valueDateTime", "code-value-date", "value-date"
+			value = moment.Draw(t, "value")
+			given = rapid.SampledFrom([]string{"", "gt", "le", "ne", "ap", "sa", "eb"}).Draw(t, "prefix") + moment.Draw(t, "given")
+		}
+		r := fhir.NewResource(object("resourceType", "Observation", "id", "o", "code", object("coding", fhir.Array{object("system", system, "code", code)}), member, value))
+		for _, first := range []string{escapes.Replace(code), escapes.Replace(otherCode), escapes.Replace(system) + "|" + escapes.Replace(code), loinc + "|" + escapes.Replace(code)} {
+			both := finds(t, rules, r, "code", first) && finds(t, rules, r, plain, given.(string))
+			for _, composite := range []string{name, strings.Replace(name, "code-", "combo-code-", 1)} {
+				if composite != name && member != "valueQuantity" {
+					continue
+				}
+				if got := finds(t, rules, r, composite, first+"$"+given.(string)); got != both {
+					t.Fatalf("%s=%s$%s finds %v, its parts %v, in %v|%q %v", composite, first, given, got, both, system, code, value)
+				}
+			}
+		}
+	})
 }

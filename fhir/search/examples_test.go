@@ -87,12 +87,13 @@ func (e *example) findByEntries() {
 		kinds[p.Name] = p.Type
 	}
 	for _, term := range e.x.Entries.Terms {
-		e.find(term.Param+":missing", "false")
+		name, modifier, _ := strings.Cut(term.Param, ":")
+		e.find(name+":missing", "false")
 		switch {
 		case term.Value == "":
-		case kinds[term.Param] == "composite": // is written as a search is: a bar in it divides, a dollar sign is where it is
-			e.find(term.Param, strings.ReplaceAll(term.Value, ",", `\,`))
-		case kinds[term.Param] == "token": // is written as a search is, but for the comma
+		case kinds[name] == "composite": // is written as a search is: a bar in it divides, a dollar sign is where it is
+			e.find(name, strings.ReplaceAll(term.Value, ",", `\,`))
+		case kinds[name] == "token" || modifier == "identifier": // is written as a search is, but for the comma
 			e.find(term.Param, strings.NewReplacer(",", `\,`, "$", `\$`).Replace(term.Value))
 		default:
 			e.find(term.Param, escapes.Replace(term.Value))
@@ -100,6 +101,9 @@ func (e *example) findByEntries() {
 	}
 	for _, text := range e.x.Entries.Texts {
 		e.find(text.Param, escapes.Replace(text.Folded))
+		if strings.Contains(text.Param, ":") { // what only a modifier looks at
+			continue
+		}
 		e.find(text.Param+":contains", escapes.Replace(text.Folded))
 		if text.Exact == "" { // a part of a family name
 			continue

@@ -2,7 +2,9 @@ package search_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -113,4 +115,48 @@ func checkPublic(t *testing.T, err error) {
 	if !errors.As(err, &e) || (e.Kind != fhir.Invalid && e.Kind != fhir.TooCostly) || len(e.Issues) == 0 {
 		t.Errorf("%v", err)
 	}
+}
+
+// FuzzValue: a number, quantity, place, URI or composite in a search is refused in public words, or becomes tests whose bounds are text; and what
+// is open at both ends is never asked of a number.
+func FuzzValue(f *testing.F) {
+	for _, seed := range []string{
+		"5.4|http://unitsofmeasure.org|mg", "ap-1e2", "51.5|-0.12|10|km", "http://acme.org/fhir/", `a\$b$gt5||m\|g`, "x$2020", "1e99999999999999999", "$", "||", "sa", "😀$\U0010ffff",
+	} {
+		for kind := range 6 {
+			f.Add(kind, seed)
+		}
+	}
+	rules := mustRules(f)
+	params := []struct{ typ, name string }{
+		{"RiskAssessment", "probability"}, {"Observation", "value-quantity"}, {"Location", "near"}, {"Slot", "_profile:below"}, {"Slot", "_profile:above"},
+		{"Observation", "code-value-quantity"}, {"Observation", "code-value-string"}, {"Observation", "code-value-date"}, {"Observation", "code-value-concept"}, {"DocumentReference", "relationship"},
+	}
+	f.Fuzz(func(t *testing.T, kind int, value string) {
+		param := params[uint(kind)%uint(len(params))]
+		if !utf8.ValidString(value) || strings.IndexFunc(value, func(c rune) bool { return c < ' ' }) >= 0 {
+			return // SplitQuery refuses it
+		}
+		req, err := rules.Parse(param.typ, []search.Pair{{Name: param.name, Value: value}}, search.Options{Strict: true, Now: now})
+		if err != nil {
+			checkPublic(t, err)
+			return
+		}
+		for _, clause := range req.Query.All {
+			for _, test := range clause {
+				b, ok := test.(search.Between)
+				if !ok {
+					continue
+				}
+				for _, bound := range []string{b.LowFrom, b.LowTo, b.HighFrom, b.HighTo} {
+					if bound != search.Last && !utf8.ValidString(bound) {
+						t.Errorf("%s=%q has the bound %q", param.name, value, bound)
+					}
+				}
+				if b.LowFrom >= b.LowTo || b.HighFrom >= b.HighTo {
+					t.Errorf("%s=%q finds nothing: %+v", param.name, value, b)
+				}
+			}
+		}
+	})
 }

@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
+	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 )
 
@@ -126,4 +128,35 @@ func TestQuantityEntries(t *testing.T) {
 	if diff := cmp.Diff(want, x.Entries.Ordereds); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestQuantityIsFound: by each form of its unit, whatever characters it has, and by no form of another.
+func TestQuantityIsFound(t *testing.T) {
+	rules := mustRules(t)
+	rapid.Check(t, func(t *rapid.T) {
+		system, code, unit, other := anyText(t, "system"), anyText(t, "code"), anyText(t, "unit"), anyText(t, "other")
+		value, bound := decimals.Draw(t, "value"), decimals.Draw(t, "bound")
+		r := fhir.NewResource(object("resourceType", "Encounter", "id", "e", "length", object("value", fhir.Number(value), "system", system, "code", code, "unit", unit)))
+		for scope, want := range map[string]bool{
+			"":                           true,
+			"||":                         true,
+			"||" + escapes.Replace(code): true,
+			"||" + escapes.Replace(unit): true,
+			"|" + escapes.Replace(system) + "|" + escapes.Replace(code):          true,
+			"||" + escapes.Replace(other):                                        other == code || other == unit,
+			"|" + escapes.Replace(system) + "|" + escapes.Replace(other):         other == code,
+			"|" + escapes.Replace(other) + "|" + escapes.Replace(code):           other == system,
+			"|" + escapes.Replace(system) + "|" + escapes.Replace(code+"|1"):     false,
+			"|" + escapes.Replace(system+"|"+code) + "|" + escapes.Replace(code): false,
+		} {
+			if got := finds(t, rules, r, "length", value+scope); got != want {
+				t.Fatalf("length=%s%s finds %v in %s %q %q %q", value, scope, got, value, system, code, unit)
+			}
+			for _, prefix := range []string{"eq", "ne", "lt", "le", "gt", "ge", "sa", "eb", "ap"} {
+				if got, bare := finds(t, rules, r, "length", prefix+bound+scope), finds(t, rules, r, "length", prefix+bound); got != (bare && want) {
+					t.Fatalf("length=%s%s%s finds %v, and %v without unit, in %s %q %q %q", prefix, bound, scope, got, bare, value, system, code, unit)
+				}
+			}
+		}
+	})
 }
