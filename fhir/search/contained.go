@@ -101,7 +101,9 @@ func (e *Entries) add(prefix string, of Entries) {
 		e.Ranges = append(e.Ranges, Range{prefix + r.Param, r.Interval})
 	}
 	for _, o := range of.Ordereds {
-		e.Ordereds = append(e.Ordereds, Ordered{prefix + o.Param, o.Low, o.High})
+		if !strings.HasSuffix(o.Param, orderMark) { // nothing is sorted by what it contains
+			e.Ordereds = append(e.Ordereds, Ordered{prefix + o.Param, o.Low, o.High})
+		}
 	}
 	for _, p := range of.Places {
 		e.Places = append(e.Places, Place{prefix + p.Param, p.Point})

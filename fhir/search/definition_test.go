@@ -47,6 +47,9 @@ func TestCustomParameters(t *testing.T) {
 		definition(t, ""),
 		definition(t, `,"code":"label","base":["Patient","Practitioner","Slot"],"expression":"Patient.name.text | (Practitioner.name.text) | Slot.comment | Practitioner.name.where(text = 'a|b').family"`),
 		definition(t, `,"code":"maker","type":"reference","base":["Provenance"],"expression":"Provenance.agent.where(role.exists()).who","target":["Practitioner","Organization"]`),
+		definition(t, `,"code":"weight","type":"number","expression":"Appointment.priority"`),
+		definition(t, `,"code":"dose","type":"quantity","base":["ServiceRequest"],"expression":"ServiceRequest.quantity"`),
+		definition(t, `,"code":"uses","type":"uri","base":["Task"],"expression":"Task.instantiatesUri"`),
 		definition(t, `,"code":"urgency","type":"token","base":["Task"],"expression":"Task.priority"`),
 	)
 	if err != nil {
@@ -64,6 +67,10 @@ func TestCustomParameters(t *testing.T) {
 		{`{"resourceType":"Slot","id":"s","comment":"late"}`, "label:exact=late", true},
 		{`{"resourceType":"Provenance","id":"p","agent":[{"role":[{"text":"x"}],"who":{"reference":"Organization/1"}}]}`, "maker=1", true},
 		{`{"resourceType":"Provenance","id":"p","agent":[{"who":{"reference":"Organization/1"}}]}`, "maker=1", false},
+		{`{"resourceType":"Appointment","id":"a","priority":5}`, "weight=ge5", true},
+		{`{"resourceType":"Appointment","id":"a","priority":5}`, "weight=gt5", false},
+		{`{"resourceType":"ServiceRequest","id":"s","quantityQuantity":{"value":2,"unit":"mg"}}`, "dose=2||mg", true},
+		{`{"resourceType":"Task","id":"t","instantiatesUri":"https://example.org/a/b"}`, "uses:below=https://example.org/a", true},
 		{`{"resourceType":"Task","id":"t","priority":"urgent"}`, "urgency=http://hl7.org/fhir/request-priority|urgent", true},
 	}
 	for _, tt := range tests {

@@ -81,64 +81,95 @@ func (e *example) find(name, value string) {
 	}
 }
 
-func (e *example) findByEntries() {
-	kinds := map[string]string{}
-	for _, p := range e.rules.Params(e.typ) {
-		kinds[p.Name] = p.Type
+// asked is how a search names what has entries under an index name, with a modifier if one alone looks there, and of which type the
+// parameter is. "patient.Patient.name" are entries of a contained resource, to which a chain leads.
+func (e *example) asked(index string) (name, kind string) {
+	steps := strings.Split(index, ".")
+	typ, last := e.typ, len(steps)-1
+	for i := 0; i < last; i += 2 {
+		name += steps[i] + ":" + steps[i+1] + "."
+		typ = steps[i+1]
 	}
-	for _, term := range e.x.Entries.Terms {
-		name, modifier, _ := strings.Cut(term.Param, ":")
-		e.find(name+":missing", "false")
-		switch {
-		case term.Value == "":
-		case kinds[name] == "composite": // is written as a search is: a bar in it divides, a dollar sign is where it is
-			e.find(name, strings.ReplaceAll(term.Value, ",", `\,`))
-		case kinds[name] == "token" || modifier == "identifier": // is written as a search is, but for the comma
-			e.find(term.Param, strings.NewReplacer(",", `\,`, "$", `\$`).Replace(term.Value))
-		default:
-			e.find(term.Param, escapes.Replace(term.Value))
+	own := search.Owner(steps[last])
+	for _, p := range e.rules.Params(typ) {
+		if p.Name == own {
+			kind = p.Type
 		}
+	}
+	return name + steps[last], kind
+}
+
+func (e *example) findByEntries() {
+	for _, term := range e.x.Entries.Terms {
+		e.findByTerm(term)
 	}
 	for _, text := range e.x.Entries.Texts {
-		e.find(text.Param, escapes.Replace(text.Folded))
-		if strings.Contains(text.Param, ":") { // what only a modifier looks at
-			continue
-		}
-		e.find(text.Param+":contains", escapes.Replace(text.Folded))
-		if text.Exact == "" { // a part of a family name
-			continue
-		}
-		e.find(text.Param+":exact", escapes.Replace(text.Exact))
-		if utf8.RuneCountInString(text.Folded) < search.MaxFolded {
-			e.find(text.Param, escapes.Replace(text.Exact))
-			e.find(text.Param+":contains", escapes.Replace(text.Exact))
-		}
+		e.findByText(text)
 	}
 	for _, r := range e.x.Entries.Ranges {
-		e.find(r.Param+":missing", "false")
+		name, _ := e.asked(r.Param)
+		e.find(name+":missing", "false")
 		if r.Low != fhir.Beginning {
-			e.find(r.Param, "ge"+r.Low.String())
+			e.find(name, "ge"+r.Low.String())
 		}
 		if r.High != fhir.End {
-			e.find(r.Param, "le"+r.High.String())
+			e.find(name, "le"+r.High.String())
 		}
 	}
 	for _, o := range e.x.Entries.Ordereds {
-		e.findByOrdered(kinds[search.Owner(o.Param)], o)
+		e.findByOrdered(o)
 	}
 	for _, p := range e.x.Entries.Places {
-		e.find(p.Param+":missing", "false")
-		e.find(p.Param, fmt.Sprintf("%v|%v|0.001", p.Latitude, p.Longitude))
+		name, _ := e.asked(p.Param)
+		e.find(name+":missing", "false")
+		e.find(name, fmt.Sprintf("%v|%v|0.001", p.Latitude, p.Longitude))
+	}
+}
+
+func (e *example) findByTerm(term search.Term) {
+	name, kind := e.asked(term.Param)
+	bare, modifier, hasModifier := name, "", false
+	if i := strings.LastIndex(name, ":"); i > strings.LastIndex(name, ".") {
+		bare, modifier, hasModifier = name[:i], name[i+1:], true
+	}
+	if !hasModifier {
+		e.find(bare+":missing", "false")
+	}
+	switch {
+	case term.Value == "" || strings.HasSuffix(name, "."+search.ID):
+	case kind == "composite": // is written as a search is: a bar in it divides, a dollar sign is where it is
+		e.find(name, strings.ReplaceAll(term.Value, ",", `\,`))
+	case kind == "token" || modifier == "identifier": // is written as a search is, but for the comma
+		e.find(name, strings.NewReplacer(",", `\,`, "$", `\$`).Replace(term.Value))
+	default:
+		e.find(name, escapes.Replace(term.Value))
+	}
+}
+
+func (e *example) findByText(text search.Text) {
+	name, kind := e.asked(text.Param)
+	e.find(name, escapes.Replace(text.Folded))
+	if kind != "string" { // what only a modifier looks at
+		return
+	}
+	e.find(name+":contains", escapes.Replace(text.Folded))
+	if text.Exact == "" { // a part of a family name
+		return
+	}
+	e.find(name+":exact", escapes.Replace(text.Exact))
+	if utf8.RuneCountInString(text.Folded) < search.MaxFolded {
+		e.find(name, escapes.Replace(text.Exact))
+		e.find(name+":contains", escapes.Replace(text.Exact))
 	}
 }
 
 // findByOrdered finds by a number, by a quantity with and without its unit, by the beginning of a URL, and by both parts of a composite.
-func (e *example) findByOrdered(kind string, o search.Ordered) {
-	name, index, _ := strings.Cut(o.Param, ":")
+func (e *example) findByOrdered(o search.Ordered) {
+	name, kind := e.asked(o.Param)
 	name, hasUnit := strings.CutSuffix(name, "|")
 	value, first := o.Low, ""
 	switch {
-	case index == "sort":
+	case kind == "string": // the order of names
 		return
 	case kind == "uri":
 		e.find(name+":below", strings.ReplaceAll(value, ",", `\,`))

@@ -89,8 +89,10 @@ func (r *Rules) names(typ string, holds func(Param) bool) []string {
 	return names
 }
 
-// order is the index of what the promised order goes by.
-func (t *text) order() string { return t.name + ":sort" }
+// orderMark is behind the name of a parameter in the index that its promised order goes by.
+const orderMark = ":sort"
+
+func (t *text) order() string { return t.name + orderMark }
 
 // withOrder adds what the promised order goes by: one Ordered from the smallest value to the largest.
 func (t *text) withOrder(values sink) sink {
