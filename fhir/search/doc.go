@@ -14,7 +14,10 @@
 // Where R4 leaves a choice: tokens are compared with case, but for strings and contact points (token.go says why); family names are also
 // found by each of their words; punctuation does not count in strings, of which the first MaxFolded characters are compared (also with
 // :contains), but all with :exact; a reference by id alone means any type that the parameter may point at, or, where
-// that is any, every served type; a date without a zone is UTC. A value that R4 calls illegal (a backslash that escapes nothing,
+// that is any, every served type; a date without a zone is UTC. A number without a prefix is what rounds to it as it is written, where scientific
+// notation without a point counts as written with one more digit, for R4 lets 1e2 mean 95 to 105; ap is a tenth more or less. Units of
+// quantities are compared as they are written, nothing is converted. near without a distance is within DefaultDistance. Nothing is above or below a
+// URN. A composite needs a code in its first part, not a system alone, and finds the first 512 pairs of an element. A value that R4 calls illegal (a backslash that escapes nothing,
 // a system where values have none, a vertical bar with nothing on either side or a second one, a boolean that is neither true nor
 // false) is refused, one that cannot match anything is not.
 //
