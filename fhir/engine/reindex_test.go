@@ -225,6 +225,8 @@ func TestServesWhileReindexing(t *testing.T) {
 		wantRefused(t, b, "Observation", "status=final&subject:Patient=1", "subject")
 		wantRefused(t, b, "Observation", "subject=Patient/1&_count=0", "subject")
 		wantRefused(t, b, "Patient", "family=smith&general-practitioner=Practitioner/1", "general-practitioner")
+		wantRefused(t, b, "Patient", "_id=1&_revinclude=Observation:subject", "subject")
+		wantFound(t, b, "Patient", "_id=1&_include=Patient:general-practitioner", "1") // goes by what the Patient says itself
 		if _, err := b.Read(t.Context(), alice, fhir.Key{Type: "Observation", ID: "a"}); err != nil {
 			t.Error(err)
 		}
