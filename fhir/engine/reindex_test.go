@@ -187,11 +187,12 @@ func TestCustomParameterIsIndexedFirst(t *testing.T) {
 	wantFound(t, e, "Observation", "state=final", "a", "b", "c")
 	wantFound(t, e, "Observation", "state=amended")
 
-	e = withStatus("Observation.code.text") // the same name for something else
+	e = withStatus("Observation.code") // the same name for something else
 	wantRefused(t, e, "Observation", "state=final", "state")
+	wantRefused(t, e, "Observation", "state:text=x", "state")
 	reindex(t, e)
 	wantFound(t, e, "Observation", "state=final")
-	wantFound(t, e, "Observation", "state=x", "a", "b", "c")
+	wantFound(t, e, "Observation", "state:text=x", "a", "b", "c")
 }
 
 // A store that was filled under one base URL and is served under another serves at once what does not depend on it; by

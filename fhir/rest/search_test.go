@@ -72,6 +72,10 @@ func TestSearch(t *testing.T) {
 		{name: "malformed encoding", path: "/Patient?family=%zz", status: 400},
 		{name: "a control character", path: "/Patient?name=%00", status: 400, paths: map[string]string{"issue[0].location": `["http.name"]`}, contains: []string{"the control character %00"}},
 		{name: "a boolean that is none", path: "/Patient?active=TRUE", status: 400, contains: []string{"write true or false"}},
+		{name: "_since", path: "/Patient?_since=2026-02-28&family=ash", status: 200, paths: map[string]string{"total": "2", "link[0].url": base + "/Patient?_since=2026-02-28&family=ash"}},
+		{name: "_since, strict", path: "/Patient?_since=2026-03-01T12:00:00Z", header: map[string]string{"HC-API-Version": "2"}, status: 200, paths: map[string]string{"total": "3"}},
+		{name: "_since beyond 90 days", path: "/Patient?_since=2025-11-30", status: 400, paths: map[string]string{"issue[0].location": `["http._since"]`}, contains: []string{"90 days", "_lastUpdated=ge2025-11-30"}},
+		{name: "_contained", path: "/Patient?_contained=true", status: 400, paths: map[string]string{"issue[0].location": `["http._contained"]`, "issue[0].code": "not-supported"}},
 		{name: "_format and _pretty are no search parameters", path: "/Patient?family=Birch&_format=json&_pretty=false", header: map[string]string{"HC-API-Version": "2"}, status: 200, paths: map[string]string{"total": "1", "entry[#]": "1"}},
 
 		{name: "form", method: "POST", path: "/Patient/_search", header: form(), body: "family=ash", status: 200, paths: map[string]string{"total": "2", "link[0].url": base + "/Patient?family=ash"}},
