@@ -3,18 +3,22 @@
 // resource matches, which is the oracle that every storage driver is held against.
 //
 // One file per parameter type holds parse, extract and lowering together: token.go, string.go, reference.go, date.go, number.go, quantity.go,
-// uri.go, near.go, composite.go. decimal.go has the order of numbers, sort.go what _sort goes by. Rules
+// uri.go, near.go, composite.go. decimal.go has the order of numbers, sort.go what _sort goes by, token_modifier.go what the modifiers of tokens look
+// at, since.go _since, fulltext.go _text and _content. Rules
 // compiles the parameters of R4's core, our own and configured ones (definition.go) for the served types; fhirpath.go turns their expressions into closures that
 // know the FHIR type of everything that they select. It does no I/O and knows no database;
 // HTTP, paging tokens and bundles belong to the faces and the engine.
 //
 // Entries outlive the program that made them. Each parameter has a stamp (Rules.Stamps), which changes with whatever decides its
-// entries; the engine compares them with those of the store.
+// entries; the engine compares them with those of the store. What only a modifier asks for has an index name of its own ("code:text"), which goes with its
+// parameter's stamp (Owner).
 //
 // Where R4 leaves a choice: tokens are compared with case, but for strings and contact points (token.go says why); family names are also
 // found by each of their words; punctuation does not count in strings, of which the first MaxFolded characters are compared (also with
 // :contains), but all with :exact; a reference by id alone means any type that the parameter may point at, or, where
-// that is any, every served type; a date without a zone is UTC. A number without a prefix is what rounds to it as it is written, where scientific
+// that is any, every served type; a date without a zone is UTC; :text of a token finds
+// the beginning of a text, as a string does; :not-in wants a value, one that is not in the set. :in and :not-in know the value sets alone of which a required
+// binding of R4 lists every code; :above and :below of tokens and references are refused, for no hierarchy is known here. A number without a prefix is what rounds to it as it is written, where scientific
 // notation without a point counts as written with one more digit, for R4 lets 1e2 mean 95 to 105; ap is a tenth more or less. Units of
 // quantities are compared as they are written, nothing is converted. near without a distance is within DefaultDistance. Nothing is above or below a
 // URN. A composite needs a code in its first part, not a system alone, and finds the first 512 pairs of an element. A value that R4 calls illegal (a backslash that escapes nothing,
@@ -28,5 +32,6 @@
 //
 // Measured on 2026-11-21 (one of two shared cores, Go 1.26.8): Extract takes 6.7 µs of CPU and 36 allocations for the 46 entries of a Patient of 2 KB; the
 // floor, visiting each value of its tree once and allocating as many entries, takes 1.8 µs (BenchmarkExtractPatient2KB,
-// BenchmarkFloorPatient2KB). NewRules for all 146 types takes 3 ms. TestExamples finds each of the 5306 official examples by each of its entries: 303 513 searches in 4 s.
+// BenchmarkFloorPatient2KB). NewRules for all 146 types takes 3 ms. TestExamples finds each of the 5306 official examples by each of its entries: 351 576 searches in 6 s. Where words are switched on, Extract takes 0.4 ms for an
+// example of 4 KB instead of 0.03 ms, and leaves 112 Terms of words; the demo data has 36 words a resource.
 package search
