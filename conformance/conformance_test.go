@@ -18,7 +18,7 @@ var started = time.Date(2026, 1, 31, 9, 30, 0, 0, time.FixedZone("", 3600))
 func table(types ...string) conformance.Promises {
 	return conformance.New(conformance.Config{
 		Release: "1.2.3", BaseURL: "https://example.org", Started: started, Types: types,
-		SearchLimits: conformance.SearchLimits{Budget: 4, Includes: 3, Gathered: 2, Count: 1}, Results: []string{"_count", "_sort"},
+		SearchLimits: conformance.SearchLimits{Budget: 4, Includes: 3, Gathered: 2, Count: 1, Links: 5}, Results: []string{"_count", "_sort"},
 		Search: func(resourceType string) conformance.Search {
 			return conformance.Search{
 				Params: []conformance.Param{{

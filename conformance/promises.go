@@ -95,6 +95,7 @@ type SearchLimits struct {
 	Includes int // resources that come with the matches of a page
 	Gathered int // matches that are sorted where no index has the order
 	Count    int // matches of a page: more are cut
+	Links    int // references that a chain or _has follows one behind the other
 }
 
 // Param is a promised search parameter.

@@ -159,24 +159,6 @@ func TestDevServesDemoData(t *testing.T) {
 	}
 }
 
-// TestReadmeAnswersTruly asks what the README asks, and compares with the answer that it shows.
-func TestReadmeAnswersTruly(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, call, _ := strings.Cut(string(readme), "curl 'http://127.0.0.1:8080")
-	path, rest, _ := strings.Cut(call, "'")
-	_, shown, _ := strings.Cut(rest, "```json\n")
-	shown, _, _ = strings.Cut(shown, "```")
-	r := start(t, t.TempDir(), func(c *Config) { c.Dev, c.BaseURL = true, "http://127.0.0.1:8080" })
-	_, answer := r.get(t, path)
-	instant := regexp.MustCompile(`"lastUpdated": "[^"]*"`)
-	if got, want := instant.ReplaceAllString(answer, ""), instant.ReplaceAllString(shown, ""); got != want {
-		t.Errorf("GET %s answers\n%s\nbut the README shows\n%s", path, got, want)
-	}
-}
-
 // TestDemoIsFilledOnce: what was deleted stays deleted over a restart, and what was written stays.
 func TestDemoIsFilledOnce(t *testing.T) {
 	dir := t.TempDir()

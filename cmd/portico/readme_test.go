@@ -1,22 +1,74 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 )
 
-// TestReadmeListsEveryCommand holds the README's table of commands against the commands that there are.
-func TestReadmeListsEveryCommand(t *testing.T) {
+// readme is the text of the README.
+func readme(t *testing.T) string {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(text)
+}
+
+// The forms in which the README shows what a call is answered with: the answer whole, or of a search in a row of a table the number of matches
+// or, where it is refused, the status and the code of the issue.
+var (
+	shownCall  = regexp.MustCompile("(?s)```sh\ncurl 'http://127\\.0\\.0\\.1:8080([^']+)'\n```\n\n```json\n(.*?)```")
+	shownCount = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|.*\\| ([0-9]+) \\|$")
+	shownError = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|.*\\| ([0-9]{3}) `([a-z-]+)` \\|$")
+	instant    = regexp.MustCompile(`"lastUpdated": "[^"]*"`)
+)
+
+// TestReadmeAnswersTruly asks what the README asks, of the data that it asks for, and compares with the answers that it shows.
+func TestReadmeAnswersTruly(t *testing.T) {
+	text := readme(t)
+	r := start(t, t.TempDir(), func(c *Config) { c.Dev, c.BaseURL = true, "http://127.0.0.1:8080" })
+	calls, counts, refusals := shownCall.FindAllStringSubmatch(text, -1), shownCount.FindAllStringSubmatch(text, -1), shownError.FindAllStringSubmatch(text, -1)
+	if len(calls) < 3 || len(counts) < 20 || len(refusals) < 5 {
+		t.Errorf("the README shows %d calls, %d searches and %d refusals", len(calls), len(counts), len(refusals))
+	}
+	for _, call := range calls {
+		_, answer := r.get(t, call[1])
+		if got, want := instant.ReplaceAllString(answer, ""), instant.ReplaceAllString(call[2], ""); got != want {
+			t.Errorf("GET %s answers\n%s\nbut the README shows\n%s", call[1], got, want)
+		}
+	}
+	for _, row := range counts {
+		status, body := r.get(t, "/fhir/"+inTable(row[1]))
+		var bundle struct{ Total *int }
+		if err := json.Unmarshal([]byte(body), &bundle); err != nil || status != http.StatusOK || bundle.Total == nil || fmt.Sprint(*bundle.Total) != row[2] || strings.Contains(body, "This was ignored") {
+			t.Errorf("%s finds not %s: %d %.400s", row[1], row[2], status, body)
+		}
+	}
+	for _, row := range refusals {
+		status, body := r.get(t, "/fhir/"+inTable(row[1]))
+		if fmt.Sprint(status) != row[2] || !strings.Contains(body, `"code":"`+row[3]+`"`) {
+			t.Errorf("%s is not refused with %s %s: %d %.400s", row[1], row[2], row[3], status, body)
+		}
+	}
+}
+
+// inTable undoes how a vertical bar is written in a table.
+func inTable(call string) string { return strings.ReplaceAll(call, `\|`, "%7C") }
+
+// TestReadmeListsEveryCommand holds the README's table of commands against the commands that there are.
+func TestReadmeListsEveryCommand(t *testing.T) {
+	text := readme(t)
 	for command := range commandsBelow(newRoot(streams{})) {
-		if !strings.Contains(string(text), "\n| `"+command) {
+		if !strings.Contains(text, "\n| `"+command) {
 			t.Errorf("the README has no row for %s", command)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // Promises makes the table of promises for what an engine carries out. Of the configuration, what concerns types and search is set here.
 func Promises(e *engine.Engine, c conformance.Config) conformance.Promises {
 	c.Types, c.Definitions, c.Results = e.Types, e.Rules.Definitions(), search.ResultParams()
-	c.SearchLimits = conformance.SearchLimits{Budget: e.SearchBudget, Includes: e.MaxIncludes, Gathered: engine.MaxGathered, Count: search.MaxCount}
+	c.SearchLimits = conformance.SearchLimits{Budget: e.SearchBudget, Includes: e.MaxIncludes, Gathered: engine.MaxGathered, Count: search.MaxCount, Links: search.MaxLinks}
 	c.Search = func(resourceType string) conformance.Search { return searchOf(e.Rules, resourceType) }
 	return conformance.New(c)
 }

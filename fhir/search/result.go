@@ -13,8 +13,10 @@ import (
 // interaction, which the faces read (https://hl7.org/fhir/R4/http.html#parameters).
 var resultNames = []string{"_count", "_sort", "_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_containedType", "_format", "_pretty"}
 
-// ResultParams are the parameters that shape the result of a search.
-func ResultParams() []string { return slices.Clone(resultNames) }
+// ResultParams are the parameters that shape the result of a search, as far as they may be other than their default.
+func ResultParams() []string {
+	return slices.DeleteFunc(slices.Clone(resultNames), func(name string) bool { return strings.HasPrefix(name, "_contained") })
+}
 
 func isResult(name string) bool { return slices.Contains(resultNames, name) }
 
