@@ -185,8 +185,10 @@ func ofContained(param, typ string, inner Any) Any {
 // seesAbsence says whether a test may hold for a resource that has nothing of what it asks.
 func seesAbsence(t Test) bool {
 	switch t := t.(type) {
-	case Not, Every:
+	case Not:
 		return true
+	case Every:
+		return !slices.ContainsFunc(t, func(clause Any) bool { return !slices.ContainsFunc(clause, seesAbsence) })
 	case Missing:
 		return t.Absent
 	default:
@@ -223,6 +225,8 @@ func (c container) test(t Test) Test {
 		return Contains{c.prefix + t.Param, t.Folded}
 	case EndsWith:
 		return EndsWith{c.prefix + t.Param, t.Folded}
+	case Whole:
+		return Whole{c.prefix + t.Param, t.Folded}
 	case Exactly:
 		return Exactly{c.prefix + t.Param, t.Exact}
 	case Within:

@@ -34,6 +34,8 @@ func describeTest(t Test) string {
 		return "a text of " + t.Param + " contains " + strconv.Quote(t.Folded)
 	case EndsWith:
 		return "a text of " + t.Param + " ends with " + strconv.Quote(t.Folded)
+	case Whole:
+		return "a text of " + t.Param + " is " + strconv.Quote(t.Folded)
 	case Exactly:
 		return "a text of " + t.Param + " is exactly " + strconv.Quote(t.Exact)
 	case Within:

@@ -50,6 +50,8 @@ func (m matching) holds(t Test, x Indexed) bool {
 		return anyText(x, t.Param, func(e Text) bool { return strings.Contains(e.Folded, t.Folded) })
 	case EndsWith:
 		return anyText(x, t.Param, func(e Text) bool { return e.Exact != "" && strings.HasSuffix(e.Folded, t.Folded) })
+	case Whole:
+		return anyText(x, t.Param, func(e Text) bool { return e.Exact != "" && e.Folded == t.Folded })
 	case Exactly:
 		return anyText(x, t.Param, func(e Text) bool { return e.Exact == t.Exact })
 	case Within:

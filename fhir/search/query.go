@@ -84,6 +84,8 @@ func (u uses) test(typ string, t Test) {
 		u.note(typ, t.Param)
 	case EndsWith:
 		u.note(typ, t.Param)
+	case Whole:
+		u.note(typ, t.Param)
 	case Exactly:
 		u.note(typ, t.Param)
 	case Within:
@@ -111,7 +113,7 @@ func (u uses) test(typ string, t Test) {
 // clause, each of its values one test (or several, where a value means alternatives).
 type Any []Test
 
-// Test is one of Equal, StartsWith, Contains, EndsWith, Exactly, Within, Between, Near, Missing, Not, Every, Refers or ReferredBy.
+// Test is one of Equal, StartsWith, Contains, EndsWith, Whole, Exactly, Within, Between, Near, Missing, Not, Every, Refers or ReferredBy.
 type Test interface{ test() }
 
 // Equal holds when the resource has the Term, or its id is Value where Param is ID.
@@ -126,6 +128,9 @@ type Contains struct{ Param, Folded string }
 // EndsWith holds when the resource has a Text of Param that is a value, not a part of one (its Exact is not empty), and whose Folded ends
 // with Folded.
 type EndsWith struct{ Param, Folded string }
+
+// Whole holds when the resource has a Text of Param that is a value, not a part of one (its Exact is not empty), and whose Folded is Folded.
+type Whole struct{ Param, Folded string }
 
 // Exactly holds when the resource has a Text of Param whose Exact is Exact.
 type Exactly struct{ Param, Exact string }
@@ -191,6 +196,7 @@ func (Equal) test()      {}
 func (StartsWith) test() {}
 func (Contains) test()   {}
 func (EndsWith) test()   {}
+func (Whole) test()      {}
 func (Exactly) test()    {}
 func (Within) test()     {}
 func (Between) test()    {}

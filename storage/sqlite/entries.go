@@ -83,6 +83,17 @@ func ends(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) 
 	return false, nil
 }
 
+// equals says whether entries have a text, a value, that is the same: entries, parameter, folded text.
+func equals(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	sought := string(blob(args[2]))
+	for folded := range valuesOfTexts(blob(args[0]), integer(args[1])) {
+		if folded == sought {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // ranking is the smallest or largest value of a sort key that goes by what frames hold, NULL where there is none: entries, parameter, basis,
 // whether it descends.
 func ranking(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
@@ -137,6 +148,15 @@ func (j judge) contains(t search.Contains) clause {
 		return never
 	}
 	return sql("contains("+j.live+".entries, ?, ?)", param, []byte(t.Folded))
+}
+
+// equals is the predicate of all of a text.
+func (j judge) equals(t search.Whole) clause {
+	param, ok := j.names[t.Param]
+	if !ok {
+		return never
+	}
+	return sql("equals("+j.live+".entries, ?, ?)", param, []byte(t.Folded))
 }
 
 // endsWith is the predicate of the end of a text.

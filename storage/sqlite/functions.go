@@ -16,6 +16,7 @@ var functions = map[string]*sqlite.FunctionImpl{
 	"contains": {NArgs: 3, Deterministic: true, Scalar: contains},
 	"digest":   {NArgs: 1, Deterministic: true, Scalar: digestOfText},
 	"ends":     {NArgs: 3, Deterministic: true, Scalar: ends},
+	"equals":   {NArgs: 3, Deterministic: true, Scalar: equals},
 	"lies":     {NArgs: 6, Deterministic: true, Scalar: lies},
 	"metres":   {NArgs: 4, Deterministic: true, Scalar: metres},
 	"near":     {NArgs: 5, Deterministic: true, Scalar: near},

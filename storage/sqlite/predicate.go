@@ -125,6 +125,8 @@ func (j judge) test(t search.Test) clause {
 		return j.has(t)
 	case search.StartsWith:
 		return j.holds(t.Param, func(param int64) []byte { return openFrame(param, foldedFrame, t.Folded) })
+	case search.Whole:
+		return j.equals(t)
 	case search.Exactly:
 		return j.holds(t.Param, func(param int64) []byte { return wholeFrame(param, exactFrame, t.Exact) })
 	case search.Contains:

@@ -194,6 +194,9 @@ func (c *corpus) test(depth int) search.Test {
 	case 13, 14:
 		return c.between(one(c, orderedParams...))
 	case 15:
+		if c.IntN(2) == 0 {
+			return search.Whole{Param: one(c, textParams...), Folded: c.word()}
+		}
 		return search.EndsWith{Param: one(c, textParams...), Folded: c.word()}
 	case 16:
 		return c.near()

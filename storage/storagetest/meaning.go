@@ -42,6 +42,7 @@ func meaning(x *house) {
 	within := func(a, b, c, d fhir.Instant) search.Test {
 		return search.Within{Param: "date", LowFrom: a, LowTo: b, HighFrom: c, HighTo: d}
 	}
+	whole := func(v string) search.Test { return search.Whole{Param: "name", Folded: v} }
 	ends := func(v string) search.Test { return search.EndsWith{Param: "name", Folded: v} }
 	between := func(a, b, c, d string) search.Test {
 		return search.Between{Param: "size", LowFrom: a, LowTo: b, HighFrom: c, HighTo: d}
@@ -72,6 +73,11 @@ func meaning(x *house) {
 		{[]search.Any{{not(search.Equal{Param: search.ID, Value: "a"})}}, "b c d e f"},
 		{[]search.Any{{starts("ann")}}, "a b e"},
 		{[]search.Any{{starts("anna")}}, "a e"},
+		{[]search.Any{{whole("ann")}}, "b"},
+		{[]search.Any{{whole("anna")}, {whole("anna"), whole("zz")}}, "a e"},
+		{[]search.Any{{whole("zz")}}, ""}, // it is no whole name
+		{[]search.Any{{whole("")}}, "c"},
+		{[]search.Any{{starts("ann")}, {whole("ann"), whole("a\x00b")}}, "b e"},
 		{[]search.Any{{starts("jones")}}, ""},
 		{[]search.Any{{starts("")}}, "a b c d e"},
 		{[]search.Any{{starts("ł")}}, "b"},
