@@ -1,6 +1,7 @@
 package search
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -21,6 +22,14 @@ func unknown(format string, args ...any) *miss {
 	return &miss{fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, format, args...), true}
 }
 
+// at says at which character of a filter the miss is.
+func (m *miss) at(place int) *miss {
+	for i := range m.Issues {
+		m.Issues[i].Detail = fmt.Sprintf("At character %d of the filter: %s", place, m.Issues[i].Detail)
+	}
+	return m
+}
+
 func wrong(err *fhir.Error) *miss { return &miss{err, false} }
 
 // links reads the name of a parameter along its links to the parameter at its end: "patient.name", "subject:Patient.identifier",
@@ -31,7 +40,7 @@ type links struct {
 	steps *int   // how many names were read, of all types that a link may lead to
 
 	// leaf makes the clause of the parameter at the end.
-	leaf func(p *param, modifier string, hasModifier bool) (Any, *miss)
+	leaf func(typ string, p *param, modifier string, hasModifier bool) (Any, *miss)
 }
 
 // isLinked says whether a parameter asks of other resources than those that are searched.
@@ -57,7 +66,7 @@ func (l links) read(typ, name string, away int) (Any, *miss) {
 	if p == nil {
 		return nil, unknown("%s", l.unknownName(typ, base))
 	}
-	return l.leaf(p, modifier, hasModifier)
+	return l.leaf(typ, p, modifier, hasModifier)
 }
 
 // chain reads what stands behind a reference. Where the type of what it points at is not said, all served types are meant that it may be of, that have

@@ -31,29 +31,40 @@ func (c criterion) each(read func(string) ([]Test, *fhir.Error)) (Any, *fhir.Err
 
 // criterion reads a parameter that selects.
 func (p *reading) criterion(pair Pair) {
-	if p.writes && isLinked(pair.Name) {
+	if p.writes && (isLinked(pair.Name) || pair.Name == "_filter") {
 		p.fault(pair.Name, fhir.CodeNotSupported,
-			"What selects the resource to write is decided on that resource alone: parameters that look at others (chains, _has) have no place here.")
+			"What selects the resource to write is decided on that resource alone: parameters that look at others (chains, _has), and _filter, have no place here.")
+		return
+	}
+	if pair.Name == "_filter" {
+		p.filter(pair)
 		return
 	}
 	values, err := splitValues(pair.Value)
-	along := links{rules: p.rules, name: pair.Name, steps: new(int), leaf: func(param *param, modifier string, hasModifier bool) (Any, *miss) {
+	along := links{rules: p.rules, name: pair.Name, steps: new(int), leaf: func(_ string, param *param, modifier string, hasModifier bool) (Any, *miss) {
 		if err != nil {
 			return nil, wrong(err)
 		}
 		return param.criterion(criterion{modifier, values, p.opt.Now}, hasModifier)
 	}}
 	clause, miss := along.read(p.typ, pair.Name, 0)
-	switch {
-	case miss != nil && miss.unknown:
-		p.unsupported(pair.Name, "%s", miss.Issues[0].Detail)
-		p.passed = append(p.passed, passed{pair, warning(miss.At(pair.Name))})
-	case miss != nil:
-		p.faults = join(p.faults, miss.At(pair.Name))
-	case len(values) > 0:
+	if (len(values) > 0 || miss != nil) && p.take(pair, miss) {
 		p.req.Query.All = append(p.req.Query.All, clause)
-		p.req.Applied = append(p.req.Applied, pair)
 	}
+}
+
+// take notes that a parameter is applied, or why it is not.
+func (p *reading) take(pair Pair, m *miss) bool {
+	switch {
+	case m == nil:
+		p.req.Applied = append(p.req.Applied, pair)
+	case m.unknown:
+		p.unsupported(pair.Name, "%s", m.Issues[0].Detail)
+		p.passed = append(p.passed, passed{pair, warning(m.At(pair.Name))})
+	default:
+		p.faults = join(p.faults, m.At(pair.Name))
+	}
+	return m == nil
 }
 
 // criterion makes the clause of the parameter.

@@ -18,6 +18,9 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"name=a,b&gender:not=male&_count=5&_sort=-date", `identifier=a\,b|c\|d`, "date=ge2013&date=lt2014-01-01T00:00:00+01:00", "patient=1,Patient/2&actor:Location=3",
 		"_id:missing=true&_lastUpdated=ap2020", "a.b=c&:=&%41=%42&_summary=count&_total=none", "status=|,||,\\|", "=&&=",
+		"patient.name:exact=x&actor:Location.name=y&actor.identifier=z&patient.organization.partof.name=a&supporting-info.x=1",
+		"_has:Task:focus:status=x&_has:Task:focus:_has:Provenance:target:agent.name=y&_has:=&patient._has:Observation:patient:code:not=z",
+		"_filter=patient.name%20co%20%22x%22%20and%20not%20(status%20eq%20booked)&_filter=(",
 		"_include=Appointment:*&_revinclude:iterate=*:x&_include:recurse=*&_elements=id,start[x],y&_summary=text&_contained=true",
 	} {
 		f.Add(seed)

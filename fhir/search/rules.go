@@ -117,8 +117,9 @@ type typeRules struct {
 // param is a compiled parameter.
 type param struct {
 	Param
-	kind kind
-	sink sink // nil where the version itself answers: ID and LastUpdated
+	kind       kind
+	sink       sink // nil where the version itself answers: ID and LastUpdated
+	expression string
 }
 
 // kind is the behaviour of a parameter's type: how its values are read in a resource, and in a search.
@@ -212,7 +213,7 @@ func digest(bytes int, format string, args ...any) string {
 
 // compile makes a parameter of its definition; nil for one that is not promised.
 func (r *Rules) compile(typ string, d r4.SearchParam, served []string) (*param, error) {
-	p := &param{Param: Param{Name: d.Code, Type: d.Type, Definition: d.URL, Targets: d.Targets, Modifiers: []string{"missing"}}}
+	p := &param{expression: d.Expression, Param: Param{Name: d.Code, Type: d.Type, Definition: d.URL, Targets: d.Targets, Modifiers: []string{"missing"}}}
 	if d.Expression == "" {
 		return nil, nil
 	}
