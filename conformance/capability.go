@@ -56,6 +56,10 @@ func Capability(p Promises, v APIVersion) ([]byte, error) {
 		}
 		server.Interaction = append(server.Interaction, interaction)
 	}
+	var err error
+	if server.SearchParam, err = searchParams(p.Params); err != nil {
+		return nil, fmt.Errorf("the CapabilityStatement: %w", err)
+	}
 	for _, name := range p.Compartments {
 		server.Compartment = append(server.Compartment, "http://hl7.org/fhir/CompartmentDefinition/"+strings.ToLower(name[:1])+name[1:])
 	}
@@ -137,19 +141,29 @@ func capabilityOf(t Type, v APIVersion) (models.CapabilityStatementRestResource,
 		}
 		out.Interaction = append(out.Interaction, interaction)
 	}
-	for _, p := range t.Params {
-		param := models.CapabilityStatementRestResourceSearchParam{
-			Name: p.Name, Definition: pointer(p.Definition), Documentation: documentation(paramNotes(p)),
-		}
-		if err := setCode(&param.Type, p.Type); err != nil {
-			return out, err
-		}
-		out.SearchParam = append(out.SearchParam, param)
+	var err error
+	if out.SearchParam, err = searchParams(t.Params); err != nil {
+		return out, err
 	}
 	for _, o := range t.Operations {
 		out.Operation = append(out.Operation, operation(o))
 	}
 	return out, nil
+}
+
+// searchParams are what is said of search parameters.
+func searchParams(params []Param) ([]models.CapabilityStatementRestResourceSearchParam, error) {
+	var all []models.CapabilityStatementRestResourceSearchParam
+	for _, p := range params {
+		param := models.CapabilityStatementRestResourceSearchParam{
+			Name: p.Name, Definition: pointer(p.Definition), Documentation: documentation(paramNotes(p)),
+		}
+		if err := setCode(&param.Type, p.Type); err != nil {
+			return nil, err
+		}
+		all = append(all, param)
+	}
+	return all, nil
 }
 
 // typeNotes are the facts of a type for which the CapabilityStatement has no element.

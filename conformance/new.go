@@ -71,9 +71,24 @@ func New(c Config) Promises {
 			p.Compartments = append(p.Compartments, name)
 		}
 	}
+	if p.OffersSystem(SearchSystem) {
+		p.Params = common(p.Types)
+	}
 	p.Types = append(p.Types, definitionTypes(c)...)
 	slices.SortFunc(p.Types, func(a, b Type) int { return cmp.Compare(a.Name, b.Name) })
 	return p
+}
+
+// common are the search parameters that all types have.
+func common(types []Type) []Param {
+	if len(types) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(types[0].Params), func(p Param) bool {
+		return slices.ContainsFunc(types, func(t Type) bool {
+			return !slices.ContainsFunc(t.Params, func(q Param) bool { return p.Name == q.Name && p.Definition == q.Definition })
+		})
+	})
 }
 
 // limits are what a client might expect of a type and does not get.

@@ -23,6 +23,8 @@ type Promises struct {
 	SearchLimits SearchLimits
 	Results      []string // the parameters that shape the result of a search: "_count"
 
+	Params []Param // that every type has, so that all types can be searched by them at once
+
 	// Compartments are the types whose compartments can be searched, "Patient", sorted.
 	Compartments []string
 
