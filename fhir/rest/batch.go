@@ -17,7 +17,7 @@ const maxAnswer = 64 << 20
 func (s *server) batch(x *exchange, parts []*part) error {
 	refuseLinks(parts)
 	x.applied("return", x.prefer.returns)
-	b := newBundle("batch-response", s.Promises.BaseURL, -1, nil, nil)
+	b := newBundle("batch-response", s.Promises.BaseURL, -1, nil)
 	for _, p := range parts {
 		s.perform(x, p, b.isFull())
 		b.answered(p)

@@ -118,3 +118,24 @@ func BenchmarkBundle(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMoreThanMatches shows what is added to a page of 50 by what comes with it, and by searching all types.
+func BenchmarkMoreThanMatches(b *testing.B) {
+	h := open(b)
+	for i := range 10 {
+		h.store(b, [2]string{fmt.Sprintf("Schedule/%d", i), schedule("Practitioner/jo")})
+	}
+	for i := range 500 {
+		h.store(b, [2]string{fmt.Sprintf("Slot/%d", i), slot(fmt.Sprintf("Schedule/%d", i%10))})
+		h.store(b, [2]string{fmt.Sprintf("Encounter/%d", i), fmt.Sprintf(`"status":"planned","class":{"code":"AMB"},"subject":{"reference":"Patient/%d"}`, i/5)})
+	}
+	router := mux.NewRouter()
+	must(b, h.face.Routes(router))
+	for _, path := range []string{
+		"/Slot?_total=none", "/Slot?_total=none&_include=Slot:schedule", "/Slot?_total=none&_include:iterate=*", "/Schedule?_total=none", "/Schedule?_total=none&_revinclude=Slot:schedule",
+		"?_total=none", "?_total=none&_type=Slot,Encounter", "/Encounter?_total=none&subject=Patient/7", "/Patient/7/Encounter?_total=none", "/Patient/7/*?_total=none",
+	} {
+		r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, conformance.FHIRPath+path, nil)
+		b.Run(strings.NewReplacer("?", ".", "/", "").Replace(path), func(b *testing.B) { benchmark(b, router, r) })
+	}
+}

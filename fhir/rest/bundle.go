@@ -27,14 +27,16 @@ type named struct {
 type link struct{ relation, url string }
 
 // newBundle begins a bundle that will hold the given versions, of resources below a base URL. A negative total is left out.
-func newBundle(bundleType, base string, total int, links []link, versions []fhir.Version) *bundle {
+func newBundle(bundleType, base string, total int, links []link, versions ...[]fhir.Version) *bundle {
 	const (
 		head  = 1024 // bytes, about
 		entry = 320  // bytes of an entry of a history beside base and resource, about
 	)
 	size := head
-	for _, v := range versions {
-		size += len(v.Body) + len(base) + entry
+	for _, some := range versions {
+		for _, v := range some {
+			size += len(v.Body) + len(base) + entry
+		}
 	}
 	quoted := fhir.AppendJSON(nil, base)
 	b := &bundle{text: make([]byte, 0, size), base: quoted[1 : len(quoted)-1]}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/portico-health/portico/fhir/engine"
@@ -63,7 +62,7 @@ func (s *server) searchset(x *exchange, page engine.SearchPage, query string) []
 	if page.Counted {
 		total = page.Total
 	}
-	b := newBundle("searchset", s.Promises.BaseURL, total, links, slices.Concat(page.Versions, page.Included))
+	b := newBundle("searchset", s.Promises.BaseURL, total, links, page.Versions, page.Included)
 	for _, v := range page.Versions {
 		b.found(v, modeMatch)
 	}

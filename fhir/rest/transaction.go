@@ -27,7 +27,7 @@ func (s *server) transaction(x *exchange, parts []*part) error {
 		return t.locate(err)
 	}
 	x.applied("return", x.prefer.returns)
-	b := newBundle("transaction-response", s.Promises.BaseURL, -1, nil, nil)
+	b := newBundle("transaction-response", s.Promises.BaseURL, -1, nil)
 	done := 0
 	for _, p := range parts {
 		if done < len(t.writers) && t.writers[done] == p {
