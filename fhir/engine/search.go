@@ -167,10 +167,11 @@ func (e *Engine) find(ctx context.Context, p fhir.Principal, q search.Query, pag
 	page.Budget = e.SearchBudget
 	found, err := e.Store.Search(ctx, p.Partition, q, page)
 	if errors.Is(err, storage.ErrOverBudget) {
-		e := *fhir.AsError(err)
-		e.Issues = append(slices.Clip(e.Issues), fhir.Issue{Severity: fhir.Information, Code: fhir.CodeInformational,
-			Detail: "The operator sets this limit by search-budget."})
-		err = &e
+		costly := *fhir.AsError(err)
+		costly.Issues = append(slices.Clip(costly.Issues), fhir.Issue{
+			Severity: fhir.Information, Code: fhir.CodeInformational, Detail: "The operator sets this limit by search-budget.",
+		})
+		err = &costly
 	}
 	return found, err
 }
