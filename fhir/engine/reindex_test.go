@@ -195,6 +195,33 @@ func TestCustomParameterIsIndexedFirst(t *testing.T) {
 	wantFound(t, e, "Observation", "state:text=x", "a", "b", "c")
 }
 
+// The search of words may be switched on later, and off again.
+func TestWordsAreIndexedFirst(t *testing.T) {
+	store := openStore(t)
+	before := under(t, store, baseA)
+	observe(t, before)
+	rules, err := search.NewRules(search.Config{Types: indexed, BaseURL: baseA, Words: []string{"Observation"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := ruled(t, store, rules, indexed)
+	wantRefused(t, e, "Observation", "_content=final", "_content")
+	reindex(t, e)
+	wantFound(t, e, "Observation", "_content=final x", "a", "b", "c")
+	wantFound(t, e, "Observation", "_content=patient 3,nobody", "c")
+	wantFound(t, e, "Observation", "_content=final nobody")
+	wantFound(t, e, "Observation", "_text=final")
+
+	after := under(t, store, baseA)
+	reindex(t, after)
+	if len(after.Rules.Stamps()["Observation"]) >= len(rules.Stamps()["Observation"]) {
+		t.Error("the words are still there")
+	}
+	if _, err := after.Search(t.Context(), alice, engine.SearchRequest{Type: "Observation", Query: "_content=final", Strict: true}); !errors.Is(err, fhir.Invalid) {
+		t.Errorf("what is switched off is searched: %v", err)
+	}
+}
+
 // A store that was filled under one base URL and is served under another serves at once what does not depend on it; by
 // references it searches as soon as it finds what they mean there.
 func TestServesWhileReindexing(t *testing.T) {

@@ -22,10 +22,11 @@ func FuzzParse(f *testing.F) {
 		"_has:Task:focus:status=x&_has:Task:focus:_has:Provenance:target:agent.name=y&_has:=&patient._has:Observation:patient:code:not=z",
 		"_filter=patient.name%20co%20%22x%22%20and%20not%20(status%20eq%20booked)&_filter=(",
 		"_include=Appointment:*&_revinclude:iterate=*:x&_include:recurse=*&_elements=id,start[x],y&_summary=text&_contained=true",
+		`_since=2026-11-20&service-type:text=a b&status:not-in=http://hl7.org/fhir/ValueSet/slotstatus&identifier:of-type=a|b\||c&patient:identifier=x|y&_text=a OR b&_content=c d,e&_containedType=container`,
 	} {
 		f.Add(seed)
 	}
-	rules := mustRules(f)
+	rules := withWords(f, "Appointment")
 	f.Fuzz(func(t *testing.T, query string) {
 		pairs, err := search.SplitQuery(query)
 		if err != nil {
