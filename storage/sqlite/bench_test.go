@@ -155,6 +155,64 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
+// BenchmarkSorts asks for pages of twenty in the orders of every basis, the first and one with half of all behind it, and for a circle.
+func BenchmarkSorts(b *testing.B) {
+	store := open(b, sqlite.Config{})
+	for i := 0; i < many; {
+		var ops []storage.Op
+		for range 500 {
+			op := ordered(appointment(i), i)
+			if i%5 == 0 { // fewer than are gathered
+				op.Entries.Terms = append(op.Entries.Terms, search.Term{Param: "fifth", Value: "yes"})
+			}
+			ops, i = append(ops, op), i+1
+		}
+		if _, err := store.Commit(b.Context(), home, ops); err != nil {
+			b.Fatal(err)
+		}
+	}
+	fifth := []search.Any{{search.Equal{Param: "fifth", Value: "yes"}}}
+	for _, c := range []struct {
+		name  string
+		query search.Query
+	}{
+		{"date", search.Query{Sort: []search.SortKey{{Param: "date"}}}},
+		{"id", search.Query{Sort: []search.SortKey{{Param: search.ID}}}},
+		{"id-down", search.Query{Sort: []search.SortKey{{Param: search.ID, Descending: true}}}},
+		{"order", search.Query{Sort: []search.SortKey{{Param: "fee", By: search.ByOrder}}}},
+		{"order-down", search.Query{Sort: []search.SortKey{{Param: "fee", By: search.ByOrder, Descending: true}}}},
+		{"order-of-ten", search.Query{Sort: []search.SortKey{{Param: "priority", By: search.ByOrder}}}},
+		{"order-of-ten-down", search.Query{Sort: []search.SortKey{{Param: "priority", By: search.ByOrder, Descending: true}}}},
+		{"order-of-a-fifth", search.Query{All: fifth, Sort: []search.SortKey{{Param: "fee", By: search.ByOrder}}}},
+		{"date-then-order", search.Query{Sort: []search.SortKey{{Param: "date"}, {Param: "fee", By: search.ByOrder}}}},
+		{"text-of-a-fifth", search.Query{All: fifth, Sort: []search.SortKey{{Param: "name", By: search.ByText}}}},
+		{"term-of-a-fifth", search.Query{All: fifth, Sort: []search.SortKey{{Param: "status", By: search.ByTerm}}}},
+		{"near", search.Query{All: []search.Any{{search.Near{Param: "near", Point: search.Point{Latitude: 52, Longitude: -1}, Metres: 10_000}}}}},
+	} {
+		c.query.Type = "Appointment"
+		middle := storage.PageRequest{Limit: 20}
+		for gone := 0; gone < many/2; gone += 1_000 {
+			page, err := store.Search(b.Context(), home, c.query, storage.PageRequest{Limit: 1_000, After: middle.After})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if page.Next == nil {
+				break
+			}
+			middle.After = page.Next
+		}
+		for name, request := range map[string]storage.PageRequest{"first": {Limit: 20}, "middle": middle} {
+			b.Run(c.name+"/"+name, func(b *testing.B) {
+				for b.Loop() {
+					if page, err := store.Search(b.Context(), home, c.query, request); err != nil || len(page.Versions) == 0 {
+						b.Fatal(len(page.Versions), err)
+					}
+				}
+			})
+		}
+	}
+}
+
 // BenchmarkHistory asks for pages of 50 of the newest versions, and of those that have half of all behind them, where one type has 99 of 100
 // versions; the totals are counted up to 1 000.
 func BenchmarkHistory(b *testing.B) {
@@ -231,7 +289,24 @@ func BenchmarkBackup(b *testing.B) {
 }
 
 // BenchmarkCreate has sixteen writers, each of whom waits until its resource is durable.
-func BenchmarkCreate(b *testing.B) {
+func BenchmarkCreate(b *testing.B) { createBeside(b, appointment) }
+
+// BenchmarkCreateOrdered creates resources that have three ordered values and a place as well.
+func BenchmarkCreateOrdered(b *testing.B) {
+	createBeside(b, func(i int) storage.Op { return ordered(appointment(i), i) })
+}
+
+// ordered gives an operation's resource what it can be sorted by, and a place.
+func ordered(op storage.Op, i int) storage.Op {
+	for param, value := range map[string]string{"priority": fmt.Sprint(i % 10), "fee": fmt.Sprintf("%06d", i*7919%many), "url": fmt.Sprint("https://example.org/", i)} {
+		op.Entries.Ordereds = append(op.Entries.Ordereds, search.Ordered{Param: param, Low: value, High: value})
+	}
+	op.Entries.Places = []search.Place{{Param: "near", Point: search.Point{Latitude: 50 + float64(i*7919%many)*8/many, Longitude: -3 + float64(i%many)*4/many}}}
+	op.Entries.Texts = append(op.Entries.Texts, search.Text{Param: "name", Folded: fmt.Sprint("name ", i*7919%many), Exact: fmt.Sprint("Name ", i*7919%many)})
+	return op
+}
+
+func createBeside(b *testing.B, operation func(int) storage.Op) {
 	store := filled(b, "", many)
 	var n atomic.Int64
 	n.Store(many)
@@ -239,7 +314,7 @@ func BenchmarkCreate(b *testing.B) {
 	b.SetParallelism(8) // times GOMAXPROCS
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := store.Commit(b.Context(), home, []storage.Op{appointment(int(n.Add(1)))}); err != nil {
+			if _, err := store.Commit(b.Context(), home, []storage.Op{operation(int(n.Add(1)))}); err != nil {
 				b.Error(err)
 				return
 			}
