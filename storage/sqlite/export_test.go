@@ -21,18 +21,31 @@ func Contrary(c Config) Config {
 
 // Explain returns SQLite's plans (https://www.sqlite.org/eqp.html) of the statements that find and that count.
 func Explain(ctx context.Context, s *Store, p fhir.Partition, q search.Query) (found, counted string, err error) {
+	return ExplainAfter(ctx, s, p, q, nil)
+}
+
+// ExplainAfter is Explain for the page that a cursor begins.
+func ExplainAfter(ctx context.Context, s *Store, p fhir.Partition, q search.Query, cursor []byte) (found, counted string, err error) {
+	var after *position
+	if cursor != nil {
+		at, err := openCursor(cursor, scope{p, q.Type}, q)
+		if err != nil {
+			return "", "", err
+		}
+		after = &at
+	}
 	err = s.snapshot(ctx, func(c *conn) error {
 		x, err := s.begin(ctx, c, p, q, unbounded)
 		if err != nil {
 			return err
 		}
-		chosen, err := x.plan(nil)
+		chosen, err := x.plan(after)
 		if err != nil {
 			return err
 		}
 		for _, st := range chosen.stages {
 			for _, scan := range st.scans {
-				if err := explain(ctx, c, x.page(st, scan, nil, 50), &found); err != nil {
+				if err := explain(ctx, c, x.page(st, scan, after, 50), &found); err != nil {
 					return err
 				}
 			}
