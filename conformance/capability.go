@@ -95,7 +95,7 @@ func versionNotes(p Promises, v APIVersion) string {
 func searchNotes(p Promises) []string {
 	limits := p.SearchLimits
 	return []string{
-		fmt.Sprintf("Searches take chained parameters (patient.name, subject:Patient.name) and _has beside the parameters of the type, over at most %d references.", limits.Links),
+		fmt.Sprintf("Searches take chained parameters (patient.name, subject:Patient.name) and _has beside the parameters of the type, over at most %d references, and _filter.", limits.Links),
 		"Results of searches are shaped by " + strings.Join(p.Results, ", ") + "; a read takes _summary and _elements, too.",
 		fmt.Sprintf("A page has at most %d matches. A search is refused as too costly where a page would look at more than %d resources and index entries in vain, "+
 			"would bring more than %d resources with its matches, or would sort more than %d matches whose order no index has; $explain tells beforehand.",
