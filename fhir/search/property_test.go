@@ -158,3 +158,16 @@ func TestDatePrefixesPartition(t *testing.T) {
 		}
 	})
 }
+
+// TestExactIsExact: with :exact a text is found by itself and by no other, however alike the two are when they are folded.
+func TestExactIsExact(t *testing.T) {
+	rules := mustRules(t)
+	rapid.Check(t, func(t *rapid.T) {
+		value := anyText(t, "value")
+		other := rapid.OneOf(rapid.Just(strings.ToUpper(value)), rapid.Just(value+"'"), rapid.Just(" "+value), rapid.Just(strings.Repeat(value, 60)), rapid.Custom(func(t *rapid.T) string { return anyText(t, "other") })).Draw(t, "asked")
+		r := fhir.NewResource(object("resourceType", "Patient", "id", "p1", "name", fhir.Array{object("family", value)}))
+		if got := finds(t, rules, r, "family:exact", escapes.Replace(other)); got != (other == value) {
+			t.Fatalf("family:exact=%q finds %v in %q", other, got, value)
+		}
+	})
+}

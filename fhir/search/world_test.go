@@ -13,7 +13,9 @@ import (
 // world is the content of a store by type.
 type world map[string][]search.Indexed
 
-func (w world) Of(resourceType string) iter.Seq[search.Indexed] { return slices.Values(w[resourceType]) }
+func (w world) Of(resourceType string) iter.Seq[search.Indexed] {
+	return slices.Values(w[resourceType])
+}
 
 // found are the ids of the matches of a query, in its order.
 func (w world) found(q search.Query) string {
