@@ -3,6 +3,10 @@ package rest_test
 import (
 	"net/http"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-health/portico/conformance"
 )
 
 // https://hl7.org/fhir/R4/http.html#vsearch and https://hl7.org/fhir/R4/compartmentdefinition.html: a compartment is what refers to a resource, which
@@ -53,6 +57,7 @@ func TestCompartmentSearch(t *testing.T) {
 		none("/Patient/p/Task", "no Task is in the compartment of Patient/p"),
 		none("/Patient/p/Slot", "no Slot is in the compartment of Patient/p"),
 		none("/Patient/p/Location?name=x", "no Location is in the compartment of Patient/p"),
+		none("/Patient/p/*?_type=Slot", "compartment"),
 		none("/Encounter/e/Patient", "no Patient is in the compartment of Encounter/e"),
 		none("/Slot/s1/Appointment", "There is no compartment of Slot"),
 		none("/Location/room/*", "There is no compartment of Location"),
@@ -76,4 +81,24 @@ func TestCompartmentSearch(t *testing.T) {
 		},
 		{name: "nothing was written then", path: "/Patient/late", status: 404},
 	})
+}
+
+// Every compartment that the statement names is searched, and so is every type that is in it.
+func TestEveryCompartmentIsSearched(t *testing.T) {
+	h := open(t)
+	if diff := cmp.Diff([]string{"Encounter", "Patient", "Practitioner", "RelatedPerson"}, h.face.Promises.Compartments); diff != "" {
+		t.Error(diff)
+	}
+	for _, name := range h.face.Promises.Compartments {
+		for _, member := range append(conformance.DefaultTypes(), "*") {
+			want := http.StatusOK
+			if member != "*" && !h.face.Engine.Rules.InCompartment(name, member) {
+				want = http.StatusNotFound
+			}
+			path := "/" + name + "/x/" + member
+			if got, body := h.send(t, scenario{path: path}); got.status != want {
+				t.Errorf("%s: %d, want %d: %s", path, got.status, want, body)
+			}
+		}
+	}
 }

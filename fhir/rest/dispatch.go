@@ -98,8 +98,6 @@ func (s *server) notOffered(t target) error {
 	switch {
 	case t.place == onSystemOperation:
 		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "The operation %s is not offered for the whole system. "+see, fhir.Quote("$"+t.operation), s.Promises.BaseURL)
-	case t.place.ofSystem() && len(s.routes[target{place: onBase}]) > 0:
-		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "This interaction with all types at once is not offered; what the base takes is a Bundle, by POST. "+see, s.Promises.BaseURL)
 	case t.place.ofSystem():
 		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "This interaction with all types at once is not offered. "+see, s.Promises.BaseURL)
 	case !served:
