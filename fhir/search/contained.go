@@ -154,13 +154,22 @@ func (r *Rules) pointedAt(t *typeRules) []string {
 
 // reachable are the rules of some types and of those that they lead to, as far as contained resources are followed.
 func reachable(types []string, beyond map[string][]string, rules map[string]string) map[string]string {
-	found := make(map[string]string)
-	for range containedDepth {
-		var next []string
+	found := make(map[string]string, len(rules))
+	fresh := func(types, all []string) []string {
 		for _, typ := range types {
 			if found[typ] == "" {
 				found[typ] = rules[typ]
-				next = append(next, beyond[typ]...)
+				all = append(all, typ)
+			}
+		}
+		return all
+	}
+	types = fresh(types, nil)
+	for range containedDepth - 1 {
+		var next []string
+		for _, typ := range types {
+			if len(found) < len(rules) {
+				next = fresh(beyond[typ], next)
 			}
 		}
 		types = next

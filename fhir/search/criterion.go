@@ -33,7 +33,7 @@ func (c criterion) each(read func(string) ([]Test, *fhir.Error)) (Any, *fhir.Err
 func (p *reading) criterion(pair Pair) {
 	if p.writes && (isLinked(pair.Name) || pair.Name == "_filter") {
 		p.fault(pair.Name, fhir.CodeNotSupported,
-			"What selects the resource to write is decided on that resource alone: parameters that look at others (chains, _has), and _filter, have no place here.")
+			"Whether this selects a resource is decided within a write, on that resource alone: parameters that look at others (chains, _has), and _filter, have no place here.")
 		return
 	}
 	if pair.Name == "_filter" {

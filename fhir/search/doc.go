@@ -25,6 +25,16 @@
 // a system where values have none, a vertical bar with nothing on either side or a second one, a boolean that is neither true nor
 // false) is refused, one that cannot match anything is not.
 //
+// What a search is made of has a file each: chain.go follows chained parameters and _has, contained.go what stands within the same resource, filter.go
+// and filter_lower.go read _filter, include.go _include and _revinclude, result.go the rest that shapes a result, system.go searches several types,
+// compartment.go one compartment. A chain without a type ("actor.name") is what it would be for each served type that it may lead to and that has
+// the parameter; each chain and each _has of a search is judged by itself, so that two of them may be met by different resources. It goes along at most MaxLinks
+// references. Of several contained resources that one parameter points at, :not and :missing=true ask all together. A filter compares
+// tokens with case, as every search does; its ne wants a parameter that has one value at most or an order, its
+// eq of a string is all of the text as folded; filters in brackets, and gt to le of strings, are refused.
+// What selects the resource to write (Criteria) takes neither chains nor _has nor _filter: it is decided within the write, on one
+// resource.
+//
 // Names that are unknown, or that R4 knows and this server does not support, are ignored and said so, or refused where the search is
 // strict; in _sort too. A parameter that is supported but cannot be sorted by is refused either way, with the names
 // that can be: the client knows what it wants, and pages in another order would look like what it asked for. So are modifiers,

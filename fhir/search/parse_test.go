@@ -199,8 +199,8 @@ func TestCriteria(t *testing.T) {
 		"identifier=x&_count=1":       "shapes the result",
 		"_format=json":                "shapes the result",
 		"identifier=x&_sort=name":     "shapes the result",
-		"organization.name=x":         "is decided on that resource alone",
-		"organization:Organization.name=x&_has:Observation:patient:code=1": "is decided on that resource alone",
+		"organization.name=x":         "within a write, on that resource alone",
+		"organization:Organization.name=x&_has:Observation:patient:code=1": "within a write, on that resource alone",
 	} {
 		pairs, err := search.SplitQuery(query)
 		if err != nil {
