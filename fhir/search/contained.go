@@ -50,34 +50,53 @@ func (x *extraction) containedResource(id string) *fhir.Object {
 // follow adds the entries of the contained resources that are pointed at, the nearest first.
 func (x *extraction) follow() {
 	before := x.out.lengths()
-	var queue, done []inner
-	for _, p := range x.inside {
-		queue = append(queue, inner{pointer: p, depth: 1})
-	}
-	for entries := 0; len(queue) > 0 && len(done) < containedCount; {
-		at := queue[0]
-		queue = queue[1:]
-		resource := x.containedResource(at.id)
-		typ := resource.Text("resourceType")
-		if x.rules.types[typ] == nil || slices.Contains(done, at) {
-			continue
-		}
-		done = append(done, at)
-		within := extraction{rules: x.rules, root: x.root, contained: x.contained}
-		within.take(x.rules.types[typ], resource)
+	f := following{extraction: x, taken: make(map[string]*extraction)}
+	f.reach(x.inside, "", 1)
+	entries := 0
+	for i := 0; i < len(f.queue); i++ {
+		at := f.queue[i]
+		within := f.take(at.id)
 		if entries += within.out.count(); entries > containedEntries {
 			break
 		}
-		prefix := at.prefix + at.param + "." + typ + "."
+		prefix := at.prefix + at.param + "." + x.containedType(at.id) + "."
 		x.term(prefix+ID, "#"+at.id)
 		x.out.add(prefix, within.out)
-		for _, p := range within.inside {
-			if at.depth < containedDepth {
-				queue = append(queue, inner{p, prefix, at.depth + 1})
-			}
-		}
+		f.reach(within.inside, prefix, at.depth+1)
 	}
 	x.out.distinct(before)
+}
+
+// following is one run over the contained resources of a resource.
+type following struct {
+	*extraction
+	queue []inner                // those that are followed, in their order
+	taken map[string]*extraction // what was taken from each, by id: it is read once, whatever names lead to it
+}
+
+// reach puts what is pointed at behind the others that are followed.
+func (f *following) reach(pointers []pointer, prefix string, depth int) {
+	if depth > containedDepth {
+		return
+	}
+	for _, p := range distinct(pointers, 0) {
+		at := inner{p, prefix, depth}
+		if len(f.queue) < containedCount && f.rules.types[f.containedResource(p.id).Text("resourceType")] != nil && !slices.Contains(f.queue, at) {
+			f.queue = append(f.queue, at)
+		}
+	}
+}
+
+// take makes the entries of a contained resource as if it were by itself.
+func (f *following) take(id string) *extraction {
+	if f.taken[id] == nil {
+		within := &extraction{rules: f.rules, root: f.root, contained: f.contained}
+		resource := f.containedResource(id)
+		within.take(f.rules.types[resource.Text("resourceType")], resource)
+		within.inside = distinct(within.inside, 0)
+		f.taken[id] = within
+	}
+	return f.taken[id]
 }
 
 // count is how many entries there are.

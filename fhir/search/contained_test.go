@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -81,5 +82,24 @@ func TestContainedEntriesAreBounded(t *testing.T) {
 			t.Errorf("%+v comes twice", e)
 		}
 		seen[e] = true
+	}
+}
+
+// TestContainedIsReadOnce: a contained resource costs no more for each of the names that lead to it, nor for each of its references to itself.
+func TestContainedIsReadOnce(t *testing.T) {
+	rules := mustRules(t)
+	allocated := func(references int) uint64 {
+		actors := strings.TrimSuffix(strings.Repeat(`{"actor":{"reference":"#h"}},`, references), ",")
+		r := mustResource(t, fmt.Sprintf(`{"resourceType":"Appointment","id":"a","supportingInformation":[{"reference":"#h"}],"contained":[
+			{"resourceType":"Appointment","id":"h","participant":[%s],"slot":[{"reference":"#h"}],"basedOn":[{"reference":"#h"}],"supportingInformation":[{"reference":"#h"}]}]}`, actors))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		rules.Extract(r)
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	few, many := allocated(1), allocated(20_000)
+	if each := (many - min(few, many)) / 20_000; each > 1_000 {
+		t.Errorf("%d bytes are allocated for each of 20 000 references, %d for one", each, few)
 	}
 }
