@@ -36,7 +36,9 @@ type oracle struct {
 // world is what the server holds, by type.
 type world map[string][]search.Indexed
 
-func (w world) Of(resourceType string) iter.Seq[search.Indexed] { return slices.Values(w[resourceType]) }
+func (w world) Of(resourceType string) iter.Seq[search.Indexed] {
+	return slices.Values(w[resourceType])
+}
 
 // TestSearchByChance sends searches of every kind that is promised through the whole server, and holds members, order and total on all
 // pages against the oracle. Many of them find something: their values are drawn from what is stored.

@@ -91,7 +91,7 @@ func (g *gathering) gather(q search.Query) error {
 
 // merge keeps, of the matches so far and of more, what has room on the page.
 func (g *gathering) merge(more []fhir.Version) {
-	rows := append(g.rows, more...)
+	rows := slices.Concat(g.rows, more)
 	slices.SortFunc(rows, func(a, b fhir.Version) int {
 		if g.oldestFirst {
 			a, b = b, a
