@@ -44,6 +44,9 @@ func TestCompositeRows(t *testing.T) {
 		{"component-code-value-concept=arm$right", false},
 		{"component-code-value-concept=8480-6$left", false},
 		{"combo-code-value-concept=arm$left", true},
+		{"combo-code-value-concept=arm$right", false},
+		{"combo-code-value-quantity:missing=false", true},
+		{"combo-code-value-quantity:missing=true", false},
 		{"code-value-concept:missing=true", true},
 		{"component-code-value-concept:missing=false", true},
 	})
@@ -106,6 +109,30 @@ func TestCompositeEntries(t *testing.T) {
 	if n := len(x.Entries.Terms); n > 20_000 {
 		t.Errorf("%d terms of 2000 codings", n)
 	}
+}
+
+// TestCompositeOfComposites: what is either of two others has no entries of its own.
+func TestCompositeOfComposites(t *testing.T) {
+	rules := mustRules(t)
+	_, x := indexed(t, rules, pressure)
+	for _, e := range x.Entries.Ordereds {
+		if strings.HasPrefix(e.Param, "combo-code-") {
+			t.Errorf("%+v", e)
+		}
+	}
+	req, err := parse(rules, "Observation", "combo-code-value-concept=arm$left")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"code-value-concept", "component-code-value-concept"}, req.Query.Params()); diff != "" {
+		t.Error(diff)
+	}
+	const single = `{"resourceType":"Observation","id":"o1","code":{"coding":[{"code":"a"}]},"valueQuantity":{"value":1}}`
+	checkHits(t, single, []hit{
+		{"combo-code-value-quantity=a$1", true}, {"combo-code-value-quantity=a$2", false}, {"combo-code-value-quantity:missing=true", false}, {"combo-code-value-concept:missing=true", true},
+		{"combo-code-value-concept:missing=false", false},
+	})
+	checkRefusals(t, []refusal{{"Observation", "combo-code-value-quantity=a", "does not have two parts"}})
 }
 
 // TestCompositesOfAllTypes: every composite of two parts finds what it is made for.

@@ -106,9 +106,12 @@ func (p *param) lower(c criterion) (Any, *fhir.Error) {
 // missing reads a value of :missing (https://hl7.org/fhir/R4/search.html#modifiers).
 func (p *param) missing(v string) ([]Test, *fhir.Error) {
 	always := p.sink == nil || p.kind.always()
+	u, isUnion := p.kind.(*union)
 	switch {
 	case v != "true" && v != "false":
 		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no value of the modifier :missing: write true or false.", fhir.Quote(v))
+	case isUnion:
+		return u.missing(v == "true"), nil
 	case !always:
 		return []Test{Missing{p.Name, v == "true"}}, nil
 	case v == "true":

@@ -3,7 +3,7 @@
 // resource matches, which is the oracle that every storage driver is held against.
 //
 // One file per parameter type holds parse, extract and lowering together: token.go, string.go, reference.go, date.go, number.go, quantity.go,
-// uri.go, near.go, composite.go. decimal.go has the order of numbers, sort.go what _sort goes by, token_modifier.go what the modifiers of tokens look
+// uri.go, near.go, composite.go (with union.go). decimal.go has the order of numbers, sort.go what _sort goes by, token_modifier.go what the modifiers of tokens look
 // at, since.go _since, fulltext.go _text and _content. Rules
 // compiles the parameters of R4's core, our own and configured ones (definition.go) for the served types; fhirpath.go turns their expressions into closures that
 // know the FHIR type of everything that they select. It does no I/O and knows no database;

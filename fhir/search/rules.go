@@ -275,6 +275,9 @@ func (r *Rules) kind(typ string, d r4.SearchParam, served []string) kind {
 	case "special":
 		return &near{name: d.Code}
 	case "composite":
+		if u := r.union(typ, d, served); u != nil {
+			return u
+		}
 		return r.composite(typ, d, served)
 	default:
 		return nil

@@ -80,7 +80,7 @@ func TestStampsAreRaised(t *testing.T) {
 		"quantity":  {"0f0b4398", "2ab0c75a"},
 		"uri":       {"6a44dd05", "9e1ff073"},
 		"special":   {"6f952b7a", "aa6dfa54"},
-		"composite": {"a286a98e", "a958a459"},
+		"composite": {"1e56ac6f", "f3486aaa"},
 		"token":     {"d5952d53", "71d28089"},
 		"string":    {"f7d7b640", "c3f1aea0"},
 		"reference": {"dad9c0c4", "838c97bf"},
