@@ -16,6 +16,7 @@ type candidate struct {
 	axis    axis           // whose windows it is; none for another clause
 	size    int            // instants of the arms, counted up to enough
 	exact   bool           // the arms have nothing that does not satisfy it
+	sure    bool           // the arms have nothing that is not in live
 	counted bool           // the size is exact
 	of      int            // the clause of the query, the first of several
 	price   price
@@ -84,9 +85,9 @@ func priceOf(a search.Any) (most price) {
 
 // candidate makes a candidate of a clause, unless one of its tests is none that an index answers.
 func (x *searching) candidate(a search.Any) (c candidate, ok bool, err error) {
-	c.exact, c.price = true, priceOf(a)
+	c.exact, c.sure, c.price = true, true, priceOf(a)
 	for _, t := range a {
-		c.exact = c.exact && isExact(t)
+		c.exact, c.sure = c.exact && isExact(t), c.sure && isExact(t) && !isID(t)
 		arms, ok, err := x.arms(t)
 		if err != nil || !ok {
 			return candidate{}, false, err
@@ -107,6 +108,12 @@ func isExact(t search.Test) bool {
 	default:
 		return false
 	}
+}
+
+// isID says whether a test asks for an id: its arms have superseded versions, too.
+func isID(t search.Test) bool {
+	e, ok := t.(search.Equal)
+	return ok && e.Param == search.ID
 }
 
 // arms are the selections of instants in which all matches of a test are; none when it cannot match. Not ok says that

@@ -35,6 +35,9 @@ const (
 // basisOf is the basis of a key on entries.
 var basisOf = map[search.Basis]basis{search.ByTime: byTime, search.ByOrder: byOrder, search.ByText: byText, search.ByTerm: byTerm}
 
+// isTimed says whether instants decide the order where nothing before them does.
+func (o order) isTimed() bool { return len(o) > 0 && o[len(o)-1].by == byInstant }
+
 // newOrder lowers the keys of a query. What follows the instant or the id does not count: no two resources share one.
 func newOrder(sort []search.SortKey, n numbers) order {
 	if len(sort) == 0 {

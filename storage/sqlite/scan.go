@@ -128,7 +128,7 @@ func (x *searching) set(c *candidate) scan {
 		at:    "d.instant", id: "l.id",
 	}
 	if c.exact {
-		s.decided = []int{c.of}
+		s.decided, s.sure = []int{c.of}, c.sure
 	}
 	return s
 }

@@ -21,8 +21,11 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 	if st.first == whole {
 		from, present = 0, false
 	}
-	open := x.open(s)
-	live := s.id == "l.id" || asks(s, open) || len(st.where) > 0
+	open, id := x.open(s), s.id
+	if x.order.isTimed() {
+		id = "NULL" // it breaks no tie
+	}
+	live := id == "l.id" || asks(s, open) || len(st.where) > 0
 	behind := after != nil && (st.first == whole || after.first() == st.first)
 	where := slices.Concat(s.where, s.pass, x.predicates(open, s.at, "l"), st.where)
 	if behind {
@@ -31,7 +34,8 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 	if s.passes(open) || len(st.where) > 0 || behind {
 		where = append([]clause{x.meter.spend(s.at)}, where...)
 	}
-	columns := []clause{sql("WITH page AS MATERIALIZED (SELECT " + s.at + " AS at, " + s.id + " AS rid")}
+	columns := []clause{sql("WITH page AS MATERIALIZED (SELECT " + s.at + " AS at, " + id + " AS rid")}
+	found := "v.number, v.instant, v.method, v.body, p.at, v.id"
 	for i, k := range x.order {
 		value := k.value()
 		switch {
@@ -47,11 +51,12 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 			live = true
 		}
 		columns = append(columns, clause{", " + value.text + " AS " + column(i), value.args})
+		found += ", p." + column(i)
 	}
 	return join([]clause{
 		join(columns, ""), sql(" FROM "), tables(s, live), sql(" WHERE "), conjunction(where),
 		sql(" ORDER BY "+x.order.by(from, present)+" LIMIT +?)", int64(limit)),
-		sql(" SELECT v.number, v.instant, v.method, v.body, p.* FROM page p CROSS JOIN version v ON v.instant = p.at AND v.partition = ? AND v.type = ?",
+		sql(" SELECT "+found+" FROM page p CROSS JOIN version v ON v.instant = p.at AND v.partition = ? AND v.type = ?",
 			string(x.scope.partition), x.scope.kind), // whatever the index says, nothing of another partition comes out
 	}, "")
 }
