@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"iter"
 	"maps"
@@ -30,7 +29,34 @@ type oracle struct {
 	rules  *search.Rules
 	now    time.Time
 	world  world
-	values map[string][]string // by "Type.param": texts that a search of it may ask for
+	values map[string][]string // by "Type.index": texts that a search of it may ask for
+	links  []reference         // that lead from one type to another in what is stored
+	kinds  []string            // what the search is made of that was drawn last
+	hits   map[string]int      // searches that found something, by what they were made of
+
+	found, refused int
+}
+
+// reference is that some resource of a type refers to one of another type by a parameter.
+type reference struct{ from, param, to string }
+
+// curiosities have what the demo data has not.
+var curiosities = []string{
+	`{"resourceType":"Observation","id":"o1","meta":{"profile":["http://example.org/profiles/vital/pulse"],"source":"urn:oid:1.2.3"},"status":"final",
+		"code":{"coding":[{"system":"http://loinc.org","code":"8867-4"}]},"subject":{"reference":"Patient/pat-000001"},"valueQuantity":{"value":72.0,"unit":"/min","system":"http://unitsofmeasure.org","code":"/min"}}`,
+	`{"resourceType":"Observation","id":"o2","meta":{"profile":["http://example.org/profiles/vital|2"],"source":"http://example.org/feed#1"},"status":"final",
+		"code":{"coding":[{"system":"http://loinc.org","code":"85354-9"}]},"subject":{"reference":"Patient/pat-000002","identifier":{"system":"http://example.org/ids","value":"42"}},"component":[
+		{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":120,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}},
+		{"code":{"coding":[{"system":"http://loinc.org","code":"8462-4"}]},"valueQuantity":{"value":80,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}]}`,
+	`{"resourceType":"Observation","id":"o3","status":"preliminary","code":{"coding":[{"system":"http://loinc.org","code":"8867-4"}],"text":"Pulse"},
+		"subject":{"identifier":{"system":"http://example.org/ids","value":"43"}},"valueQuantity":{"value":60,"comparator":"<","unit":"/min"}}`,
+	`{"resourceType":"Observation","id":"o4","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8867-4"}]},"subject":{"reference":"#p"},
+		"contained":[{"resourceType":"Patient","id":"p","name":[{"family":"Ångström"}],"gender":"other"}],"valueQuantity":{"value":7.2e1,"unit":"/min"}}`,
+	`{"resourceType":"Observation","id":"o5","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"883-9"}]},
+		"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"112144000"}],"text":"Blood group A"}}`,
+	`{"resourceType":"Patient","id":"typed","identifier":[{"type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"MR"}]},"system":"http://example.org/mr","value":"12345"}]}`,
+	`{"resourceType":"Subscription","id":"s1","status":"off","reason":"r","criteria":"Patient?active=true","channel":{"type":"rest-hook","endpoint":"https://example.org/hooks/a/b"}}`,
+	`{"resourceType":"Encounter","id":"e1","status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/pat-000001"},"length":{"value":25,"unit":"min","system":"http://unitsofmeasure.org","code":"min"}}`,
 }
 
 // world is what the server holds, by type.
@@ -48,33 +74,62 @@ func TestSearchByChance(t *testing.T) {
 	if err := server.fillAll(t.Context(), demo.Generate(demo.Options{Patients: 15, Seed: 3, At: now})); err != nil {
 		t.Fatal(err)
 	}
-	o := &oracle{Rand: rand.New(rand.NewPCG(7, 0)), server: server, rules: server.engine.Rules, now: now}
+	for _, text := range curiosities {
+		r, err := fhir.ParseResource([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status := server.send(t, http.MethodPut, conformance.FHIRPath+"/"+r.Key().String(), text); status != http.StatusCreated {
+			t.Fatalf("%s: %d", r.Key(), status)
+		}
+	}
+	o := &oracle{server: server, rules: server.engine.Rules, now: now}
+	rounds := soak(4_000, 50_000)
+	o.play(t, 7, rounds)
+	if o.found < rounds/4 || o.refused > rounds/10 {
+		t.Errorf("of %d searches only %d found something, and %d were refused: that proves little", rounds, o.found, o.refused)
+	}
+	for _, kind := range []string{
+		"date", "string", "token", "reference", "uri", "quantity", "composite", "special", ":missing", ":exact", ":contains", ":text", ":not", ":in", ":not-in", ":of-type",
+		":identifier", ":type", ":above", ":below", "chain", "_has", "_filter", "_sort",
+	} {
+		if o.hits[kind] < 2 {
+			t.Errorf("only %d searches with %s found something", o.hits[kind], kind)
+		}
+	}
+	o.play(t, uint64(time.Now().UnixNano()), rounds) // others each time
+}
+
+// play draws searches, as a seed has them, and compares their answers.
+func (o *oracle) play(t *testing.T, seed uint64, rounds int) {
+	t.Helper()
+	o.Rand, o.hits, o.found, o.refused = rand.New(rand.NewPCG(seed, 0)), make(map[string]int), 0, 0
 	o.look(t)
 	stored := slices.Sorted(maps.Keys(o.world))
-	found, refused := 0, 0
-	rounds := soak(4_000, 100_000)
 	for range rounds {
 		typ := one(o, stored)
 		query := o.query(typ)
 		n, ok := o.compare(t, typ, query)
 		if !ok {
-			refused++
+			o.refused++
 		}
-		found += min(n, 1)
+		if n > 0 {
+			o.found++
+			for _, kind := range o.kinds {
+				o.hits[kind]++
+			}
+		}
 		if t.Failed() {
-			return
+			break
 		}
 	}
-	t.Logf("%d searches found something, %d were refused", found, refused)
-	if found < rounds/4 || refused > rounds/5 {
-		t.Errorf("of %d searches only %d found something, and %d were refused: that proves little", rounds, found, refused)
-	}
+	t.Logf("seed %d: of %d searches %d found something, %d were refused; %v", seed, rounds, o.found, o.refused, o.hits)
 }
 
 // look takes stock of what is stored.
 func (o *oracle) look(t *testing.T) {
 	t.Helper()
-	o.world, o.values = make(world), make(map[string][]string)
+	o.world, o.values, o.links = make(world), make(map[string][]string), nil
 	for _, typ := range o.server.Config.Resources {
 		page, err := o.server.store.Search(t.Context(), demoPartition, search.Query{Type: typ}, storage.PageRequest{Limit: 100_000})
 		if err != nil || page.Next != nil {
@@ -90,217 +145,6 @@ func (o *oracle) look(t *testing.T) {
 			o.learn(typ, x)
 		}
 	}
-}
-
-// learn notes what a search could ask for to find a resource.
-func (o *oracle) learn(typ string, x search.Indexed) {
-	note := func(param, value string) {
-		key := typ + "." + search.Owner(param)
-		o.values[key] = append(o.values[key], value)
-	}
-	note(search.ID, x.ID)
-	note(search.LastUpdated, x.Instant.String())
-	for _, e := range x.Entries.Terms {
-		note(e.Param, strings.NewReplacer(",", `\,`, "$", `\$`).Replace(e.Value))
-	}
-	for _, e := range x.Entries.Texts {
-		note(e.Param, asValue(e.Folded))
-		note(e.Param, asValue(e.Exact))
-	}
-	for _, e := range x.Entries.Ranges {
-		for _, end := range []fhir.Instant{e.Low, e.High} {
-			if end != fhir.Beginning && end != fhir.End {
-				note(e.Param, end.String())
-			}
-		}
-	}
-	for _, e := range x.Entries.Places {
-		note(e.Param, fmt.Sprintf("%.3f|%.3f|%d|km", e.Latitude, e.Longitude, 1+o.IntN(40)))
-	}
-}
-
-// asValue writes a text as the value of a parameter.
-func asValue(s string) string {
-	return strings.NewReplacer(`\`, `\\`, ",", `\,`, "$", `\$`, "|", `\|`).Replace(s)
-}
-
-func one[T any](o *oracle, all []T) T { return all[o.IntN(len(all))] }
-
-// query draws the parameters of a search.
-func (o *oracle) query(typ string) url.Values {
-	q := make(url.Values)
-	for range one(o, []int{0, 1, 1, 1, 1, 1, 1, 1, 2, 3}) {
-		name, value := o.criterion(typ, 2)
-		q.Add(name, value)
-	}
-	if o.IntN(8) == 0 {
-		q.Set("_filter", o.filter(typ, 2))
-	}
-	if o.IntN(2) == 0 {
-		q.Set("_sort", o.order(typ))
-	}
-	q.Set("_count", fmt.Sprint(one(o, []int{1, 3, 7, 50, 1000})))
-	if o.IntN(3) == 0 {
-		q.Set("_total", one(o, []string{"none", "estimate", "accurate"}))
-	}
-	return q
-}
-
-// criterion draws a parameter that selects.
-func (o *oracle) criterion(typ string, depth int) (name, value string) {
-	params := o.rules.Params(typ)
-	p := one(o, params)
-	switch {
-	case p.Type == "reference" && depth > 0 && o.IntN(2) == 0:
-		if target := o.target(p); target != "" {
-			inner, value := o.criterion(target, depth-1)
-			if !strings.HasPrefix(inner, "_has") {
-				return p.Name + ":" + target + "." + inner, value
-			}
-		}
-	case depth > 0 && o.IntN(8) == 0:
-		from := one(o, o.server.Config.Resources)
-		if link, ok := o.link(from, typ); ok {
-			inner, value := o.criterion(from, depth-1)
-			return "_has:" + from + ":" + link + ":" + inner, value
-		}
-	}
-	name = p.Name
-	if o.IntN(4) == 0 {
-		modifier := one(o, p.Modifiers)
-		switch modifier {
-		case "missing":
-			return name + ":missing", one(o, []string{"true", "false"})
-		case "type":
-			if modifier = o.target(p); modifier == "" {
-				return name, o.value(typ, p)
-			}
-		case "in", "not-in":
-			return name + ":" + modifier, "http://hl7.org/fhir/ValueSet/" + one(o, []string{"administrative-gender", "appointmentstatus", "task-status"})
-		}
-		name += ":" + modifier
-	}
-	values := []string{o.value(typ, p)}
-	for o.IntN(4) == 0 {
-		values = append(values, o.value(typ, p))
-	}
-	return name, strings.Join(values, ",")
-}
-
-// target is a served type that a parameter may point at, or "".
-func (o *oracle) target(p search.Param) string {
-	served := slices.DeleteFunc(slices.Clone(o.server.Config.Resources), func(typ string) bool { return p.Targets != nil && !slices.Contains(p.Targets, typ) })
-	if len(served) == 0 {
-		return ""
-	}
-	return one(o, served)
-}
-
-// link is a parameter of a type that may point at another one.
-func (o *oracle) link(from, to string) (string, bool) {
-	var links []string
-	for _, p := range o.rules.Params(from) {
-		if p.Type == "reference" && (p.Targets == nil || slices.Contains(p.Targets, to)) {
-			links = append(links, p.Name)
-		}
-	}
-	if links == nil {
-		return "", false
-	}
-	return one(o, links), true
-}
-
-// value draws a value, mostly one that something has, or one near it.
-func (o *oracle) value(typ string, p search.Param) string {
-	known := o.values[typ+"."+p.Name]
-	switch {
-	case p.Type == "number":
-		return one(o, prefixes) + fmt.Sprint(o.IntN(200))
-	case p.Type == "quantity":
-		return one(o, prefixes) + fmt.Sprint(o.IntN(200)) + one(o, []string{"", "||mmHg", "|http://unitsofmeasure.org|mm[Hg]", "|http://unitsofmeasure.org|min", "||kg"})
-	case p.Type == "composite":
-		return "http://loinc.org|8480-6$" + one(o, []string{"gt100", "lt130", "120", "http://example.org|x"})
-	case p.Type == "special":
-		return one(o, append(known, "51.5|-0.1|10|km"))
-	case len(known) == 0 && p.Type == "date":
-		return one(o, prefixes) + "2026-06-01"
-	case len(known) == 0:
-		return "x"
-	}
-	v := one(o, known)
-	switch p.Type {
-	case "date":
-		return o.date(v)
-	case "string":
-		letters := []rune(v)
-		return string(letters[:min(len(letters), 1+o.IntN(6))])
-	case "reference":
-		if _, id, ok := strings.Cut(v, "/"); ok && o.IntN(3) == 0 && fhir.ValidID(id) {
-			return id
-		}
-	}
-	return v
-}
-
-var prefixes = []string{"", "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"}
-
-// date writes an instant with less precision, behind a prefix.
-func (o *oracle) date(instant string) string {
-	text, _, _ := strings.Cut(instant, ".")
-	text = strings.TrimSuffix(text, "Z")
-	for _, length := range []int{4, 7, 10, 16, 19} {
-		if len(text) >= length && o.IntN(4) == 0 {
-			text = text[:length]
-			break
-		}
-	}
-	if len(text) > len("2026-01-01") {
-		text += "Z"
-	}
-	return one(o, prefixes) + text
-}
-
-// filter draws an expression of _filter.
-func (o *oracle) filter(typ string, depth int) string {
-	switch {
-	case depth > 0 && o.IntN(3) == 0:
-		return "(" + o.filter(typ, depth-1) + ") " + one(o, []string{"and", "or"}) + " (" + o.filter(typ, depth-1) + ")"
-	case depth > 0 && o.IntN(4) == 0:
-		return "not (" + o.filter(typ, depth-1) + ")"
-	}
-	p := one(o, o.rules.Params(typ))
-	for p.Type == "composite" || p.Type == "special" {
-		p = one(o, o.rules.Params(typ))
-	}
-	v := strings.TrimLeft(o.value(typ, p), "abcdefghijklmnopqrstuvwxyz")
-	switch p.Type {
-	case "string":
-		return p.Name + " " + one(o, []string{"eq", "ne", "co", "sw", "ew"}) + " " + fmt.Sprintf("%q", o.value(typ, p))
-	case "date":
-		return p.Name + " " + one(o, prefixes[2:]) + " " + v
-	case "number", "quantity":
-		number, _, _ := strings.Cut(v, "|")
-		return p.Name + " " + one(o, prefixes[2:]) + " " + number
-	case "token":
-		return p.Name + " " + one(o, []string{"eq", "ne"}) + " " + fmt.Sprintf("%q", o.value(typ, p))
-	default:
-		return p.Name + " pr " + one(o, []string{"true", "false"})
-	}
-}
-
-// order draws a _sort.
-func (o *oracle) order(typ string) string {
-	var keys []string
-	for range one(o, []int{1, 1, 2, 3}) {
-		name := one(o, o.rules.Params(typ)).Name
-		if o.IntN(2) == 0 {
-			name = one(o, o.rules.SortKeys(typ))
-		}
-		if !slices.Contains(keys, name) && !slices.Contains(keys, "-"+name) {
-			keys = append(keys, one(o, []string{"", "-"})+name)
-		}
-	}
-	return strings.Join(keys, ",")
 }
 
 // compare asks, and says how many resources there must be, or that the search is one to be refused.
@@ -325,35 +169,38 @@ func (o *oracle) compare(t *testing.T, typ string, query url.Values) (matches in
 		}
 	}
 	search.Sort(request.Query, want)
-	path := "/" + typ + "?" + query.Encode()
+	o.walk(t, "/"+typ+"?"+query.Encode(), typ+"?"+text, request, want)
+	return len(want), true
+}
+
+// walk goes through the pages of a search, and holds them against what they have to be.
+func (o *oracle) walk(t *testing.T, path, said string, request search.Request, want []search.Indexed) {
+	t.Helper()
+	const patience = 200 // rows behind which small pages are more of the same
 	for read := 0; ; {
 		status, page := o.ask(t, path)
 		if status != http.StatusOK {
-			t.Errorf("%s?%s: %d %+v", typ, text, status, page)
-			return len(want), true
+			t.Errorf("%s: %d %+v", said, status, page)
+			return
 		}
 		if page.Total != nil && *page.Total != len(want) || page.Total == nil && request.Total == search.TotalAccurate {
-			t.Errorf("%s?%s: total %v, want %d", typ, text, page.Total, len(want))
+			t.Errorf("%s: total %v, want %d", said, page.Total, len(want))
 		}
 		for _, e := range page.Entry {
-			if read < len(want) && e.Resource.ID == want[read].ID {
-				read++
-				continue
+			if read == len(want) || e.Resource.ID != want[read].ID {
+				t.Errorf("%s: %s comes as number %d of %d, want %v", said, e.Resource.ID, read, len(want), want[read:min(read+1, len(want))])
+				return
 			}
-			t.Errorf("%s?%s: %s comes as number %d of %d, want %v", typ, text, e.Resource.ID, read, len(want), want[min(read, len(want)):min(read+1, len(want))])
-			return len(want), true
+			read++
 		}
 		next := page.next()
-		if next == "" {
-			if read < len(want) {
-				t.Errorf("%s?%s: ends behind %d of %d; %s is missing", typ, text, read, len(want), want[read].ID)
-			}
-			return len(want), true
+		if next == "" && read < len(want) {
+			t.Errorf("%s: ends behind %d of %d; %s is missing", said, read, len(want), want[read].ID)
+		}
+		if next == "" || read > patience && request.Count < 7 {
+			return
 		}
 		path = strings.TrimPrefix(next, "http://portico.example.org"+conformance.FHIRPath)
-		if read > 200 && request.Count < 7 { // the rest is more of the same
-			return len(want), true
-		}
 	}
 }
 
