@@ -95,17 +95,14 @@ func (c *composite) scopes(terms []Term) []string {
 	return scopes
 }
 
-var dollars = strings.NewReplacer("$", `\$`)
-
-func compositeScope(first string) string { return dollars.Replace(first) + "$" }
+func compositeScope(first string) string { return escapeDollars(first) + "$" }
 
 // asksForSystem tells the Term by which a token is found with its system alone, and that of a value which cannot be asked for.
 func asksForSystem(k kind, term string) bool {
 	if _, isToken := k.(*token); !isToken {
 		return term == ""
 	}
-	_, code, _ := cutToken(term)
-	return code == ""
+	return term == "" || indexMark(term, '|') == len(term)-1
 }
 
 // join leaves what first and second part come to.
@@ -162,7 +159,7 @@ func (c *composite) modifiers() []string { return nil }
 
 func (c *composite) lower(crit criterion) (Any, *fhir.Error) {
 	return crit.each(func(v string) ([]Test, *fhir.Error) {
-		values := cutAt(v, '$')
+		values := slices.Collect(cutAt(v, '$'))
 		if len(values) != 2 || values[0] == "" || values[1] == "" {
 			return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s does not have two parts: write both, with a dollar sign between them.", fhir.Quote(v))
 		}

@@ -3,7 +3,6 @@ package search
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/portico-health/portico/fhir"
 )
@@ -119,43 +118,4 @@ func (p *param) missing(v string) ([]Test, *fhir.Error) {
 	default:
 		return []Test{Not{}}, nil
 	}
-}
-
-// splitValues takes alternatives apart at the commas, leaves empty ones out, and keeps the escapes in the others. It
-// refuses a backslash that escapes nothing: "the parameter value xx\xx is illegal"
-// (https://hl7.org/fhir/R4/search.html#escaping).
-func splitValues(s string) ([]string, *fhir.Error) {
-	var values []string
-	start := 0
-	for i := 0; i <= len(s); i++ {
-		switch {
-		case i == len(s) || s[i] == ',':
-			if v := s[start:i]; strings.TrimSpace(v) != "" {
-				values = append(values, v)
-			}
-			start = i + 1
-		case s[i] == '\\':
-			i++
-			if i == len(s) || strings.IndexByte(`\,|$`, s[i]) < 0 {
-				return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue,
-					`In %s a backslash stands before what needs none: it is written before a comma, a vertical bar, a dollar sign or another backslash that belongs to the value.`, fhir.Quote(s))
-			}
-		}
-	}
-	return values, nil
-}
-
-// unescape takes the escapes of R4 away.
-func unescape(s string) string {
-	if strings.IndexByte(s, '\\') < 0 {
-		return s
-	}
-	plain := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) {
-			i++
-		}
-		plain = append(plain, s[i])
-	}
-	return string(plain)
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/portico-health/portico/fhir/r4"
 )
 
-// MaxIncludes bounds how many _include and _revinclude a search may have.
-const MaxIncludes = 32
+// MaxIncludeParams bounds how many _include and _revinclude a search may have.
+const MaxIncludeParams = 32
 
 // Includes are the values of _include that a search for a type takes, sorted: "Appointment:patient" for each of its reference parameters.
 // Nil for a type that is not served.
@@ -70,9 +70,9 @@ func (p *reading) include(pair Pair, name, modifier string) {
 	if slices.Contains(p.req.Applied, pair) {
 		return
 	}
-	if p.includes++; p.includes > MaxIncludes {
-		if p.includes == MaxIncludes+1 {
-			p.fault(name, fhir.CodeTooCostly, "There are more than %d _include and _revinclude; at most so many are taken.", MaxIncludes)
+	if p.includes++; p.includes > MaxIncludeParams {
+		if p.includes == MaxIncludeParams+1 {
+			p.fault(name, fhir.CodeTooCostly, "There are more than %d _include and _revinclude; at most so many are taken.", MaxIncludeParams)
 		}
 		return
 	}

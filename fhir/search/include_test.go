@@ -116,5 +116,5 @@ func manyIncludes() string {
 	for _, typ := range served {
 		parts = append(parts, "_include:iterate="+typ+":*", "_revinclude:iterate="+typ+":*")
 	}
-	return strings.Join(parts[:search.MaxIncludes+1], "&")
+	return strings.Join(parts[:search.MaxIncludeParams+1], "&")
 }

@@ -1,10 +1,6 @@
 package search
 
-import (
-	"strings"
-
-	"github.com/portico-health/portico/fhir"
-)
+import "github.com/portico-health/portico/fhir"
 
 // A quantity is a number with its unit (https://hl7.org/fhir/R4/search.html#quantity): [prefix][number]|[system]|[code]. Its number alone is an Ordered of the
 // parameter; for searches with a unit there are Ordereds of an index of its own, in which "system|code|", "|code|" and "|unit|" stand before the number, so that a
@@ -140,32 +136,4 @@ func (q *quantity) lower(c criterion) (Any, *fhir.Error) {
 		}
 		return tests, nil
 	})
-}
-
-// splitAt takes a value apart at each mark that is not escaped, and takes the escapes away.
-func splitAt(v string, mark byte) []string {
-	parts := cutAt(v, mark)
-	for i, part := range parts {
-		parts[i] = unescape(part)
-	}
-	return parts
-}
-
-// cutAt takes a value apart at each mark that is not escaped; the escapes stay.
-func cutAt(v string, mark byte) []string {
-	if strings.IndexByte(v, mark) < 0 {
-		return []string{v}
-	}
-	var parts []string
-	start := 0
-	for i := 0; i < len(v); i++ {
-		switch v[i] {
-		case '\\':
-			i++
-		case mark:
-			parts = append(parts, v[start:i])
-			start = i + 1
-		}
-	}
-	return append(parts, v[start:])
 }

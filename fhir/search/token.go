@@ -149,7 +149,7 @@ func (t *token) pair(x *extraction, system, code string) bool {
 
 // value says by which tests one value is found.
 func (t *token) value(v string) ([]Test, *fhir.Error) {
-	system, code, bars := cutToken(v)
+	system, code, bars := splitToken(v)
 	if fault := t.malformed(system, code, bars); fault != "" {
 		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s %s", fhir.Quote(v), fault)
 	}
@@ -233,33 +233,6 @@ func (t *token) condition(code string) []Test {
 }
 
 func (t *token) always() bool { return t.computed }
-
-// cutToken takes system|code apart at the first bar that is not escaped, takes the escapes away, and says how many
-// such bars there are.
-func cutToken(v string) (system, code string, bars int) {
-	start := 0 // of the code
-	for i := 0; i < len(v); i++ {
-		switch v[i] {
-		case '\\':
-			i++
-		case '|':
-			if bars++; bars == 1 {
-				system, start = unescape(v[:i]), i+1
-			}
-		}
-	}
-	return system, unescape(v[start:]), bars
-}
-
-var tokenEscapes = strings.NewReplacer(`\`, `\\`, `|`, `\|`)
-
-// escapeToken is how a system or code is written in a Term, where a bar is between the two.
-func escapeToken(s string) string {
-	if strings.IndexByte(s, '|') < 0 && strings.IndexByte(s, '\\') < 0 {
-		return s
-	}
-	return tokenEscapes.Replace(s)
-}
 
 // foldCase makes case count for nothing.
 func foldCase(s string) string { return strings.ToLower(s) }

@@ -100,28 +100,12 @@ func (t *token) lower(c criterion) (Any, *fhir.Error) {
 
 // ofType reads the value of :of-type: "All 3 parts must be present".
 func (t *token) ofType(v string) ([]Test, *fhir.Error) {
-	parts := splitAtBars(v)
+	parts := splitAt(v, '|')
 	if len(parts) != 3 || slices.Contains(parts, "") {
 		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue,
 			`%s does not have the three parts that :of-type takes: write the system and the code of the identifier's type, and its value, as in http://terminology.hl7.org/CodeSystem/v2-0203|MR|12345 (a bar that belongs to a part is written \|).`, fhir.Quote(v))
 	}
 	return []Test{Equal{t.typedIndex(), typedToken(parts[0], parts[1], parts[2])}}, nil
-}
-
-// splitAtBars takes a value apart at the bars that are not escaped, and takes the escapes away.
-func splitAtBars(v string) []string {
-	var parts []string
-	start := 0
-	for i := 0; i < len(v); i++ {
-		switch v[i] {
-		case '\\':
-			i++
-		case '|':
-			parts = append(parts, unescape(v[start:i]))
-			start = i + 1
-		}
-	}
-	return append(parts, unescape(v[start:]))
 }
 
 // inValueSet asks for each code of a value set, given by its canonical URL.
