@@ -17,7 +17,7 @@
 // found by each of their words; punctuation does not count in strings, of which the first MaxFolded characters are compared (also with
 // :contains), but all with :exact; a reference by id alone means any type that the parameter may point at, or, where
 // that is any, every served type; a date without a zone is UTC; :text of a token finds
-// the beginning of a text, as a string does; :not-in wants a value, one that is not in the set. :in and :not-in know the value sets alone of which a required
+// the beginning of a text, as a string does; :not-in wants a value, and no code in the set, as :not wants no match. :in and :not-in know the value sets alone of which a required
 // binding of R4 lists every code; :above and :below of tokens and references are refused, for no hierarchy is known here. A number without a prefix is what rounds to it as it is written, where scientific
 // notation without a point counts as written with one more digit, for R4 lets 1e2 mean 95 to 105; ap is a tenth more or less. Units of
 // quantities are compared as they are written, nothing is converted. near without a distance is within DefaultDistance. Nothing is above or below a
@@ -30,7 +30,7 @@
 // compartment.go one compartment. A chain without a type ("actor.name") is what it would be for each served type that it may lead to and that has
 // the parameter; each chain and each _has of a search is judged by itself, so that two of them may be met by different resources. It goes along at most MaxLinks
 // references. Of several contained resources that one parameter points at, :not and :missing=true ask all together. A filter compares
-// tokens with case, as every search does; its ne wants a parameter that has one value at most or an order, its
+// tokens with case, as every search does; its ne wants a parameter that is known to have one value at most, or has an order, its
 // eq of a string is all of the text as folded; filters in brackets, and gt to le of strings, are refused.
 // What selects the resource to write (Criteria) takes neither chains nor _has nor _filter: it is decided within the write, on one
 // resource.

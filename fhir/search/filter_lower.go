@@ -11,8 +11,8 @@ import (
 // filterOperators are those of https://hl7.org/fhir/R4/search_filter.html#ops, in its order.
 var filterOperators = []string{"eq", "ne", "co", "sw", "ew", "gt", "lt", "ge", "le", "ap", "sa", "eb", "pr", "po", "ss", "sb", "in", "ni", "re"}
 
-// spellings say, for each type of parameter, how an operator of a filter is written in other searches: as a prefix of the value or as a modifier of
-// the name. Those that have no such form are in filtering.test.
+// spellings say, for each type of parameter, and for words, how an operator of a filter is written in other searches: as a prefix of the value or as a
+// modifier of the name. Those that have no such form are in filterTest.clause.
 var spellings = map[string]map[string]struct{ prefix, modifier string }{
 	"number":    comparing,
 	"quantity":  comparing,
@@ -23,6 +23,18 @@ var spellings = map[string]map[string]struct{ prefix, modifier string }{
 	"uri":       {"eq": {}},
 	"composite": {"eq": {}},
 	"special":   {"eq": {}},
+	ofWords:     {"eq": {}},
+}
+
+// ofWords stands in for the type of _text and _content, strings in R4: of a word there is no beginning or end that is searched.
+const ofWords = "words"
+
+// compares is by which type a filter compares the parameter.
+func (p *param) compares() string {
+	if _, isWords := p.kind.(fullText); isWords {
+		return ofWords
+	}
+	return p.Type
 }
 
 var comparing = map[string]struct{ prefix, modifier string }{
@@ -100,27 +112,59 @@ func (l filtering) test(t filterTest) (Any, *miss) {
 // clause says by which tests of a parameter the value is found.
 func (t filterTest) clause(typ string, p *param, now fhir.Instant) (Any, *fhir.Error) {
 	c := criterion{values: []string{t.escaped(p)}, now: now}
-	how, spelled := spellings[p.Type][t.op]
+	how, spelled := spellings[p.compares()][t.op]
 	switch {
+	case !p.allows(typ, t.op):
+		return nil, t.refusal(typ, p)
 	case t.op == "pr":
 		return t.present(p)
-	case p.Type == "date" && (t.op == "po" || t.op == "co"):
-		return t.overlap(p)
-	case p.Type == "string" && t.op == "ew":
-		return lowerEach(p, c, func(s StartsWith) Test { return EndsWith(s) })
 	case t.op == "eq":
 		return p.equal(c)
-	case t.op == "ne" && !spelled && isSingle(typ, p.expression):
+	case spelled:
+		c.modifier = how.modifier
+		c.values[0] = how.prefix + c.values[0]
+		return p.lower(c)
+	case t.op == "ne":
 		return p.unequal(c)
-	case t.op == "ne" && !spelled:
-		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported,
-			"The operator ne is not supported for %s, which may have several values. Write not (%s eq …) for those that have none that is equal.", p.Name, t.path)
-	case !spelled || how.modifier != "" && !slices.Contains(p.takes(), how.modifier):
-		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "The operator %s is not supported for %s, a parameter of type %s; it takes %s.", t.op, p.Name, p.Type, list(p.operators(typ)))
+	case t.op == "ew":
+		return lowerEach(p, c, func(s StartsWith) Test { return EndsWith(s) })
+	default: // po and co of a date
+		return t.overlap(p)
 	}
-	c.modifier = how.modifier
-	c.values[0] = how.prefix + c.values[0]
-	return p.lower(c)
+}
+
+// allows says whether a filter may use an operator with the parameter.
+func (p *param) allows(typ, op string) bool {
+	how, spelled := spellings[p.compares()][op]
+	switch {
+	case p.Name == Since:
+		return false
+	case op == "pr":
+		return true
+	case spelled:
+		return how.modifier == "" || slices.Contains(p.takes(), how.modifier)
+	case op == "ne":
+		return p.hasOneValue(typ)
+	case op == "ew":
+		return p.compares() == "string"
+	case op == "po" || op == "co":
+		return p.compares() == "date"
+	default:
+		return false
+	}
+}
+
+// refusal says why an operator is not allowed.
+func (t filterTest) refusal(typ string, p *param) *fhir.Error {
+	switch _, spelled := spellings[p.compares()]["ne"]; {
+	case p.Name == Since:
+		return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "_since is for searches, which follow changes; in a filter write _lastUpdated ge with the instant.")
+	case t.op == "ne" && !spelled:
+		return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported,
+			"The operator ne is not supported for %s, which is not known to have one value at most. Write not (%s eq …) for those that have none that is equal.", p.Name, t.path)
+	}
+	allowed := slices.DeleteFunc(slices.Clone(filterOperators), func(op string) bool { return !p.allows(typ, op) })
+	return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "The operator %s is not supported for %s, a parameter of type %s; it takes %s.", t.op, p.Name, p.Type, list(allowed))
 }
 
 // systems are the short names that a filter may use for code systems (https://hl7.org/fhir/R4/search_filter.html#ops).
@@ -149,31 +193,10 @@ func (t filterTest) escaped(p *param) string {
 
 // equal holds where a value of a parameter is the same.
 func (p *param) equal(c criterion) (Any, *fhir.Error) {
-	if p.Type == "string" {
+	if p.compares() == "string" {
 		return lowerEach(p, c, func(s StartsWith) Test { return Every{{s}, {Whole(s)}} })
 	}
 	return p.lower(c)
-}
-
-// operators are those of a filter that a parameter takes.
-func (p *param) operators(typ string) []string {
-	return slices.DeleteFunc(slices.Clone(filterOperators), func(op string) bool {
-		how, spelled := spellings[p.Type][op]
-		switch {
-		case op == "pr":
-			return false
-		case spelled:
-			return how.modifier != "" && !slices.Contains(p.takes(), how.modifier)
-		case op == "ne":
-			return !isSingle(typ, p.expression)
-		case p.Type == "date":
-			return op != "po" && op != "co"
-		case p.Type == "string":
-			return op != "ew"
-		default:
-			return true
-		}
-	})
 }
 
 // present is pr, which asks whether there is any value.
@@ -218,20 +241,25 @@ func (p *param) unequal(c criterion) (Any, *fhir.Error) {
 	return Any{Every{{Missing{p.Name, false}}, {Not{equal}}}}, err
 }
 
-// alone are the types whose values are compared as one.
-var alone = []string{"boolean", "canonical", "code", "Coding", "ContactPoint", "id", "Identifier", "markdown", "Reference", "string", "uri", "url"}
+// undivided are the types whose values are compared as one, not by parts.
+var undivided = []string{"boolean", "canonical", "code", "Coding", "ContactPoint", "id", "Identifier", "markdown", "Reference", "string", "uri", "url"}
 
-// isSingle says whether an expression selects one value at most, compared as one: a path along elements that do not repeat.
-func isSingle(typ, expression string) bool {
-	e, err := parseExpression(expression)
+// hasOneValue says whether each resource is known to have one value of the parameter at most, compared as one: that of a condition, or at the end of a
+// path along elements that do not repeat.
+func (p *param) hasOneValue(typ string) bool {
+	if p.kind.always() {
+		return true
+	}
+	e, err := parseExpression(p.expression)
 	if err != nil {
 		return false
 	}
-	elem := single(typ, e)
-	return elem != nil && len(elem.Types) == 1 && slices.Contains(alone, elem.Types[0].Code)
+	elem := unrepeated(typ, e)
+	return elem != nil && len(elem.Types) == 1 && slices.Contains(undivided, elem.Types[0].Code)
 }
 
-func single(typ string, e expr) *r4.Element {
+// unrepeated is the element that an expression leads to along elements none of which repeats; nil where it is no such path.
+func unrepeated(typ string, e expr) *r4.Element {
 	path, ok := e.(pathExpr)
 	if !ok {
 		return nil
@@ -239,7 +267,7 @@ func single(typ string, e expr) *r4.Element {
 	if path.from == nil {
 		return r4.Lookup(typ).Root // of the type itself or of what it specialises: "Resource.id"
 	}
-	parent := single(typ, path.from)
+	parent := unrepeated(typ, path.from)
 	switch {
 	case parent == nil:
 		return nil

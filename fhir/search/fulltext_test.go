@@ -51,6 +51,28 @@ func TestTextAndContent(t *testing.T) {
 	}
 }
 
+// TestFilterOfWords: a filter asks for words that are there. They have neither beginning nor end that would be searched.
+func TestFilterOfWords(t *testing.T) {
+	rules := withWords(t, "Observation")
+	_, x := indexed(t, rules, noted)
+	for filter, want := range map[string]bool{`_text eq "home knee"`: true, `_text eq "home zebra"`: false, `not (_content eq zebra)`: true, `_content pr true`: true} {
+		req, err := filtered(rules, "Observation", filter, true)
+		if err != nil || search.Match(req.Query, x) != want {
+			t.Errorf("%s: %+v, %v, want %v", filter, req.Query.All, err, want)
+		}
+	}
+	for filter, want := range map[string]string{
+		`_text sw home`:    "The operator sw is not supported for _text, a parameter of type string; it takes eq and pr.",
+		`_text ew mild`:    "The operator ew is not supported for _text",
+		`_content co knee`: "The operator co is not supported for _content",
+		`_text ne knee`:    "Write not (_text eq …)",
+	} {
+		if _, err := filtered(rules, "Observation", filter, true); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", filter, err, want)
+		}
+	}
+}
+
 func TestTextRefusals(t *testing.T) {
 	rules := withWords(t, "Observation")
 	for query, want := range map[string]string{

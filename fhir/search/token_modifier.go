@@ -89,7 +89,7 @@ func (t *token) lower(c criterion) (Any, *fhir.Error) {
 		return c.each(t.inValueSet)
 	case "not-in":
 		clause, err := c.each(t.inValueSet)
-		return Any{Every{{Missing{t.name, false}}, {Not{clause}}}}, err // "whether the coding is not in": there must be one
+		return Any{Every{{Missing{t.name, false}}, {Not{clause}}}}, err // "whether the coding is not in": there must be a value
 	}
 	clause, err := c.each(t.value)
 	if c.modifier == "not" {

@@ -73,7 +73,8 @@ func TestTokenOfType(t *testing.T) {
 	})
 }
 
-// ":in: a URI that identifies a value set, and the search parameter tests whether the coding is in the specified value set".
+// ":not: resources that do not contain a match"; :not-in is to :in what :not is to a code, but for resources without a value: "tests whether the coding is not
+// in the specified value set". ":in: a URI that identifies a value set, and the search parameter tests whether the coding is in the specified value set".
 func TestTokenInValueSet(t *testing.T) {
 	const status, gender = "http://hl7.org/fhir/ValueSet/appointmentstatus", "http://hl7.org/fhir/ValueSet/administrative-gender"
 	checkHits(t, `{"resourceType":"Appointment","id":"a1","status":"booked","serviceType":[{"coding":[{"system":"http://hl7.org/fhir/administrative-gender","code":"other"}]},{"coding":[{"code":"male"}]}]}`, []hit{
@@ -87,7 +88,15 @@ func TestTokenInValueSet(t *testing.T) {
 		{"service-type:in=" + status, false},
 		{"service-type:not-in=" + gender, false},
 		{"specialty:in=" + gender, false},
-		{"specialty:not-in=" + gender, false}, // there is no coding that is not in it
+		{"specialty:not-in=" + gender, false}, // there is no value
+	})
+	// Of several codings of one concept, too, none may be in the set; a concept of text alone is a value that is not in it.
+	checkHits(t, `{"resourceType":"Appointment","id":"a1","status":"booked","specialty":[{"text":"other"}],
+		"serviceType":[{"coding":[{"code":"x"},{"system":"http://hl7.org/fhir/administrative-gender","code":"other"}]}]}`, []hit{
+		{"service-type:not-in=" + gender, false},
+		{"service-type:not-in=" + status, true},
+		{"specialty:in=" + gender, false},
+		{"specialty:not-in=" + gender, true},
 	})
 	checkHits(t, `{"resourceType":"Appointment","id":"a1","status":"booked","serviceType":[{"coding":[{"code":"male"}]}]}`, []hit{
 		{"service-type:in=" + gender, false}, // the code of no system
