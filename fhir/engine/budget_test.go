@@ -83,7 +83,7 @@ func TestSearchOverBudget(t *testing.T) {
 	for i := range 10 {
 		put(t, e, alice, fmt.Sprintf("p%d", i), "Ash")
 	}
-	for _, query := range []string{"family:missing=true", "family:contains=elm", "family:missing=true&_count=0", "family:missing=true&_include=Patient:organization"} {
+	for _, query := range []string{"name:missing=true", "family:contains=elm", "name:missing=true&_count=0", "name:missing=true&_include=Patient:organization"} {
 		_, err := e.Search(t.Context(), alice, engine.SearchRequest{Type: "Patient", Query: query})
 		if !errors.Is(err, fhir.TooCostly) || !strings.Contains(err.Error(), "more than 3 resources and index entries") || !strings.Contains(err.Error(), "search-budget") {
 			t.Errorf("%s: %v", query, err)

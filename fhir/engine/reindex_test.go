@@ -399,7 +399,7 @@ func TestWhatChangesWaits(t *testing.T) {
 		{name: "folding", entries: folded, change: func(p *provenance) []byte {
 			p.Rules, p.Params["Patient"]["family"] = "other", "other"
 			return nil
-		}, want: map[string][]string{"Patient": {"family"}}, due: true, refused: "family=angstrom", waits: "family", served: "birthdate:missing=true"},
+		}, want: map[string][]string{"Patient": {"family"}}, due: true, refused: "family=angstrom", waits: "family", served: "email:missing=true"},
 		{name: "a new parameter", change: func(p *provenance) []byte {
 			p.Rules = "other"
 			delete(p.Params["Patient"], "family")

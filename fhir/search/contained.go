@@ -246,6 +246,9 @@ func (c container) test(t Test) Test {
 		if t.Param == ID {
 			return nil
 		}
+		if name, ok := missingOf(t.Param); ok { // of what is contained no Term tells it
+			return Missing{c.prefix + name, true}
+		}
 		return Equal{c.prefix + t.Param, t.Value}
 	case StartsWith:
 		return StartsWith{c.prefix + t.Param, t.Folded}

@@ -35,6 +35,7 @@ func TestChainsSeeContained(t *testing.T) {
 		{"Appointment", "patient.gender:not=male", "a1 c1"},
 		{"Appointment", "patient.birthdate:missing=true", "c2"},
 		{"Appointment", "patient.birthdate:missing=false", "a1 a2 c1"},
+		{"Appointment", "patient.family:missing=true", "c2"},
 		{"Appointment", "patient.name:missing=true", "c2"},
 		{"Appointment", "patient.general-practitioner.name=joe", "a1 a2 c1"},
 		{"Appointment", "patient.general-practitioner.name=dee", "c1"},

@@ -111,8 +111,10 @@ func (p *param) missing(v string) ([]Test, *fhir.Error) {
 		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no value of the modifier :missing: write true or false.", fhir.Quote(v))
 	case isUnion:
 		return u.missing(v == "true"), nil
+	case !always && v == "true":
+		return p.isMissing(), nil
 	case !always:
-		return []Test{Missing{p.Name, v == "true"}}, nil
+		return []Test{Missing{p.Name, false}}, nil
 	case v == "true":
 		return nil, nil
 	default:

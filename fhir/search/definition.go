@@ -136,7 +136,7 @@ func (r *Rules) addDefinition(d Definition, served []string) []string {
 	}
 	if len(faults) == 0 {
 		for typ, p := range made {
-			r.add(typ, p, d.forType(typ))
+			r.add(typ, p)
 		}
 	}
 	return faults

@@ -27,6 +27,9 @@ func (a Any) String() string {
 func describeTest(t Test) string {
 	switch t := t.(type) {
 	case Equal:
+		if name, ok := missingOf(t.Param); ok {
+			return name + " has no value to sort by"
+		}
 		return t.Param + " is " + strconv.Quote(t.Value)
 	case StartsWith:
 		return "a text of " + t.Param + " begins with " + strconv.Quote(t.Folded)

@@ -135,6 +135,9 @@ func (e *example) findByTerm(term search.Term) {
 	if !hasModifier {
 		e.find(bare+":missing", "false")
 	}
+	if modifier == "none" && kind == "date" { // it has no value
+		e.find(bare+":missing", "true")
+	}
 	switch {
 	case term.Value == "" || strings.HasSuffix(name, "."+search.ID):
 	case kind == "composite": // is written as a search is: a bar in it divides, a dollar sign is where it is

@@ -48,6 +48,9 @@ func (x *extraction) take(t *typeRules, resource *fhir.Object) {
 		}
 		before := x.out.lengths()
 		p.sink(x, resource)
+		if resource == x.root { // nothing is sorted by what it contains
+			x.absence(p, before)
+		}
 		x.out.distinct(before)
 	}
 }

@@ -52,7 +52,7 @@ func (r *Rules) addWords(types []string) error {
 		}
 		for _, d := range r4.SearchParams(typ) {
 			if wordSources[d.Code] != nil && r.types[typ].byName[d.Code] == nil {
-				r.add(typ, wordsParam(d), d)
+				r.add(typ, wordsParam(d))
 			}
 		}
 	}

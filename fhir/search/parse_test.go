@@ -25,7 +25,7 @@ func lenient(t *testing.T, typ, query string) search.Request {
 }
 
 func TestParse(t *testing.T) {
-	descending := []search.SortKey{{Param: "birthdate", Descending: true}, {Param: "_lastUpdated"}}
+	descending := []search.SortKey{{Param: "birthdate", Descending: true, Absent: "birthdate:none"}, {Param: "_lastUpdated"}}
 	gender := search.Any{search.Equal{Param: "gender", Value: "male"}, search.Equal{Param: "gender", Value: "female"}}
 	for _, tt := range []struct {
 		query string

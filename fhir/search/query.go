@@ -32,6 +32,9 @@ func (q Query) Uses() map[string][]string {
 	u.clauses(q.Type, q.All)
 	for _, k := range q.Sort {
 		u.note(q.Type, k.Param)
+		if k.Absent != "" {
+			u.note(q.Type, k.Absent)
+		}
 	}
 	for typ := range u {
 		slices.Sort(u[typ])
@@ -213,6 +216,10 @@ type SortKey struct {
 	Param      string
 	Descending bool
 	By         Basis // of no meaning for ID and LastUpdated, which the version itself answers
+
+	// Absent is the index name under which the resources without a value, and they alone, have the empty Term; "" where entries do not tell. It
+	// changes nothing of the order: it says where a driver finds its end.
+	Absent string
 }
 
 // Basis is which entries of its parameter a SortKey goes by.

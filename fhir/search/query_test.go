@@ -10,7 +10,7 @@ import (
 
 func TestOwnerOfAnIndexName(t *testing.T) {
 	for index, want := range map[string]string{
-		"code": "code", "code:text": "code", "value-quantity|": "value-quantity",
+		"code": "code", "code:text": "code", "date:none": "date", "value-quantity|": "value-quantity",
 		"patient.Patient.name": "patient.", "patient.Patient.identifier:of-type": "patient.",
 	} {
 		if got := search.Owner(index); got != want {
@@ -31,10 +31,10 @@ func TestUsesOfAQuery(t *testing.T) {
 			}}}},
 			{search.Every{{search.EndsWith{Param: "text"}}, {search.Between{Param: "number"}, search.Missing{Param: "status"}}}},
 		},
-		Sort: []search.SortKey{{Param: search.LastUpdated}, {Param: "date"}},
+		Sort: []search.SortKey{{Param: search.LastUpdated}, {Param: "date", Absent: "date:none"}},
 	}
 	want := map[string][]string{
-		"Appointment": {"date", "number", "patient", "status", "text"},
+		"Appointment": {"date", "date:none", "number", "patient", "status", "text"},
 		"Patient":     {"name"},
 		"Task":        {"near", "subject"},
 	}

@@ -49,6 +49,7 @@ type param struct {
 	kind       kind
 	sink       sink // nil where the version itself answers: ID and LastUpdated
 	expression string
+	absent     string // the index name of the resources without a value of the order; "" where entries do not tell
 }
 
 // kind is the behaviour of a parameter's type: how its values are read in a resource, and in a search.
@@ -92,10 +93,10 @@ func NewRules(c Config) (*Rules, error) {
 				return nil, fhir.Errorf(fhir.Internal, fhir.CodeException, "The search parameter %s of %s cannot be compiled.", definition.Code, typ).Because(err)
 			}
 			if p != nil {
-				r.add(typ, p, definition)
+				r.add(typ, p)
 			}
 		}
-		r.add(typ, sinceParam(), sinceDefinition.SearchParam)
+		r.add(typ, sinceParam())
 	}
 	if err := r.addWords(c.Words); err != nil {
 		return nil, err
@@ -104,9 +105,10 @@ func NewRules(c Config) (*Rules, error) {
 		return nil, err
 	}
 	r.beyond = slices.Concat(ownOf(served), c.Custom)
-	for _, t := range r.types {
+	for typ, t := range r.types {
 		slices.SortFunc(t.params, func(a, b *param) int { return strings.Compare(a.Name, b.Name) })
 		t.promiseOrder()
+		r.stamp(typ, t)
 	}
 	r.stampContained()
 	r.fingerprint = digest(8, "%v", r.stamps) // maps are printed in the order of their keys
@@ -125,12 +127,23 @@ func definitions(typ string) []r4.SearchParam {
 }
 
 // add puts a compiled parameter among those of its type.
-func (r *Rules) add(typ string, p *param, d r4.SearchParam) {
+func (r *Rules) add(typ string, p *param) {
 	t := r.types[typ]
 	t.params = append(t.params, p)
 	t.byName[p.Name] = p
-	if p.sink != nil {
-		r.stamps[typ][p.Name] = digest(6, "%d %s %s", pathsVersion, p.kind.stamp(), d.Expression)
+}
+
+// stamp gives the parameters of a type their stamps. Which orders are promised is among what they depend on.
+func (r *Rules) stamp(typ string, t *typeRules) {
+	for _, p := range t.params {
+		if p.sink == nil {
+			continue
+		}
+		how := p.kind.stamp()
+		if p.absent != "" {
+			how += " " + absenceStamp
+		}
+		r.stamps[typ][p.Name] = digest(6, "%d %s %s", pathsVersion, how, p.expression)
 	}
 }
 

@@ -183,8 +183,9 @@ func TestQueryParams(t *testing.T) {
 	for query, want := range map[string][]string{
 		"":                          nil,
 		"_id=1&_lastUpdated=gt2020": nil,
-		"_sort=_lastUpdated,-birthdate&family:exact=x&name=x&given:contains=x&gender=male": {"birthdate", "family", "gender", "given", "name"},
+		"_sort=_lastUpdated,-birthdate&family:exact=x&name=x&given:contains=x&gender=male": {"birthdate", "birthdate:none", "family", "gender", "given", "name"},
 		"gender:not=male&organization=1&organization=2&death-date=gt2020":                  {"death-date", "gender", "organization"},
+		"birthdate:missing=true&death-date:missing=false":                                  {"birthdate:none", "death-date"},
 		"email:missing=true&_id:missing=false":                                             {"email"},
 		"_count=5":                                                                         nil,
 	} {
@@ -209,7 +210,7 @@ func TestExtract(t *testing.T) {
 		Terms: []search.Term{
 			{Param: "_profile", Value: "https://example.org/p"},
 			{Param: "_tag", Value: "x"}, {Param: "_tag", Value: "https://example.org/t|x"}, {Param: "_tag", Value: "https://example.org/t|"},
-			{Param: "active", Value: "true"}, {Param: "gender", Value: "female"}, {Param: "general-practitioner", Value: "Practitioner/7"},
+			{Param: "active", Value: "true"}, {Param: "death-date:none"}, {Param: "gender", Value: "female"}, {Param: "general-practitioner", Value: "Practitioner/7"},
 			{Param: "identifier", Value: "1"}, {Param: "identifier", Value: "https://example.org/mrn|1"}, {Param: "identifier", Value: "https://example.org/mrn|"},
 			{Param: "link", Value: ""},
 		},
@@ -286,7 +287,7 @@ func TestExtractOfMany(t *testing.T) {
 	}
 	r := fhir.NewResource(fhir.NewObject(fhir.Member{Name: "resourceType", Value: "Slot"},
 		fhir.Member{Name: "meta", Value: fhir.NewObject(fhir.Member{Name: "tag", Value: tags})}))
-	if got := len(mustRules(t).Extract(r).Terms); got != 40 { // with and without the bar
+	if got := len(mustRules(t).Extract(r).Terms); got != 41 { // with and without the bar, and that it has no start
 		t.Errorf("%d terms", got)
 	}
 }

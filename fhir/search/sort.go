@@ -39,7 +39,7 @@ func basis(paramType string) (by Basis, sortable bool) {
 // sortKey is the order by the parameter.
 func (p *param) sortKey(descending bool) SortKey {
 	by, _ := basis(p.Type)
-	key := SortKey{Param: p.Name, Descending: descending, By: by}
+	key := SortKey{Param: p.Name, Descending: descending, By: by, Absent: p.absent}
 	switch t, isText := p.kind.(*text); {
 	case p.Name == ID:
 		key.By = ByTime // of no meaning
@@ -56,7 +56,9 @@ func (t *typeRules) promiseOrder() {
 		for _, p := range t.params {
 			if left > 0 && !p.Streams && which(p) {
 				p.Streams = true
-				left--
+				if left--; p.sink != nil { // the version itself has an id and an instant
+					p.absent = p.Name + absentMark
+				}
 			}
 		}
 	}

@@ -101,7 +101,7 @@ func TestSortKeyOfNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []search.SortKey{{Param: "family:sort", Descending: true, By: search.ByOrder}, {Param: "_id"}, {Param: "gender", By: search.ByTerm}}
+	want := []search.SortKey{{Param: "family:sort", Descending: true, By: search.ByOrder, Absent: "family:none"}, {Param: "_id"}, {Param: "gender", By: search.ByTerm}}
 	if diff := cmp.Diff(want, req.Query.Sort); diff != "" {
 		t.Error(diff)
 	}
