@@ -411,3 +411,22 @@ func latencies(b *testing.B, store *sqlite.Store, n *atomic.Int64) (reads, creat
 	})
 	return reads, creates
 }
+
+// BenchmarkLastPage asks for the end of an order by date that nobody lacks, with entries that tell so and without.
+func BenchmarkLastPage(b *testing.B) {
+	store := filled(b, "", many)
+	for name, absent := range map[string]string{"told": "date:none", "untold": ""} {
+		b.Run(name, func(b *testing.B) {
+			q := search.Query{Type: "Appointment", Sort: []search.SortKey{{Param: "date", Absent: absent}}}
+			before, err := store.Search(b.Context(), home, q, storage.PageRequest{Limit: many - 10})
+			if err != nil || before.Next == nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if page, err := store.Search(b.Context(), home, q, storage.PageRequest{Limit: 20, After: before.Next}); err != nil || len(page.Versions) != 10 || page.Next != nil {
+					b.Fatal(len(page.Versions), err)
+				}
+			}
+		})
+	}
+}

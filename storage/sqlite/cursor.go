@@ -42,7 +42,8 @@ func badCursor(cause error) *fhir.Error {
 	return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The cursor is none of this search. Take the one that came with its page before.").Because(cause)
 }
 
-// identity is the same for the same query in the same partition, and for no other.
+// identity is the same for the same query in the same partition, and for no other. How entries tell who lacks a key changes neither the matches nor
+// their order, and is left out.
 func identity(s scope, q search.Query) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q %q", s.partition, s.kind)

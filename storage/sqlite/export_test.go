@@ -43,11 +43,19 @@ func ExplainAfter(ctx context.Context, s *Store, p fhir.Partition, q search.Quer
 		if err != nil {
 			return err
 		}
-		for _, st := range chosen.stages {
-			for _, scan := range st.scans {
-				if err := explain(ctx, c, x.page(st, scan, after, 50), &found); err != nil {
-					return err
+		for s := chosen.steps; ; {
+			for _, st := range s.stages {
+				for _, scan := range st.scans {
+					if err := explain(ctx, c, x.page(st, scan, after, 50), &found); err != nil {
+						return err
+					}
 				}
+			}
+			if s.rest == nil {
+				break
+			}
+			if s, err = s.rest(); err != nil {
+				return err
 			}
 		}
 		for _, scan := range chosen.counted {

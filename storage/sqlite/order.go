@@ -18,6 +18,7 @@ type key struct {
 	by         basis
 	param      int64 // 0 while no resource has the parameter, and for what the version itself answers
 	descending bool
+	absent     string // the index name of those that lack it, "" where entries do not tell
 }
 
 // basis is what a key goes by. The first ones stream from an index.
@@ -51,7 +52,7 @@ func newOrder(sort []search.SortKey, n numbers) order {
 		case search.ID:
 			return append(o, key{by: byID, descending: k.Descending})
 		default:
-			o = append(o, key{basisOf[k.By], n[k.Param], k.Descending})
+			o = append(o, key{basisOf[k.By], n[k.Param], k.Descending, k.Absent})
 		}
 	}
 	return o

@@ -8,8 +8,8 @@ import (
 
 // plan is how a search is carried out.
 type plan struct {
-	stages  []stage // one after the other they give the matches in their order
-	counted []scan  // together they meet each match once
+	steps          // one after the other they give the matches in their order
+	counted []scan // together they meet each match once
 }
 
 const (
@@ -43,7 +43,7 @@ func (x *searching) plan(after *position) (p plan, err error) {
 		p.stages = []stage{{first: whole, scans: []scan{x.set(best)}}}
 		along = best
 	case along == nil || along.bounds:
-		p.stages, err = x.inOrder(first, after)
+		p.steps, err = x.inOrder(first, nil, after)
 	case along.axis.param != 0: // every match has a value of the key
 		p.stages, err = x.ranks(stage{first: first}, after)
 	default:
@@ -110,30 +110,26 @@ func (x *searching) met(c *candidate) ([]scan, error) {
 	}
 }
 
-// inOrder goes through the whole type in the order of the search: first those that have the first key, then those that lack
-// it and have the second, and so on.
-func (x *searching) inOrder(first int, after *position) (stages []stage, err error) {
-	var missing []clause
-	for i := first; ; i++ {
-		st := stage{first: i, where: slices.Clone(missing)}
-		switch {
-		case i == len(x.order), x.order[i].by == byID:
-			st.scans = []scan{x.roll()}
-			return append(stages, st), nil
-		case x.order[i].by == byInstant:
-			st.scans = []scan{x.listing(x.clipped(i, after))}
-			return append(stages, st), nil
-		case x.order[i].param == 0:
-			continue
-		case after == nil || after.first() <= i: // else this stage is behind us
-			steps, err := x.ranks(st, after)
-			if err != nil {
-				return nil, err
-			}
-			stages = append(stages, steps...)
-		}
-		missing = append(missing, x.order[i].axis().missing())
+// inOrder goes through the whole type in the order of the search, among those that lack the keys before i: first those that have that key, then those
+// that lack it and have the next, and so on.
+func (x *searching) inOrder(i int, lacked []clause, after *position) (s steps, err error) {
+	st := stage{first: i, where: lacked}
+	switch {
+	case i == len(x.order), x.order[i].by == byID:
+		st.scans = []scan{x.roll()}
+		return steps{stages: []stage{st}}, nil
+	case x.order[i].by == byInstant:
+		st.scans = []scan{x.listing(x.clipped(i, after))}
+		return steps{stages: []stage{st}}, nil
+	case x.order[i].param == 0:
+		return x.inOrder(i+1, lacked, after)
 	}
+	s.rest = func() (steps, error) { return x.lacking(i, lacked, after) }
+	if after != nil && after.first() > i {
+		return s.rest() // this stage is behind us
+	}
+	s.stages, err = x.ranks(st, after)
+	return s, err
 }
 
 // ranks are the stages that give the resources with a stage's first key by its value, from a position on: those that share its value, and
@@ -187,19 +183,26 @@ func (x *searching) clipped(i int, after *position) bounds {
 
 // find returns the first matches behind a position, in their order, as many as there is room for, and says whether there are more.
 func (x *searching) find(p plan, after *position, r room) (found []match, more bool, err error) {
-	for _, st := range p.stages {
-		part, err := x.gather(st, after, r)
-		if err != nil {
+	for s := p.steps; ; {
+		for _, st := range s.stages {
+			part, err := x.gather(st, after, r)
+			if err != nil {
+				return nil, false, err
+			}
+			fit, left := r.take(part)
+			found = append(found, part[:fit]...)
+			if fit < len(part) {
+				return found, true, nil
+			}
+			r = left
+		}
+		if s.rest == nil {
+			return found, false, nil
+		}
+		if s, err = s.rest(); err != nil {
 			return nil, false, err
 		}
-		fit, left := r.take(part)
-		found = append(found, part[:fit]...)
-		if fit < len(part) {
-			return found, true, nil
-		}
-		r = left
 	}
-	return found, false, nil
 }
 
 // gather returns the first matches of a stage, in their order: those that there is room for and, if there is one, the next.

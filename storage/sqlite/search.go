@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"slices"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -81,10 +82,20 @@ type criterion struct {
 	windows []window
 }
 
+// uses are the parameters, by type, that a search has to know before it is planned. Whether anybody lacks a key is asked at the end of the
+// order, and mostly nobody does: such a name is unknown for ever.
+func uses(q search.Query) map[string][]string {
+	q.Sort = slices.Clone(q.Sort)
+	for i := range q.Sort {
+		q.Sort[i].Absent = ""
+	}
+	return q.Uses()
+}
+
 // begin prepares a search among the versions within bounds.
 func (s *Store) begin(ctx context.Context, c *conn, p fhir.Partition, q search.Query, b bounds) (*searching, error) {
 	world := make(map[string]numbers)
-	for kind, params := range q.Uses() {
+	for kind, params := range uses(q) {
 		names, err := s.names.find(ctx, c, scope{p, kind}, append(params, ""))
 		if err != nil {
 			return nil, err
@@ -97,7 +108,7 @@ func (s *Store) begin(ctx context.Context, c *conn, p fhir.Partition, q search.Q
 // resume prepares a search whose parameters are all known already, so that nothing has to be read in the state that is searched; else nil.
 func (s *Store) resume(ctx context.Context, c *conn, p fhir.Partition, q search.Query) (x *searching, ok bool) {
 	world := make(map[string]numbers)
-	for kind, params := range q.Uses() {
+	for kind, params := range uses(q) {
 		if world[kind] = s.names.remembered(scope{p, kind}); !world[kind].have(append(params, "")) {
 			return nil, false
 		}

@@ -92,10 +92,12 @@ func (c *corpus) entries() search.Entries {
 		places[search.Place{Param: one(c, placeParams...), Point: c.point()}] = true
 	}
 	// A map's order is chance that no seed repeats; the order of entries means nothing.
-	return search.Entries{
+	e := search.Entries{
 		Terms: slices.Collect(maps.Keys(terms)), Texts: slices.Collect(maps.Keys(texts)), Ranges: slices.Collect(maps.Keys(ranges)),
 		Ordereds: slices.Collect(maps.Keys(ordereds)), Places: slices.Collect(maps.Keys(places)),
 	}
+	tellAbsence(&e)
+	return e
 }
 
 // param is one of some parameters; "rare" is rare.
@@ -160,6 +162,9 @@ func (c *corpus) test(depth int) search.Test {
 	case 0:
 		return search.Equal{Param: search.ID, Value: c.anyID()}
 	case 1, 2, 3:
+		if c.IntN(8) == 0 {
+			return search.Equal{Param: one(c, toldKeys...).Absent}
+		}
 		return search.Equal{Param: one(c, termParams...), Value: c.value()}
 	case 4:
 		return search.StartsWith{Param: one(c, textParams...), Folded: c.word()}

@@ -25,7 +25,8 @@ var crawls = func() (all [][]search.SortKey) {
 	}
 	return append(all, nil,
 		[]search.SortKey{date, down(number)}, []search.SortKey{down(number), date}, []search.SortKey{number, down(id)}, []search.SortKey{down(date), updated},
-		[]search.SortKey{number, name}, []search.SortKey{down(code), down(date)})
+		[]search.SortKey{number, name}, []search.SortKey{down(code), down(date)},
+		[]search.SortKey{toldKeys[0]}, []search.SortKey{down(toldKeys[2]), toldKeys[0]})
 }()
 
 // Crawl holds what paging promises beside writes: who goes through all pages of seven, in every order, while others insert, update and delete,
@@ -99,6 +100,7 @@ func (c *corpus) villager(key fhir.Key) storage.Op {
 	})
 	some(func(n int) { e.Terms = append(e.Terms, search.Term{Param: "code", Value: name("c%d", n)}) })
 	e.Terms = slices.Compact(e.Terms) // what is the same stands side by side
+	tellAbsence(e)
 	return op
 }
 

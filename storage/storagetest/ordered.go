@@ -56,6 +56,29 @@ func (c *corpus) near() search.Near {
 func (c *corpus) sortKey() search.SortKey {
 	k := search.SortKey{By: one(c, search.ByTime, search.ByTime, search.ByOrder, search.ByOrder, search.ByText, search.ByTerm), Descending: c.IntN(2) == 0}
 	k.Param = one(c, append([]string{search.LastUpdated, search.ID, "nobody"}, slices.Repeat(paramsBy(k.By), 2)...)...)
+	return c.told(k)
+}
+
+// toldKeys are keys of which entries tell that a resource has no value, of those that many and of those that few lack.
+var toldKeys = []search.SortKey{{Param: "date", Absent: "date:none"}, {Param: "rare", Absent: "rare:none"}, {Param: "number", By: search.ByOrder, Absent: "number:none"}}
+
+// tellAbsence adds what such keys promise. No entries tell it of "mixed" and others.
+func tellAbsence(e *search.Entries) {
+	for _, k := range toldKeys {
+		if !slices.ContainsFunc(e.Ranges, func(r search.Range) bool { return k.By == search.ByTime && r.Param == k.Param }) &&
+			!slices.ContainsFunc(e.Ordereds, func(o search.Ordered) bool { return k.By == search.ByOrder && o.Param == k.Param }) {
+			e.Terms = append(e.Terms, search.Term{Param: k.Absent})
+		}
+	}
+}
+
+// told is a key that says, more often than not, how its absence is told.
+func (c *corpus) told(k search.SortKey) search.SortKey {
+	for _, t := range toldKeys {
+		if t.Param == k.Param && t.By == k.By && c.IntN(3) > 0 {
+			k.Absent = t.Absent
+		}
+	}
 	return k
 }
 
@@ -79,7 +102,7 @@ func (c *corpus) calendar(q *search.Query) {
 		}
 		q.All = append(q.All, a)
 	}
-	q.Sort = append(q.Sort, search.SortKey{Param: param, Descending: c.IntN(2) == 0, By: by})
+	q.Sort = append(q.Sort, c.told(search.SortKey{Param: param, Descending: c.IntN(2) == 0, By: by}))
 }
 
 // distances holds that a circle has what is in it, across the poles and the 180th meridian.
