@@ -186,6 +186,7 @@ type SearchPage struct {
 	Next     []byte // where the next page begins, in the driver's own form; nil when there is none
 	Total    int    // matches on all pages, as far as they were counted
 	Counted  bool   // Total is exact
+	Vain     int    // what the page took of its Budget; 0 where that set no bound
 }
 
 // Plan is how a search was carried out.

@@ -21,6 +21,7 @@ type meter struct {
 	budget int // that may be looked at in vain; 0 sets no bound
 	most   int // that may be looked at
 	looked int
+	vain   int   // of what was settled
 	ended  error // why a statement was ended
 }
 
@@ -34,8 +35,9 @@ func (m *meter) start(ctx context.Context, budget, after int) {
 
 // restart begins anew, with the same budget, to count what is looked at beside so many that are wanted.
 func (m *meter) restart(wanted int) {
-	if m.on {
+	if vain := m.vain; m.on {
 		m.start(m.ctx, m.budget, wanted)
+		m.vain = vain
 	}
 }
 
@@ -59,15 +61,16 @@ func (m *meter) look(n int) error {
 
 // settle holds what was looked at against the budget, when it is known how much of it was not in vain.
 func (m *meter) settle(found int) error {
-	if m.budget > 0 && m.looked-found > m.budget {
+	vain := max(0, m.looked-found)
+	if m.budget > 0 && vain > m.budget {
 		return tooCostly(m.budget)
 	}
+	m.vain += vain
 	return nil
 }
 
 func tooCostly(budget int) *fhir.Error {
-	return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "The search would look at more than %d resources and index entries that are none of its matches; there it ends. "+
-		"Ask for a whole value as well, such as an identifier, a reference or a code, or for a shorter period.", budget).
+	return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "The search would look at more than %d resources and index entries that are none of its matches.", budget).
 		Because(storage.ErrOverBudget)
 }
 

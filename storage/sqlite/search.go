@@ -19,6 +19,7 @@ func (s *Store) Search(ctx context.Context, p fhir.Partition, q search.Query, pa
 			defer c.meter.stop()
 		}
 		found, err = s.search(ctx, c, p, q, page, nil)
+		found.Vain = c.meter.vain
 		return err
 	})
 	return found, err

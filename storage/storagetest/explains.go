@@ -32,6 +32,10 @@ func explains(x *house) {
 		page.Budget = max(1, plan.Looked-plan.Found)
 		got, err := c.Search(c.ctx, home, q, page)
 		c.check(err)
+		if got.Vain != plan.Looked-plan.Found {
+			c.Errorf("%+v took %d of its budget, by %+v", q, got.Vain, plan)
+		}
+		got.Vain = 0
 		c.equal(got, want)
 		again, err := c.Explain(c.ctx, home, q, page)
 		c.check(err)
@@ -67,6 +71,10 @@ func budgets(x *house) {
 					continue
 				}
 				c.check(err)
+				if got.Vain < 0 || upTo > 0 && got.Vain > 2*page.Budget {
+					c.Errorf("%+v looked at %d in vain within a budget of %d", q, got.Vain, page.Budget)
+				}
+				got.Vain = 0
 				if enough = got.Total == want.Total; !enough && upTo > 0 && got.Total == 0 && !got.Counted {
 					uncounted++
 					got.Total, got.Counted = want.Total, want.Counted
