@@ -41,9 +41,10 @@ type keys map[fhir.Key]bool
 func (e *Engine) matches(ctx context.Context, p fhir.Principal, q search.Query, without keys) ([]fhir.Version, error) {
 	const most, pageOfPassed = 2, 100
 	var found []fhir.Version
+	f := e.finder(ctx, p)
 	request := storage.PageRequest{Limit: most}
 	for {
-		page, err := e.find(ctx, p, q, request)
+		page, err := f.find(q, request)
 		if err != nil {
 			return nil, err
 		}

@@ -1,8 +1,8 @@
 package engine
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,13 +16,15 @@ import (
 // resources that refer to them. It goes in rounds: the first starts from the matches, each further one, by what is asked for with :iterate, from
 // what the round before has found. Nothing is found twice, so that circles end.
 type inclusion struct {
-	*Engine
-	ctx   context.Context
-	who   fhir.Principal
+	*finder
 	seen  map[place]bool // that are on the page, or that were looked for
 	found []fhir.Version // in the order in which they were found
 	bytes int            // of their bodies
+	reads int            // of the store, for what is referred to
 }
+
+// readsAnInclude is how many references may be followed for each resource of MaxIncludes: many lead to what is not there.
+const readsAnInclude = 10
 
 // place is a version of a resource, or with the number 0 its current one.
 type place struct {
@@ -31,12 +33,12 @@ type place struct {
 }
 
 // include returns what is to come with matches, in an order that depends on matches and data alone. TooCostly when that is more than MaxIncludes
-// resources, or more than storage.MaxPageBytes.
-func (e *Engine) include(ctx context.Context, p fhir.Principal, includes []search.Include, matches []fhir.Version) ([]fhir.Version, error) {
+// resources, or more than storage.MaxPageBytes, and when more references than readsAnInclude for each of MaxIncludes are followed.
+func (f *finder) include(includes []search.Include, matches []fhir.Version) ([]fhir.Version, error) {
 	if len(includes) == 0 {
 		return nil, nil
 	}
-	x := inclusion{Engine: e, ctx: ctx, who: p, seen: make(map[place]bool, 2*len(matches))}
+	x := inclusion{finder: f, seen: make(map[place]bool, 2*len(matches))}
 	for _, v := range matches {
 		x.seen[place{v.Key, 0}], x.seen[place{v.Key, v.Number}] = true, true
 	}
@@ -101,6 +103,9 @@ func (x *inclusion) follow(reference string, i search.Include) error {
 	if !ok || i.Target != "" && at.key.Type != i.Target || x.serves(at.key.Type) != nil || x.seen[at] {
 		return nil
 	}
+	if x.reads++; x.reads > readsAnInclude*x.MaxIncludes {
+		return tooMuch("follow more than %d references", readsAnInclude*x.MaxIncludes, fmt.Sprintf("%d times the server's limit search-includes", readsAnInclude))
+	}
 	var v fhir.Version
 	var err error
 	if at.number == 0 {
@@ -160,7 +165,7 @@ func (x *inclusion) referring(i search.Include, tests search.Any) error {
 	q := search.Query{Type: i.Source, All: []search.Any{tests}}
 	for request := (storage.PageRequest{}); ; {
 		request.Limit = x.MaxIncludes + 1 - len(x.found)
-		page, err := x.find(x.ctx, x.who, q, request)
+		page, err := x.find(q, request)
 		if err != nil {
 			return err
 		}
@@ -189,15 +194,16 @@ func (x *inclusion) add(v fhir.Version, at place) error {
 	x.found = append(x.found, v)
 	x.bytes += len(v.Body)
 	if len(x.found) > x.MaxIncludes {
-		return tooMuch("%d resources (the server's limit search-includes)", x.MaxIncludes)
+		return tooMuch("bring more than %d resources", x.MaxIncludes, "the server's limit search-includes")
 	}
 	if x.bytes > storage.MaxPageBytes {
-		return tooMuch("%d MiB of resources", storage.MaxPageBytes>>20)
+		return tooMuch("bring more than %d MiB of resources", storage.MaxPageBytes>>20, "as much as a page may have, which is fixed")
 	}
 	return nil
 }
 
-func tooMuch(format string, bound int) error {
-	return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "_include and _revinclude bring more than "+format+
-		" with the matches of this page. Ask for fewer matches a page by _count, for fewer includes, or for narrower ones, of one parameter and one target type.", bound)
+// tooMuch refuses includes that would do more than a limit, of which it is told which it is.
+func tooMuch(what string, bound int, limit string) error {
+	return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "_include and _revinclude "+what+" (%s) for the matches of this page. "+
+		"Ask for fewer matches a page by _count, for fewer includes, or for narrower ones, of one parameter and one target type.", bound, limit)
 }

@@ -86,6 +86,34 @@ func TestIncludesAskLittleOfTheStore(t *testing.T) {
 	}
 }
 
+// Few references lead to what is there, but each of them is looked for: they are bounded, too.
+func TestIncludesThatLeadNowhereAreBounded(t *testing.T) {
+	config := newEngineOf(t, "Location", "Schedule").Config
+	store := &watched{Store: config.Store}
+	config.Store, config.MaxIncludes = store, 2
+	e, err := engine.New(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		var actors []string
+		for j := range 10 {
+			actors = append(actors, fmt.Sprintf(`{"reference":"Location/absent-%d-%d"}`, i, j))
+		}
+		keep(t, e, `{"resourceType":"Schedule","id":"s%d","actor":[%s]}`, i, strings.Join(actors, ","))
+	}
+	store.reads = 0
+	if _, err := e.Search(t.Context(), alice, engine.SearchRequest{Type: "Schedule", Query: "_id=s0,s1&_include=Schedule:actor"}); err != nil || store.reads != 20 {
+		t.Errorf("as many as may be: %d reads, %v", store.reads, err)
+	}
+	store.reads = 0
+	_, err = e.Search(t.Context(), alice, engine.SearchRequest{Type: "Schedule", Query: "_include=Schedule:actor"})
+	wantKind(t, err, fhir.TooCostly, "follow more than 20 references (10 times the server's limit search-includes)")
+	if store.reads != 20 {
+		t.Errorf("%d reads", store.reads)
+	}
+}
+
 // large is a store in which every Schedule is of 20 MiB.
 type large struct{ storage.Store }
 

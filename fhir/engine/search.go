@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
@@ -31,7 +29,7 @@ type SearchRequest struct {
 type SearchPage struct {
 	Versions []fhir.Version
 	Included []fhir.Version // what comes with them, none of which is a match of this page
-	Total    int            // matches on all pages
+	Total    int            // matches on all pages, as they were counted for the first one
 	Counted  bool           // Total is exact
 	Self     string         // the parameters that were understood, percent-encoded; the cursor on a later page
 	Next     string         // the cursor of the next page; "" when there is none
@@ -46,7 +44,12 @@ type searchCursor struct {
 	Now      fhir.Instant // of the first page: "approximately" must not move between pages
 	Position []byte       // where the page before ended, of a search of one type
 	Last     fhir.Instant `json:",omitzero"` // of the last match on the page before, of a search of several types
+	Total    int          `json:",omitzero"` // of the first page: counting for each would cost what finding does
+	Counted  bool         `json:",omitzero"`
 }
+
+// continues says whether the page is a later one.
+func (c searchCursor) continues() bool { return c.Position != nil || c.Last != 0 }
 
 // Search returns one page of matches, and what comes with them. Its errors are NotFound for a type that is not served or that is not in the
 // compartment, Invalid for what the query says wrong, TooCostly, and Unavailable for a parameter whose index is being made anew.
@@ -132,15 +135,21 @@ func (e *Engine) understood(req SearchRequest, pairs []search.Pair, at searchCur
 
 // page finds the matches of a page and what comes with them, sets where the next page begins, and says whether there is one.
 func (e *Engine) page(ctx context.Context, p fhir.Principal, requests []search.Request, at *searchCursor) (page SearchPage, more bool, err error) {
+	continued, f := at.continues(), e.finder(ctx, p)
 	if len(requests) == 1 {
-		page, more, err = e.ofType(ctx, p, requests[0], at)
+		page, more, err = f.ofType(requests[0], at)
 	} else {
-		page, more, err = e.ofTypes(ctx, p, requests, at)
+		page, more, err = f.ofTypes(requests, at)
 	}
 	if err != nil {
 		return page, more, err
 	}
-	if page.Included, err = e.include(ctx, p, requests[0].Includes, page.Versions); err != nil {
+	if continued {
+		page.Total, page.Counted = at.Total, at.Counted
+	} else {
+		at.Total, at.Counted = page.Total, page.Counted
+	}
+	if page.Included, err = f.include(requests[0].Includes, page.Versions); err != nil {
 		return page, more, err
 	}
 	// _elements names elements of what is searched: what comes with it has others.
@@ -153,27 +162,10 @@ func (e *Engine) page(ctx context.Context, p fhir.Principal, requests []search.R
 }
 
 // ofType finds the matches of a search of one type.
-func (e *Engine) ofType(ctx context.Context, p fhir.Principal, r search.Request, at *searchCursor) (page SearchPage, more bool, err error) {
-	found, err := e.find(ctx, p, r.Query, storage.PageRequest{Limit: r.Count, After: at.Position, CountUpTo: countUpTo(r)})
+func (f *finder) ofType(r search.Request, at *searchCursor) (page SearchPage, more bool, err error) {
+	found, err := f.find(r.Query, storage.PageRequest{Limit: r.Count, After: at.Position, CountUpTo: at.countUpTo(r)})
 	at.Position = found.Next
 	return SearchPage{Versions: found.Versions, Total: found.Total, Counted: found.Counted}, found.Next != nil, err
-}
-
-// find asks the store for a page of what satisfies a query, within the engine's budget.
-func (e *Engine) find(ctx context.Context, p fhir.Principal, q search.Query, page storage.PageRequest) (storage.SearchPage, error) {
-	if err := e.finished(q); err != nil {
-		return storage.SearchPage{}, err
-	}
-	page.Budget = e.SearchBudget
-	found, err := e.Store.Search(ctx, p.Partition, q, page)
-	if errors.Is(err, storage.ErrOverBudget) {
-		costly := *fhir.AsError(err)
-		costly.Issues = append(slices.Clip(costly.Issues), fhir.Issue{
-			Severity: fhir.Information, Code: fhir.CodeInformational, Detail: "The operator sets this limit by search-budget.",
-		})
-		err = &costly
-	}
-	return found, err
 }
 
 // cursorOf returns the cursor of a query that continues an earlier one, or "". A cursor brings the whole query with it, so
@@ -196,9 +188,11 @@ func cursorOf(pairs []search.Pair) (string, error) {
 	return cursor, nil
 }
 
-// countUpTo says how far the matches of a search are counted: 0 not at all, negative to the end.
-func countUpTo(r search.Request) int {
+// countUpTo says how far the matches of a search are counted for a page: 0 not at all, negative to the end.
+func (c searchCursor) countUpTo(r search.Request) int {
 	switch {
+	case c.continues():
+		return 0
 	case r.Count == 0 || r.Total == search.TotalAccurate:
 		return -1
 	case r.Total == search.TotalNone:

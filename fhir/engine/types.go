@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"context"
 	"slices"
 
 	"github.com/portico-health/portico/fhir"
@@ -14,9 +13,7 @@ import (
 // instants, of which no two are equal in a store. The types are searched one after the other, each only within what the page may still
 // reach; where the page ends is known by an instant, and the next page goes on from there in every type.
 type gathering struct {
-	*Engine
-	ctx         context.Context
-	who         fhir.Principal
+	*finder
 	limit       int
 	oldestFirst bool
 
@@ -26,9 +23,9 @@ type gathering struct {
 }
 
 // ofTypes finds the matches of a search of several types.
-func (e *Engine) ofTypes(ctx context.Context, p fhir.Principal, requests []search.Request, at *searchCursor) (page SearchPage, more bool, err error) {
+func (f *finder) ofTypes(requests []search.Request, at *searchCursor) (page SearchPage, more bool, err error) {
 	sort := requests[0].Query.Sort
-	g := gathering{Engine: e, ctx: ctx, who: p, limit: requests[0].Count, first: fhir.Beginning, last: fhir.End}
+	g := gathering{finder: f, limit: requests[0].Count, first: fhir.Beginning, last: fhir.End}
 	g.oldestFirst = len(sort) > 0 && !sort[0].Descending // search.Rules.ParseSystem lets several types be sorted by instant alone
 	if err := g.begin(at.Last); err != nil {
 		return page, false, err
@@ -39,15 +36,17 @@ func (e *Engine) ofTypes(ctx context.Context, p fhir.Principal, requests []searc
 		}
 	}
 	page.Versions = g.rows
-	if at.Last == 0 && g.limit > 0 && !g.more {
-		page.Total, page.Counted = len(g.rows), countUpTo(requests[0]) != 0
-	} else if page.Total, page.Counted, err = e.count(ctx, p, requests); err != nil {
-		return page, false, err
+	switch upTo := at.countUpTo(requests[0]); {
+	case upTo == 0:
+	case g.limit > 0 && !g.more:
+		page.Total, page.Counted = len(g.rows), true
+	default:
+		page.Total, page.Counted, err = f.finder(f.ctx, f.who).count(requests, upTo)
 	}
 	if g.more {
 		at.Last = g.rows[len(g.rows)-1].Instant
 	}
-	return page, g.more, nil
+	return page, g.more, err
 }
 
 // begin puts the beginning of the page behind the last match of the page before. Oldest first, the page ends with what was there when it began: of
@@ -78,7 +77,7 @@ func (g *gathering) gather(q search.Query) error {
 	within := search.Within{Param: search.LastUpdated, LowFrom: g.first, LowTo: g.last, HighFrom: fhir.Beginning, HighTo: fhir.End}
 	q.All = append(slices.Clip(q.All), search.Any{within})
 	q.Sort = []search.SortKey{{Param: search.LastUpdated, Descending: !g.oldestFirst}}
-	page, err := g.find(g.ctx, g.who, q, storage.PageRequest{Limit: g.limit})
+	page, err := g.find(q, storage.PageRequest{Limit: g.limit})
 	if err != nil || len(page.Versions) == 0 {
 		return err
 	}
@@ -122,18 +121,14 @@ func (g *gathering) end(with fhir.Instant) {
 	}
 }
 
-// count adds up the matches of several types, by the rule of one.
-func (e *Engine) count(ctx context.Context, p fhir.Principal, requests []search.Request) (total int, counted bool, err error) {
-	upTo := countUpTo(requests[0])
-	if upTo == 0 {
-		return 0, false, nil
-	}
+// count adds up the matches of several types, up to some number, by the rule of one: with a budget of its own.
+func (f *finder) count(requests []search.Request, upTo int) (total int, counted bool, err error) {
 	for _, r := range requests {
 		left := upTo
 		if upTo > 0 {
 			left = max(upTo-total, 1) // 0 would count nothing
 		}
-		page, err := e.find(ctx, p, r.Query, storage.PageRequest{CountUpTo: left})
+		page, err := f.find(r.Query, storage.PageRequest{CountUpTo: left})
 		if err != nil {
 			return 0, false, err
 		}
