@@ -44,7 +44,7 @@ func (a axis) ranking(class int64, descending bool) bool {
 	if !a.ordered || class&crowded == 0 {
 		return true
 	}
-	return class&ranks(descending) != 0
+	return class&rankBit(descending) != 0
 }
 
 // rivalry is the predicate that of a crowd the row ranks its resource, where the class does not tell.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
 )
 
 // reading is a read of the file that is under way.
@@ -186,5 +189,53 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 	if _, known := c.get(place{"a/test", fhir.Key{Type: "Patient", ID: "1999"}}); !known {
 		t.Error("what was read last is not known")
+	}
+}
+
+// A search that holds on to a state of the file does not put into memory what was superseded since.
+func TestCacheIsNotOfAPastState(t *testing.T) {
+	s, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "store.db"), elapsed: func() time.Duration { return 0 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	const p fhir.Partition = "demo/test"
+	key := fhir.Key{Type: "Patient", ID: "1"}
+	write := func() {
+		op := storage.Op{Key: key, Resource: fhir.NewResource(fhir.NewObject(fhir.Member{Name: "resourceType", Value: key.Type}, fhir.Member{Name: "id", Value: key.ID}))}
+		op.Entries.Texts = []search.Text{{Param: "name", Folded: "ann", Exact: "Ann"}}
+		if _, err := s.Commit(t.Context(), p, []storage.Op{op}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write()
+	if _, err := s.Read(t.Context(), p, key); err != nil { // from now on it is known that nobody else wrote
+		t.Fatal(err)
+	}
+	q := search.Query{Type: key.Type, Sort: []search.SortKey{{Param: "name", By: search.ByText}}}
+	err = s.snapshot(t.Context(), func(c *conn) error {
+		if _, _, err := c.number(t.Context(), "SELECT max(instant) FROM version"); err != nil {
+			return err
+		}
+		write() // after the state began
+		x, err := s.begin(t.Context(), c, p, q, unbounded)
+		if err != nil {
+			return err
+		}
+		page, err := x.answer(storage.PageRequest{Limit: 1}, nil)
+		if err == nil && (len(page.Versions) != 1 || page.Versions[0].Number != 1) {
+			err = fmt.Errorf("the search finds %v, want version 1", page.Versions)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := s.Read(t.Context(), p, key); err != nil || v.Number != 2 {
+		t.Errorf("version %d is current, want 2 (%v)", v.Number, err)
 	}
 }

@@ -14,6 +14,7 @@ type candidate struct {
 	equals  []search.Equal // the tests, when all are on terms: they can be followed by instant
 	bounds  bool           // the bounds of the search on instants
 	axis    axis           // whose windows it is; none for another clause
+	crowd   bool           // some resource has several rows on the axis
 	size    int            // instants of the arms, counted up to enough
 	exact   bool           // the arms have nothing that does not satisfy it
 	sure    bool           // the arms have nothing that is not in live
@@ -49,7 +50,11 @@ func (x *searching) candidates() (all []candidate, err error) {
 			continue
 		case of.param != 0:
 			seen[of], c.axis = true, of
-			c.arms, err = x.windowArms(of, x.window(of), hull(windows))
+			var classes []int64
+			if classes, err = x.classes(of); err == nil {
+				c.crowd = slices.ContainsFunc(classes, func(class int64) bool { return !of.alone(class) })
+				c.arms = x.windowArms(of, classes, x.window(of), hull(windows))
+			}
 		default:
 			if c.price = priceOf(a); c.price != overLinks {
 				c, ok, err = x.candidate(a)
@@ -184,13 +189,13 @@ func (x *searching) windowOf(t search.Test) ([]clause, error) {
 	if of.param == 0 {
 		return nil, nil
 	}
-	return x.windowArms(of, w, w)
+	classes, err := x.classes(of)
+	return x.windowArms(of, classes, w, w), err
 }
 
 // windowArms are one arm for each class of an axis: of rows that are alone within the common part of all windows, of the others, where
 // each window may have its own row, within one of them.
-func (x *searching) windowArms(of axis, alone, among window) (arms []clause, err error) {
-	classes, err := x.classes(of)
+func (x *searching) windowArms(of axis, classes []int64, alone, among window) (arms []clause) {
 	for _, class := range classes {
 		w, distinct := alone, ""
 		if !of.alone(class) {
@@ -202,7 +207,7 @@ func (x *searching) windowArms(of axis, alone, among window) (arms []clause, err
 			sql("SELECT "+distinct+"instant FROM "+of.table(w.tighter())+" WHERE param = ? AND class = ? AND ", of.param, class), within,
 		}, ""))
 	}
-	return arms, err
+	return arms
 }
 
 // bounding is the first clause of the query that bounds instants.
@@ -233,7 +238,7 @@ func (x *searching) classes(of axis) (classes []int64, err error) {
 func (x *searching) weigh(all []candidate) (weighed []*candidate, best *candidate, err error) {
 	for i := range all {
 		c := &all[i]
-		if best != nil && (best.size <= few || best.size < x.store.enough && c.price == overTexts) {
+		if best != nil && (best.size <= scant || best.size < x.store.enough && c.price == overTexts) {
 			break
 		}
 		if c.price == overLinks {

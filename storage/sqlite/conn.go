@@ -18,6 +18,7 @@ type conn struct {
 	meter  meter
 	writes bool // what it reads may never become durable: its transaction may fail yet
 	broken bool // nobody knows whether a transaction is open
+	frozen bool // what is read is of one state, which may be past
 }
 
 // statement is what the driver's prepared statements are.
@@ -161,7 +162,9 @@ func (c *conn) snapshot(ctx context.Context, fn func() error) error {
 	if err := c.exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
+	c.frozen = true
 	err := fn()
+	c.frozen = false
 	if failed := c.exec(ctx, "COMMIT"); failed != nil {
 		c.broken = true
 		err = cmp.Or(err, failed)

@@ -28,7 +28,7 @@ func (s *Store) Explain(ctx context.Context, p fhir.Partition, q search.Query, p
 		defer c.meter.stop()
 		found, err := s.search(ctx, c, p, q, page, &told)
 		told.Looked, told.Found = c.meter.looked, len(found.Versions)
-		if budget > 0 && errors.Is(err, fhir.TooCostly) {
+		if errors.Is(err, storage.ErrOverBudget) {
 			return nil
 		}
 		return err
@@ -57,11 +57,11 @@ func (x *searching) tell(p plan, c *candidate) {
 	*x.told = t
 }
 
-// tellFew tells of a search that went the short way.
-func (x *searching) tellFew(p pinch, matches int) {
+// tellShort tells of a search that went the short way, by a selection of so many resources.
+func (x *searching) tellShort(p pinch, rows int) {
 	if x.told != nil {
 		c := x.where[p.of]
-		*x.told = storage.Plan{Index: describe(c.tests), Clause: c.of, Matches: matches, Counted: true, ByRow: clauses(x.others(p))}
+		*x.told = storage.Plan{Index: describe(c.tests), Clause: c.of, Matches: rows, Counted: true, ByRow: clauses(x.others(p))}
 	}
 }
 

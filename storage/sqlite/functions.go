@@ -19,7 +19,7 @@ var functions = map[string]*sqlite.FunctionImpl{
 	"equals":   {NArgs: 3, Deterministic: true, Scalar: equals},
 	"lies":     {NArgs: 6, Deterministic: true, Scalar: lies},
 	"metres":   {NArgs: 4, Deterministic: true, Scalar: metres},
-	"near":     {NArgs: 5, Deterministic: true, Scalar: near},
+	"near":     {NArgs: 5, Deterministic: true, Scalar: isNear},
 	"ranking":  {NArgs: 4, Deterministic: true, Scalar: ranking},
 	"regain":   {NArgs: 2, Scalar: regain},
 	"spend":    {NArgs: 2, Scalar: spend},

@@ -35,7 +35,10 @@ func (x *searching) handful(want storage.PageRequest, after *position) (page sto
 	if after != nil && !x.order.has(*after) {
 		return page, false, badCursor(nil)
 	}
-	all, ok, err := x.few()
+	if len(x.names) == 0 {
+		return page, false, nil // nothing of this type was ever stored
+	}
+	all, ok, err := x.pinched()
 	if err != nil || !ok {
 		return page, false, err
 	}
@@ -71,16 +74,12 @@ func (x *searching) cut(all []match, want storage.PageRequest, after *position) 
 	return page, cmp.Or(err, x.meter.settle(fit))
 }
 
-// few are all matches, without their bodies and in no order, if a handful of resources at most has a value that every match has.
-func (x *searching) few() (all []match, ok bool, err error) {
+// pinched are all matches, without their bodies and in no order, if a handful of resources at most has a value that every match has.
+func (x *searching) pinched() (all []match, ok bool, err error) {
 	pinches := x.pinches()
 	for i := 0; i < min(len(pinches), mostTries) && !ok; i++ {
-		all, ok, err = x.among(pinches[i])
-		if err != nil {
+		if all, ok, err = x.among(pinches[i]); err != nil {
 			return nil, false, err
-		}
-		if ok {
-			x.tellFew(pinches[i], len(all))
 		}
 	}
 	return all, ok, nil
@@ -90,7 +89,7 @@ func (x *searching) few() (all []match, ok bool, err error) {
 func (x *searching) pinches() (all []pinch) {
 	tests := 0
 	for i, c := range x.where {
-		if tests += len(c.tests); tests > mostTests || isChained(c.tests) {
+		if tests += size(c.tests); tests > mostTests || isChained(c.tests) {
 			return nil
 		}
 		t, ok := only(c.tests)
@@ -108,6 +107,22 @@ func (x *searching) pinches() (all []pinch) {
 		}
 	}
 	return all
+}
+
+// size is how many tests a clause has, those within others among them.
+func size(a search.Any) (tests int) {
+	for _, t := range a {
+		tests++
+		switch t := t.(type) {
+		case search.Not:
+			tests += size(t.Any)
+		case search.Every:
+			for _, a := range t {
+				tests += size(a)
+			}
+		}
+	}
+	return tests
 }
 
 // only is the test of a clause that has but one, when it is on a whole value.
@@ -148,13 +163,14 @@ func (x *searching) among(p pinch) (all []match, ok bool, err error) {
 		return nil
 	})
 	if ok && err == nil { // what is looked at again counts once
+		x.tellShort(p, rows)
 		err = x.meter.look(rows)
 	}
 	return all, ok, err
 }
 
 // fetch gives matches their versions: of memory those that are current still, the rest of the file. What the file does not have stays
-// without a number.
+// without a number. What is current in a state that began earlier is not kept in memory: it may have been superseded since.
 func (x *searching) fetch(all []match) error {
 	var missing []*match
 	var instants []byte
@@ -166,7 +182,7 @@ func (x *searching) fetch(all []match) error {
 			m.version = v
 			continue
 		}
-		if seen, quiet := x.store.cache.watch(at); quiet {
+		if seen, quiet := x.store.cache.watch(at); quiet && !x.frozen {
 			changes[at] = seen
 		}
 		missing, instants = append(missing, m), strconv.AppendInt(append(instants, ','), int64(m.version.Instant), 10)

@@ -24,8 +24,8 @@ const (
 	highest   = 8 // and this one where it descends
 )
 
-// ranks is the bit of the row of a crowd that ranks the resource.
-func ranks(descending bool) int64 {
+// rankBit is the bit of the row of a crowd that ranks the resource.
+func rankBit(descending bool) int64 {
 	if descending {
 		return highest
 	}

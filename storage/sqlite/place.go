@@ -46,8 +46,8 @@ func metres(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error
 	return search.Point{Latitude: real64(args[0]), Longitude: real64(args[1])}.Metres(search.Point{Latitude: real64(args[2]), Longitude: real64(args[3])}), nil
 }
 
-// near says whether entries have a place that is so near: entries, parameter, latitude, longitude, metres.
-func near(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+// isNear says whether entries have a place that is so near: entries, parameter, latitude, longitude, metres.
+func isNear(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
 	centre, most := search.Point{Latitude: real64(args[2]), Longitude: real64(args[3])}, real64(args[4])
 	return anyFrameOf(blob(args[0]), integer(args[1]), placeFrame, func(v string) bool {
 		p, ok := pointOf(v)

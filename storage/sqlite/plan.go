@@ -15,7 +15,7 @@ type plan struct {
 const (
 	enough = 1_000 // candidates: as many are followed in their order rather than sorted
 	worth  = 2     // times as many candidates are followed as are sorted: the page may be full soon
-	few    = 16    // candidates: no other part of the query is asked whether it has fewer
+	scant  = 16    // candidates: no other part of the query is asked whether it has fewer
 )
 
 // plan chooses the index that the search begins with. SQLite is left no choice: it would not know how few
@@ -63,13 +63,14 @@ func (x *searching) firstKey() int {
 
 // choose finds the candidate with the fewest resources, and the one whose index is to be followed because it
 // has them in their order: the best itself, or the best of those that do, when the best has too many to be sorted or that one
-// not many more.
+// not many more. The index of an axis on which some have several values is followed past all of these, for what ranks a resource may be another value than
+// is in the window: few matches are rather sorted.
 func (x *searching) choose(first int) (best, along *candidate, err error) {
 	all, err := x.candidates()
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(all) == 1 && x.follows(&all[0], first) {
+	if len(all) == 1 && x.follows(&all[0], first) && !all[0].crowd {
 		return &all[0], &all[0], nil
 	}
 	weighed, best, err := x.weigh(all)
@@ -81,7 +82,7 @@ func (x *searching) choose(first int) (best, along *candidate, err error) {
 			along = c
 		}
 	}
-	if along != nil && best.size < x.store.enough && (along.size >= x.store.enough || along.size > worth*best.size) {
+	if along != nil && best.size < x.store.enough && (along.crowd || along.size >= x.store.enough || along.size > worth*best.size) {
 		along = nil
 	}
 	return best, along, nil
@@ -101,8 +102,8 @@ func (x *searching) met(c *candidate) ([]scan, error) {
 	switch {
 	case c.equals != nil:
 		return x.holders(c.equals, x.bounds), nil
-	case c.axis.param != 0:
-		return x.ranked(c.axis, false, x.window(c.axis), c.axis.everywhere())
+	case c.axis.param != 0 && (!c.crowd || c.size >= x.store.enough):
+		return x.lanes(c.axis, false, x.window(c.axis), c.axis.everywhere())
 	case len(c.arms) == 1 || c.size < x.store.enough:
 		return []scan{x.set(c)}, nil
 	default:
@@ -139,11 +140,11 @@ func (x *searching) ranks(st stage, after *position) (stages []stage, err error)
 	of := k.axis()
 	alone, among := x.window(of), of.everywhere()
 	if after == nil || after.first() != st.first {
-		st.scans, err = x.ranked(of, k.descending, alone, among)
+		st.scans, err = x.lanes(of, k.descending, alone, among)
 		return []stage{st}, err
 	}
 	level, past, at := st, st, after.Keys[st.first]
-	if level.scans, err = x.ranked(of, k.descending, alone, among); err != nil {
+	if level.scans, err = x.lanes(of, k.descending, alone, among); err != nil {
 		return nil, err
 	}
 	for i := range level.scans {
@@ -153,12 +154,15 @@ func (x *searching) ranks(st stage, after *position) (stages []stage, err error)
 			s.where = append(s.where, sql(s.id+" > ?", after.ID))
 		}
 	}
-	past.scans, err = x.ranked(of, k.descending, alone.past(k, at), among.past(k, at))
+	if k.ends(at) {
+		return []stage{level}, nil
+	}
+	past.scans, err = x.lanes(of, k.descending, alone.past(k, at), among.past(k, at))
 	return []stage{level, past}, err
 }
 
-// ranked are the scans, one for each class of an axis, that give the resources on it by their values.
-func (x *searching) ranked(of axis, descending bool, alone, among window) (scans []scan, err error) {
+// lanes are the scans, one for each class of an axis, that give the resources on it by their values.
+func (x *searching) lanes(of axis, descending bool, alone, among window) (scans []scan, err error) {
 	classes, err := x.classes(of)
 	for _, class := range classes {
 		if !of.ranking(class, descending) {

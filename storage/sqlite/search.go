@@ -42,12 +42,15 @@ func (s *Store) search(ctx context.Context, c *conn, p fhir.Partition, q search.
 			return found, err
 		}
 	}
-	err = c.snapshot(ctx, func() error {
-		if x == nil {
+	err = c.snapshot(ctx, func() (err error) {
+		if x == nil { // who knows the names and who reads them go the same ways, so that a budget suffices for both or for neither
 			if x, err = s.begin(ctx, c, p, q, unbounded); err != nil {
 				return err
 			}
 			x.told = told
+			if found, ok, err = x.handful(page, after); ok || err != nil {
+				return err
+			}
 		}
 		found, err = x.answer(page, after)
 		return err

@@ -49,7 +49,19 @@ func (w window) on(row string) clause {
 		w.lowFrom.of, w.lowTo.of, w.highFrom.of, w.highTo.of)
 }
 
-// past is the part of a window that an order by a key has behind a value.
+// ends says whether nothing can be behind a value in an order by a key.
+func (k key) ends(at value) bool {
+	switch {
+	case k.by != byTime:
+		return false
+	case k.descending:
+		return instantOf(at) == fhir.Beginning
+	default:
+		return instantOf(at) == fhir.End
+	}
+}
+
+// past is the part of a window that an order by a key has behind a value, where there can be any.
 func (w window) past(k key, at value) window {
 	s, ofTexts := at.of.(string)
 	switch {

@@ -125,12 +125,18 @@ func (c *corpus) word() string {
 	return one(c, "", "an", "ann", "anna", "b", "nn", "z", "łu", "ł", "😀")
 }
 
-// moment is an instant of few, at every scale.
+// moment is an instant of few, at every scale and at the ends of time.
 func (c *corpus) moment() fhir.Instant {
+	if c.IntN(12) == 0 {
+		return one(c, fhir.Beginning, fhir.End)
+	}
 	return fhir.Instant(c.IntN(5)-2) * one(c, fhir.Instant(1), 1_000_000, 86_400_000_000, 1<<45)
 }
 
 func (c *corpus) end(low fhir.Instant) fhir.Instant {
+	if low == fhir.End {
+		return low
+	}
 	return one(c, low, low+1, low+1_000_000, low+86_400_000_000, low+1<<45, fhir.End)
 }
 

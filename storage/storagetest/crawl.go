@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -181,6 +182,9 @@ func tooManyToSort(x *house) {
 	_, err := x.Search(x.ctx, home, all, storage.PageRequest{Limit: 1})
 	if x.want(err, fhir.TooCostly); err == nil || !strings.Contains(err.Error(), name("%d", storage.MaxGathered)) {
 		x.Errorf("the error does not tell how many are sorted at most: %v", err)
+	}
+	if _, err := x.Explain(x.ctx, home, all, storage.PageRequest{Limit: 1, Budget: 100 * storage.MaxGathered}); !errors.Is(err, fhir.TooCostly) || errors.Is(err, storage.ErrOverBudget) {
+		x.Errorf("within a budget it is explained with the error %v, want the one of the search", err)
 	}
 	page, err := x.Search(x.ctx, home, all, storage.PageRequest{CountUpTo: -1})
 	x.check(err)

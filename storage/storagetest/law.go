@@ -32,7 +32,7 @@ func Run(t *testing.T, h Harness) {
 		{"life", life}, {"bodies", bodies}, {"conditions", conditions}, {"races", races}, {"commits", commits},
 		{"guards", guards}, {"refusals in order", refusalsInOrder}, {"matches within", matchesWithin}, {"large commits", largeCommits}, {"transfers", transfers}, {"twins", twins},
 		{"history", history}, {"histories", histories}, {"histories beside writes", historiesBesideWrites}, {"partitions", partitions}, {"events", events}, {"instants", instants},
-		{"meaning", meaning}, {"distances", distances}, {"orders", orders}, {"chains", chains},
+		{"meaning", meaning}, {"distances", distances}, {"orders", orders}, {"ends of time", endsOfTime}, {"chains", chains},
 		{"oracle", oracle}, {"large", large}, {"totals", totals}, {"pages", pages}, {"heavy pages", heavyPages}, {"churn", churn}, {"cursors", cursors}, {"explains", explains}, {"budgets", budgets},
 		{"crawling", crawling}, {"too many to sort", tooManyToSort},
 		{"reindexing", reindexing}, {"reindexing beside writes", reindexingBesideWrites}, {"reindexing by chance", reindexingByChance},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
 )
 
 // The parameters of a corpus that have Ordereds and places.
@@ -205,5 +206,34 @@ func orders(x *house) {
 		if got := joined(x.found(home, q)); got != c.want {
 			x.Errorf("case %d, by %+v: %q, want %q", i, c.sort, got, c.want)
 		}
+	}
+}
+
+// endsOfTime holds that pages go on behind a value that nothing can be behind: what begins or ends never.
+func endsOfTime(x *house) {
+	var ops []storage.Op
+	for i, at := range []fhir.Instant{fhir.End, fhir.Beginning, 0} {
+		for n := range 9 {
+			op := put(patient(name("%d-%d", i, n)), "")
+			op.Entries.Ranges = []search.Range{{Param: "date", Interval: fhir.Interval{Low: at, High: at}}}
+			ops = append(ops, op)
+		}
+	}
+	x.commit(home, ops...)
+	for _, sort := range [][]search.SortKey{
+		{{Param: "date"}}, {{Param: "date", Descending: true}}, {{Param: "date"}, {Param: search.ID, Descending: true}}, {{Param: "date", Descending: true}, {Param: search.LastUpdated}},
+	} {
+		q := search.Query{Type: "Patient", Sort: sort}
+		want := x.found(home, q)
+		var got []string
+		for request := (storage.PageRequest{Limit: 4}); len(got) <= len(ops); {
+			page, err := x.Search(x.ctx, home, q, request)
+			x.check(err)
+			got = append(got, ids(page.Versions)...)
+			if request.After = page.Next; page.Next == nil {
+				break
+			}
+		}
+		x.equal(got, want)
 	}
 }
