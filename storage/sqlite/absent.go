@@ -40,22 +40,26 @@ func (x *searching) lacking(i int, lacked []clause, after *position) (steps, err
 
 func with(lacked []clause, more clause) []clause { return append(slices.Clone(lacked), more) }
 
-// sparse is how many times as many candidates as are enough may be sorted, where fewer than one resource in so many is one.
-const sparse = 16
+const (
+	sampled = 32 // candidates, the newest, that tell how far they lie apart
+	sparse  = 64 // resources from one candidate to the next: as far apart they are rather sorted than looked for
+	sorting = 16 // times as many candidates as are enough: more are not sorted, however far apart
+)
 
 // isSparse says whether the instants that an arm selects, which are enough, are nevertheless rather sorted than looked for in the order of the whole
-// type: they are still not many, and of the newest resources hardly any is among them.
+// type: they are still not many, and the newest of them lie far apart.
 func (x *searching) isSparse(arm clause) (bool, error) {
-	most := int64(sparse * x.store.enough)
-	last := join([]clause{arm, sql(" ORDER BY instant DESC LIMIT 1 OFFSET +?", int64(x.store.enough-1))}, "")
+	sample := int64(min(sampled, x.store.enough))
+	last := join([]clause{arm, sql(" ORDER BY instant DESC LIMIT 1 OFFSET +?", sample-1)}, "")
 	from, _, err := x.number(x.ctx, last.text, last.args...)
 	if err != nil {
 		return false, err
 	}
-	near, err := x.upTo(most, sql("SELECT 1 FROM live INDEXED BY live_scope WHERE scope = ? AND instant >= ?", x.names[""], from))
-	if err != nil || near < most {
+	near, err := x.upTo(sparse*sample, sql("SELECT 1 FROM live INDEXED BY live_scope WHERE scope = ? AND instant >= ?", x.names[""], from))
+	if err != nil || near < sparse*sample {
 		return false, err
 	}
+	most := int64(sorting * x.store.enough)
 	all, err := x.upTo(most, arm)
 	return all < most, err
 }

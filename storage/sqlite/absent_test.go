@@ -34,7 +34,7 @@ func TestEndOfAnOrder(t *testing.T) {
 		{"few, newest first", 200, budget, as, search.Query{Sort: []search.SortKey{date, {Param: search.LastUpdated, Descending: true}}}},
 		{"few, by both", 200, budget, as, search.Query{Sort: []search.SortKey{down(date), fee}}},
 		{"few of them", 200, budget, as, search.Query{All: lacks(date), Sort: []search.SortKey{fee}}},
-		{"not many among very many", 100, 200, sqlite.Contrary, search.Query{Sort: []search.SortKey{date}}}, // 30 of 3 000, where two are too many to be sorted without another look
+		{"not many among very many", 100, 300, sqlite.Contrary, search.Query{Sort: []search.SortKey{date}}}, // 30 of 3 000, where two are too many to be sorted without another look
 		{"many", 2, 4_000, as, search.Query{Sort: []search.SortKey{date}}},                                  // what it takes to know, and as many again passed over
 		{"many, by both", 2, 8_000, as, search.Query{Sort: []search.SortKey{date, fee}}},
 	} {
