@@ -174,6 +174,26 @@ func TestDemoIsFilledOnce(t *testing.T) {
 	}
 }
 
+// TestDemoOfSomeTypes: what is served is filled, and what is served later then, with what fits to it. What was deleted meanwhile stays deleted.
+func TestDemoOfSomeTypes(t *testing.T) {
+	dir := t.TempDir()
+	some := start(t, dir, func(c *Config) { c.Dev, c.Resources = true, []string{"Appointment", "Patient"} })
+	if _, body := some.get(t, "/fhir/Appointment?patient.name=begum&_count=0"); !strings.Contains(body, `"total":13`) {
+		t.Errorf("with two types: %s", body)
+	}
+	if status := some.send(t, http.MethodDelete, "/fhir/Patient/pat-000001", ""); status != http.StatusOK {
+		t.Fatalf("DELETE answered %d", status)
+	}
+	some.end(t)
+	all := start(t, dir, func(c *Config) { c.Dev = true })
+	for path, total := range map[string]int{"Patient": 499, "Slot": 2000, "Slot?schedule.actor:Practitioner.name=sean&status=free": 136} {
+		_, body := all.until(t, "/fhir/"+path+map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")]+"_total=accurate&_count=0")
+		if !strings.Contains(body, fmt.Sprintf(`"total":%d`, total)) {
+			t.Errorf("%s with all types: %s", path, body)
+		}
+	}
+}
+
 func TestHealthAndMetrics(t *testing.T) {
 	r := start(t, t.TempDir(), nil)
 	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n"} {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,29 +26,42 @@ const (
 // tomorrow makes the same data.
 type demoState struct {
 	At     time.Time
-	Filled bool
+	Filled []string // the resource types whose data are there, sorted
 }
 
-// fillDemo fills the demo site with generated data, once in the life of a store. A fill that was interrupted is
-// taken up again: what is there already is left alone.
+// fillDemo fills the demo site with generated data of the types that are served, each once in the life of a store: types that are served
+// later are filled then, with what fits to the rest. A fill that was interrupted is taken up again: what is there already is left alone.
 func (a *App) fillDemo(ctx context.Context) error {
 	state, record, err := a.demoState(ctx)
-	if err != nil || state.Filled {
+	if err != nil {
 		return err
 	}
-	if err := a.fillAll(ctx, demo.Generate(demo.Options{Patients: demoPatients, Seed: demoSeed, At: state.At})); err != nil {
+	due := slices.DeleteFunc(slices.Clone(a.Config.Resources), func(typ string) bool { return slices.Contains(state.Filled, typ) })
+	if len(due) == 0 {
+		return nil
+	}
+	all := demo.Generate(demo.Options{Patients: demoPatients, Seed: demoSeed, At: state.At})
+	if err := a.fillAll(ctx, ofTypes(all, due)); err != nil {
 		return err
 	}
-	state.Filled = true
+	state.Filled = slices.Sorted(slices.Values(slices.Concat(state.Filled, due)))
 	value, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}
 	_, err = a.store.Records().Swap(ctx, demoRecord, record.Revision, value, 0)
-	if errors.Is(err, fhir.Conflict) { // another process on the same store was first, with the same data
-		return nil
-	}
 	return err
+}
+
+// ofTypes are the resources that are of one of the types.
+func ofTypes(resources iter.Seq[fhir.Resource], types []string) iter.Seq[fhir.Resource] {
+	return func(yield func(fhir.Resource) bool) {
+		for r := range resources {
+			if slices.Contains(types, r.Type()) && !yield(r) {
+				return
+			}
+		}
+	}
 }
 
 // demoState reads the state, and makes it where there is none.
