@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net"
 	"net/url"
 	"os"
@@ -65,14 +66,54 @@ func defineSettings(f *pflag.FlagSet) {
 	f.Int("search-budget", engine.DefaultSearchBudget, "resources and index entries that a page of a search may look at in vain")
 	f.Int("search-includes", engine.DefaultMaxIncludes, "resources that _include and _revinclude may bring with a page of a search")
 	f.String("config", "", "configuration file (default "+defaultFile+" if it exists)")
+	f.VisitAll(func(flag *pflag.Flag) {
+		if settingForms[flag.Value.Type()] != "" {
+			flag.Value = &forgiving{Value: flag.Value}
+		}
+	})
+}
+
+// forgiving is the value of a flag that takes down what it cannot read and stays what it was: a command line would end at the first fault, in
+// words of the language that it is written in.
+type forgiving struct {
+	pflag.Value
+	misread *string
+}
+
+// Set never fails.
+func (p *forgiving) Set(text string) error {
+	before := p.String()
+	if p.Value.Set(text) != nil {
+		p.misread = &text
+		return p.Value.Set(before)
+	}
+	return nil
+}
+
+// misread tells what could not be read of a flag's value.
+func misread(flag *pflag.Flag, source string) []error {
+	v, ok := flag.Value.(*forgiving)
+	if !ok || v.misread == nil {
+		return nil
+	}
+	return []error{fmt.Errorf("%s: %q is no %s", source, *v.misread, settingForms[v.Type()])}
+}
+
+// settingForms says in words what the types of settings look like that not every text is one of.
+var settingForms = map[string]string{
+	"bool": "true or false", "duration": "length of time; write it as 10s or 2m", "int": fmt.Sprintf("whole number of at most %d", math.MaxInt),
 }
 
 // loadConfig reads the configuration from its four sources: what the command line does not say is set from the
 // environment, and then from the file. Its error names every fault at once.
 func loadConfig(flags *pflag.FlagSet, environ func() []string) (Config, error) {
 	said := map[string]bool{}
-	flags.VisitAll(func(f *pflag.Flag) { said[f.Name] = f.Changed })
-	faults := setFromEnv(flags, said, environ())
+	var faults []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		said[f.Name] = f.Changed
+		faults = append(faults, misread(f, "--"+f.Name)...)
+	})
+	faults = append(faults, setFromEnv(flags, said, environ())...)
 	faults = append(faults, setFromFile(flags, said, environ())...)
 	c := readFlags(flags)
 	faults = append(faults, c.complete()...)
@@ -153,17 +194,9 @@ func set(flags *pflag.FlagSet, said map[string]bool, setting, value, source stri
 	said[setting] = true
 	flag := flags.Lookup(setting)
 	if err := flag.Value.Set(value); err != nil {
-		if flag.Value.Type() == "int" { // else it is 0 now, which would be a second fault
-			_ = flag.Value.Set(flag.DefValue)
-		}
-		return []error{fmt.Errorf("%s: %q is no %s", source, value, settingForms[flag.Value.Type()])}
+		return []error{fmt.Errorf("%s: %q is no list", source, value)}
 	}
-	return nil
-}
-
-// settingForms says in words what the types of settings look like.
-var settingForms = map[string]string{
-	"bool": "true or false", "duration": "length of time; write it as 10s or 2m", "string": "text", "stringSlice": "list", "int": "whole number",
+	return misread(flag, source)
 }
 
 // readFlags takes the settings from where all sources left them.

@@ -75,6 +75,24 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	}
 }
 
+// TestUnreadableFlags are told in words, each of them, and beside whatever else is wrong.
+func TestUnreadableFlags(t *testing.T) {
+	t.Chdir(t.TempDir())
+	env := func() []string { return []string{"PORTICO_SEARCH_BUDGET=2"} }
+	_, err := loadConfig(settings(t, "--search-budget", "1e3", "--search-includes=99999999999999999999", "--grace", "soon", "--dev=maybe", "--log-level", "loud"), env)
+	if err == nil {
+		t.Fatal("no fault was found")
+	}
+	want := []string{`--dev: "maybe" is no true or false`, `--grace: "soon" is no length of time; write it as 10s or 2m`, `--search-budget: "1e3" is no whole number of at most 9`,
+		`--search-includes: "99999999999999999999" is no whole number of at most 9`, `log-level: "loud"`}
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		if len(lines) != len(want) || !strings.HasPrefix(line, want[i]) {
+			t.Fatalf("the faults are\n%v\nwant\n%s", err, strings.Join(want, "\n"))
+		}
+	}
+}
+
 // TestValuesOfOneSetting holds single settings against what is said of them.
 func TestValuesOfOneSetting(t *testing.T) {
 	for _, c := range []struct {
