@@ -21,7 +21,7 @@ func (a *App) reindex(ctx context.Context) {
 	if !state.Due {
 		return
 	}
-	a.Log.Info("base URL, resource types or search parameters are not those of the last start: all resources are indexed anew, and until then searches by what differs are refused",
+	a.Log.Info("base URL, resource types or search parameters are not those of the last start: all resources are indexed anew, and until then searches by what differs, or by chains to it within contained resources, are refused",
 		"parameters", state.Parameters(), "types", len(state.Unfinished))
 	start := a.Now()
 	for {

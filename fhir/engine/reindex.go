@@ -223,9 +223,7 @@ func (e *Engine) finished(q search.Query) error {
 	for _, typ := range slices.Sorted(maps.Keys(uses)) {
 		for _, name := range owners(uses[typ]) {
 			if slices.Contains(state.Unfinished[typ], name) {
-				refusal.Issues = append(refusal.Issues, fhir.Issue{Severity: fhir.Severe, Code: fhir.CodeTransient, Path: name, Detail: fmt.Sprintf(
-					"%s cannot be searched or sorted by %s at the moment: its index is being made anew, of which %s is done. Try again later; other searches and reads are served.",
-					typ, strings.TrimSuffix(name, "."), state.Progress())})
+				refusal.Issues = append(refusal.Issues, state.waiting(typ, name))
 			}
 		}
 	}
@@ -233,6 +231,18 @@ func (e *Engine) finished(q search.Query) error {
 		return nil
 	}
 	return refusal
+}
+
+// waiting says that searches by an unfinished parameter have to wait. One whose name ends with a dot is that of the chains which look into contained
+// resources (search.Owner): the parameter before the dot itself is served.
+func (s IndexState) waiting(typ, name string) fhir.Issue {
+	how, whose := "searched or sorted by "+name, "its index"
+	if link, chained := strings.CutSuffix(name, "."); chained {
+		name, how, whose = link, "searched by chains through "+link, "the index of what is contained"
+	}
+	return fhir.Issue{Severity: fhir.Severe, Code: fhir.CodeTransient, Path: name, Detail: fmt.Sprintf(
+		"%s cannot be %s at the moment: %s is being made anew, of which %s is done. Try again later; other searches and reads are served.",
+		typ, how, whose, s.Progress())}
 }
 
 // owners are the parameters that index names belong to, sorted.

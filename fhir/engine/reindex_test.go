@@ -462,6 +462,24 @@ func TestWhatChangesWaits(t *testing.T) {
 	}
 }
 
+// Where only what chains find in contained resources waits, that is what is refused, and the reference itself is served.
+func TestChainsWhileReindexing(t *testing.T) {
+	store := openStore(t)
+	observe(t, under(t, store, baseA))
+	rewriteRecord(t, store, func(p *provenance) []byte {
+		p.Rules, p.Params["Observation"]["patient."] = "other", "other"
+		return nil
+	})
+	e := under(t, store, baseA)
+	wantFound(t, e, "Observation", "patient=Patient/1", "a")
+	_, err := e.Search(t.Context(), alice, engine.SearchRequest{Type: "Observation", Query: "patient.family=smith"})
+	wantUnfinished(t, "a chain", err, "patient")
+	const told = "Observation cannot be searched by chains through patient at the moment: the index of what is contained is being made anew, of which 0 % is done. Try again later; other searches and reads are served."
+	if detail := fhir.AsError(err).Issues[0].Detail; detail != told {
+		t.Errorf("a chain is refused with %s", detail)
+	}
+}
+
 // Rules that were replaced by halves are not those that were there before, also when the base URL is set back; and what is alike in all
 // of them never waits.
 func TestReindexAfterCrash(t *testing.T) {
