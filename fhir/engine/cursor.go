@@ -91,7 +91,10 @@ func (e *Engine) openCursor(ctx context.Context, p fhir.Principal, purpose, curs
 func (e *Engine) sealedCursor(ctx context.Context, cursor string) ([]byte, error) {
 	name, kept := strings.CutPrefix(cursor, keptPrefix)
 	if !kept {
-		sealed, err := base64.RawURLEncoding.DecodeString(cursor)
+		if strings.ContainsAny(cursor, "\r\n") { // which base64 passes over
+			return nil, badCursor(errors.New("has a line break"))
+		}
+		sealed, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 		if err != nil {
 			return nil, badCursor(err)
 		}

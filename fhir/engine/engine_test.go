@@ -295,7 +295,12 @@ func TestCursorsAreBound(t *testing.T) {
 	if _, err := ask(alice, "1", next+"&_format=json"); err != nil {
 		t.Errorf("a format may go with a cursor: %v", err)
 	}
+	if first, err := ask(alice, "1", engine.CursorParam+"=&family=same"); err != nil || len(first.Versions) != 3 {
+		t.Errorf("an empty parameter is ignored: %+v, %v", first, err)
+	}
 	for name, call := range map[string]func() (engine.SearchPage, error){
+		"a line break":        func() (engine.SearchPage, error) { return ask(alice, "1", next+"%0A") },
+		"a line break within": func() (engine.SearchPage, error) { return ask(alice, "1", next[:20]+"%0D%0A"+next[20:]) },
 		"another partition":   func() (engine.SearchPage, error) { return ask(bob, "1", next) },
 		"another API version": func() (engine.SearchPage, error) { return ask(alice, "2", next) },
 		"a changed byte":      func() (engine.SearchPage, error) { return ask(alice, "1", flip(next)) },

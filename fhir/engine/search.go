@@ -173,16 +173,17 @@ func (f *finder) ofType(r search.Request, at *searchCursor) (page SearchPage, mo
 func cursorOf(pairs []search.Pair) (string, error) {
 	cursor, cursors, others := "", 0, 0
 	for _, p := range pairs {
-		switch p.Name {
-		case CursorParam:
+		switch {
+		case p.Value == "": // "Empty parameters are not an error - they are just ignored" (https://hl7.org/fhir/R4/search.html#errors)
+		case p.Name == CursorParam:
 			cursor = p.Value
 			cursors++
-		case "_format", "_pretty":
+		case p.Name == "_format" || p.Name == "_pretty":
 		default:
 			others++
 		}
 	}
-	if cursors > 1 || (cursors == 1 && (others > 0 || cursor == "")) {
+	if cursors > 1 || cursors == 1 && others > 0 {
 		return "", fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "A cursor carries the whole search; no other parameter goes with it but _format and _pretty. Follow the link of the page before as it stands.").At(CursorParam)
 	}
 	return cursor, nil
