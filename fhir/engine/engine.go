@@ -68,7 +68,7 @@ func (e *Engine) serves(resourceType string) error {
 	if slices.Contains(e.Types, resourceType) {
 		return nil
 	}
-	return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "The resource type %s is not served here. The CapabilityStatement at /metadata lists those that are.", fhir.Quote(resourceType))
+	return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "The resource type %s is not served here. The CapabilityStatement lists those that are.", fhir.Quote(resourceType))
 }
 
 // writes refuses a type that clients may not write.

@@ -79,7 +79,7 @@ func (e *Engine) historyTypes(req HistoryRequest) ([]string, error) {
 	faults := &fhir.Error{Kind: fhir.Invalid}
 	for _, t := range req.Types {
 		if e.serves(t) != nil {
-			faults.Issues = append(faults.Issues, fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "The resource type %s is not served here. The CapabilityStatement at /metadata lists those that are.", fhir.Quote(t)).At("_type").Issues...)
+			faults.Issues = append(faults.Issues, fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "The resource type %s is not served here. The CapabilityStatement lists those that are.", fhir.Quote(t)).At("_type").Issues...)
 		}
 	}
 	if len(faults.Issues) > 0 {
