@@ -11,8 +11,8 @@ import (
 // MaxIncludeParams bounds how many _include and _revinclude a search may have.
 const MaxIncludeParams = 32
 
-// Includes are the values of _include that a search for a type takes, sorted: "Appointment:patient" for each of its reference parameters.
-// Nil for a type that is not served.
+// Includes are the values of _include that a search for a type takes, sorted: "Appointment:patient" for each of its reference parameters that may
+// refer to a served type. Nil for a type that is not served.
 func (r *Rules) Includes(typ string) []string {
 	var values []string
 	for _, name := range r.references(typ, "") {
@@ -36,7 +36,7 @@ func (r *Rules) RevIncludes(typ string) []string {
 	return values
 }
 
-// references are the reference parameters of a type, sorted: those that may refer to target, or all where that is empty.
+// references are the reference parameters of a type, sorted: those that may refer to target, or where that is empty to any served type.
 func (r *Rules) references(typ, target string) []string {
 	t := r.types[typ]
 	if t == nil {
@@ -44,7 +44,7 @@ func (r *Rules) references(typ, target string) []string {
 	}
 	var names []string
 	for _, p := range t.params {
-		if p.refersTo(target) {
+		if p.refersTo(target) && len(r.targets(p)) > 0 {
 			names = append(names, p.Name)
 		}
 	}
@@ -127,7 +127,7 @@ func (i inclusion) params(name string) []string {
 
 // fits says whether a parameter may refer to the target, and, where what was searched is looked for, to one of its types.
 func (i inclusion) fits(p *param) bool {
-	if !p.refersTo(i.Target) {
+	if !p.refersTo(i.Target) || len(i.rules.targets(p)) == 0 {
 		return false
 	}
 	if !i.Reverse || i.Iterate {
@@ -170,6 +170,9 @@ func (i inclusion) noParam(v, param string) string {
 		whose += " that refers to " + i.Target
 	} else if i.Reverse && !i.Iterate {
 		whose += " that refers to " + list(i.of)
+	}
+	if p := i.rules.types[i.Source].byName[param]; p != nil && p.refersTo("") && len(i.rules.targets(p)) == 0 {
+		return "This server serves no type that " + param + " of " + fhir.Quote(v) + " may refer to."
 	}
 	if known == nil {
 		return "There is no" + whose + " for " + fhir.Quote(v) + "."

@@ -18,7 +18,7 @@ func TestIncludes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := []string{"actor", "based-on", "healthcare-service", "location", "patient", "practitioner", "reason-reference", "slot", "supporting-info"} // the last may be of any type
+	all := []string{"actor", "location", "patient", "practitioner", "slot", "supporting-info"} // the last may be of any type; those that refer to nothing that is served are none
 	for _, tt := range []struct {
 		typ, query string
 		want       []search.Include
@@ -52,6 +52,12 @@ func TestIncludes(t *testing.T) {
 		if diff := cmp.Diff(tt.want, req.Includes); diff != "" {
 			t.Errorf("%s?%s: %s", tt.typ, tt.query, diff)
 		}
+	}
+	if values := rules.Includes("Appointment"); slices.Contains(values, "Appointment:based-on") || !slices.Contains(values, "Appointment:actor") {
+		t.Errorf("the includes of Appointment are %v: based-on refers to ServiceRequest alone, which is not served", values)
+	}
+	if _, err := parse(rules, "Appointment", "_include=Appointment:based-on"); err == nil || !strings.Contains(err.Error(), `This server serves no type that based-on of "Appointment:based-on" may refer to.`) {
+		t.Errorf("what can bring nothing: %v", err)
 	}
 	for _, v := range rules.Includes("Appointment") {
 		if req, err := parse(rules, "Appointment", "_include="+v); err != nil || len(req.Includes) != 1 {
