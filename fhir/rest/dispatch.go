@@ -61,7 +61,7 @@ func (s *server) find(x *exchange) (action, error) {
 		return a, nil
 	}
 	var err error
-	x.form, err = negotiate(x.request)
+	x.form, err = negotiate(x.request, x.strict())
 	return a, err
 }
 

@@ -161,7 +161,7 @@ func FuzzNegotiate(f *testing.F) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.URL.RawQuery = query
 		r.Header.Set("Accept", accept)
-		form, err := negotiate(r)
+		form, err := negotiate(r, false)
 		if (err == nil) != slices.Contains(jsonTypes[:], form.mediaType) {
 			t.Errorf("%q: %+v, %v", accept, form, err)
 		}

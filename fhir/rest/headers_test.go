@@ -143,8 +143,15 @@ func TestNegotiation(t *testing.T) {
 	} {
 		h.play(t, []scenario{{name: "_format=" + format, path: "/Patient/a?_format=" + format, header: map[string]string{"Accept": "application/fhir+xml"}, status: status}})
 	}
+	strict := map[string]string{"Prefer": "handling=strict"}
 	h.play(t, []scenario{
 		{name: "_format percent-encoded", path: "/Patient/a?%5Fformat=xml", status: 406},
+		{name: "another _pretty, lenient", path: "/Patient/a?_pretty=maybe", status: 200, contains: []string{`{"resourceType":"Patient",`}},
+		{name: "two forms, lenient", path: "/Patient/a?_format=json&_format=xml", status: 200},
+		{name: "another _pretty, strict", path: "/Patient?_pretty=maybe", header: strict, status: 400, contains: []string{`\"maybe\" is no value of _pretty: write true or false.`}},
+		{name: "another _pretty of a form, strict", method: "POST", path: "/Patient/_search", body: "_pretty=1", header: map[string]string{"Prefer": "handling=strict", "Content-Type": "application/x-www-form-urlencoded"}, status: 400, contains: []string{"_pretty"}},
+		{name: "two forms, strict", path: "/Patient/a?_format=json&_format=xml", header: strict, status: 400, contains: []string{`_format is given as \"json\" and as \"xml\": one of them can be meant.`}},
+		{name: "a form twice and none, strict", path: "/Patient/a?_format=json&_pretty=&_format=&_format=json", header: strict, status: 200},
 		{name: "_pretty percent-encoded", path: "/Patient/a?_prett%79=true", status: 200, contains: []string{"{\n  \"resourceType\": \"Patient\",\n"}},
 		{name: "_pretty", path: "/Patient/a?_pretty=true", status: 200, contains: []string{"{\n  \"resourceType\": \"Patient\",\n"}},
 		{name: "not _pretty", path: "/Patient/a?_pretty=false", status: 200, contains: []string{`{"resourceType":"Patient",`}},

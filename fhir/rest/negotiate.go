@@ -35,8 +35,9 @@ var contentTypes = map[string][]string{
 	"text/json":        {"text/json; charset=utf-8"},
 }
 
-// negotiate chooses the form of the answer. _format goes before Accept. Its error is NotAcceptable.
-func negotiate(r *http.Request) (format, error) {
+// negotiate chooses the form of the answer. _format goes before Accept. Its error is NotAcceptable, or Invalid where what would be passed over is
+// refused (strict).
+func negotiate(r *http.Request, strict bool) (format, error) {
 	var asked []string
 	for part := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		if ofFormat(part) {
@@ -44,10 +45,10 @@ func negotiate(r *http.Request) (format, error) {
 		}
 	}
 	if asked == nil { // nearly always
-		return negotiateFor(r, nil)
+		return negotiateFor(r, nil, strict)
 	}
 	params, _ := url.ParseQuery(strings.Join(asked, "&")) // what is malformed is left out
-	return negotiateFor(r, params)
+	return negotiateFor(r, params, strict)
 }
 
 // ofFormat says whether a part of a query, "_pretty=true", says how the answer is to be written.
@@ -58,8 +59,11 @@ func ofFormat(part string) bool {
 }
 
 // negotiateFor is negotiate with the parameters in hand: those of a form count as those of the URL.
-func negotiateFor(r *http.Request, params url.Values) (format, error) {
+func negotiateFor(r *http.Request, params url.Values, strict bool) (format, error) {
 	f := format{pretty: params.Get("_pretty") == "true"}
+	if fault := contradiction(params); strict && fault != nil {
+		return f, fault
+	}
 	if asked := params.Get("_format"); asked != "" {
 		if !isJSONFormat(asked) {
 			return f, notAcceptable(asked).At(ofHTTP("_format"))
@@ -72,6 +76,21 @@ func negotiateFor(r *http.Request, params url.Values) (format, error) {
 		return f, notAcceptable(accept).At(ofHTTP("Accept"))
 	}
 	return f, nil
+}
+
+// contradiction says what of _format and _pretty would be passed over, or nil.
+func contradiction(params url.Values) error {
+	pretty, formats := params["_pretty"], params["_format"]
+	odd := slices.IndexFunc(pretty, func(v string) bool { return v != "" && v != "true" && v != "false" })
+	other := slices.IndexFunc(formats, func(v string) bool { return v != "" && v != formats[0] })
+	switch {
+	case odd >= 0:
+		return fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no value of _pretty: write true or false.", fhir.Quote(pretty[odd])).At(ofHTTP("_pretty"))
+	case other >= 0:
+		return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "_format is given as %s and as %s: one of them can be meant.", fhir.Quote(formats[0]), fhir.Quote(formats[other])).At(ofHTTP("_format"))
+	default:
+		return nil
+	}
 }
 
 func notAcceptable(asked string) *fhir.Error {

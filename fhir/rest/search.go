@@ -90,7 +90,7 @@ func (x *exchange) query() (query string, err error) {
 		query = strings.Trim(query+"&"+strings.TrimSpace(string(form)), "&")
 	}
 	params, _ := url.ParseQuery(query) // what is wrong with it is for the engine to say
-	x.form, err = negotiateFor(x.request, params)
+	x.form, err = negotiateFor(x.request, params, x.strict())
 	return query, err
 }
 
