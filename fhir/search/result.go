@@ -104,17 +104,20 @@ func (p *reading) summary(v string) {
 }
 
 // elements reads _elements: names of elements at the root of the types that are searched (https://hl7.org/fhir/R4/search.html#elements). A
-// choice is named without its type, with or without the brackets: "deceased", "deceased[x]".
+// choice is named without its type, with or without the brackets, "deceased" or "deceased[x]", or as JSON names one of its types, "deceasedDateTime",
+// which means all of them.
 func (p *reading) elements(v string) {
 	var kept []string
 	for written := range strings.SplitSeq(v, ",") {
-		name := strings.TrimSuffix(strings.TrimSpace(written), "[x]")
-		switch {
-		case name == "" || slices.Contains(kept, name):
-		case !slices.ContainsFunc(p.types, func(typ string) bool { return hasElement(typ, name) }):
-			p.unsupported("_elements", "%s has no element %s at its root. _elements takes such names, with commas between them, as in id,meta,text.", list(p.types), fhir.Quote(name))
-		default:
-			kept = append(kept, name)
+		written = strings.TrimSpace(written)
+		names := p.elementsNamed(strings.TrimSuffix(written, "[x]"))
+		if names == nil && written != "" {
+			p.unsupported("_elements", "%s has no element %s at its root. _elements takes such names, with commas between them, as in id,meta,text.", list(p.types), fhir.Quote(written))
+		}
+		for _, name := range names {
+			if !slices.Contains(kept, name) {
+				kept = append(kept, name)
+			}
 		}
 	}
 	if kept != nil {
@@ -123,9 +126,17 @@ func (p *reading) elements(v string) {
 	}
 }
 
-// hasElement says whether a resource type has an element of a name at its root.
-func hasElement(typ, name string) bool {
-	return slices.ContainsFunc(r4.Lookup(typ).Root.Children, func(e *r4.Element) bool { return e.Name == name })
+// elementsNamed are the elements at the roots of the types that are searched which a name means, by their names.
+func (p *reading) elementsNamed(name string) (names []string) {
+	for _, typ := range p.types {
+		root := r4.Lookup(typ).Root
+		if slices.ContainsFunc(root.Children, func(e *r4.Element) bool { return e.Name == name }) {
+			names = append(names, name)
+		} else if e, _ := root.Child(name); e != nil {
+			names = append(names, e.Name)
+		}
+	}
+	return names
 }
 
 // sortsAlike refuses a _sort that several types do not have in common.
