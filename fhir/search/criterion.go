@@ -85,11 +85,16 @@ func (p *param) takes() []string { return append([]string{"missing"}, p.kind.mod
 var unbuilt = map[string]map[string]string{
 	"token":     {"above": noHierarchy, "below": noHierarchy},
 	"reference": {"above": noAncestry, "below": noAncestry},
+	"canonical": {"above": noVersions, "below": noVersions},
 }
 
 // refusal says why a modifier is not taken.
 func (p *param) refusal(modifier string) string {
-	if why := unbuilt[p.Type][modifier]; why != "" {
+	of := p.Type
+	if r, ok := p.kind.(*reference); ok && r.url && !r.logical {
+		of = "canonical"
+	}
+	if why := unbuilt[of][modifier]; why != "" {
 		return fmt.Sprintf("The modifier :%s of %s is not supported: %s. It takes %s.", modifier, p.Name, why, list(p.takes()))
 	}
 	return fmt.Sprintf("The parameter %s has no modifier %s; it takes %s.", p.Name, fhir.Quote(modifier), list(p.takes()))

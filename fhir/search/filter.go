@@ -129,10 +129,9 @@ func (p *filterParser) test() filter {
 	p.space()
 	if p.next() == '"' {
 		t.value = p.quoted()
-	} else {
-		t.value = p.until(func(c rune) bool { return unicode.IsSpace(c) || c == ')' || c == ']' })
+		return t
 	}
-	if p.err == nil && t.value == "" {
+	if t.value = p.until(func(c rune) bool { return unicode.IsSpace(c) || c == ')' || c == ']' }); t.value == "" {
 		p.expected("a value")
 	}
 	return t
@@ -168,8 +167,11 @@ func (p *filterParser) quoted() string {
 			end++
 		case '"':
 			var s string
-			if json.Unmarshal([]byte(p.text[p.pos:end+1]), &s) != nil {
+			switch err := json.Unmarshal([]byte(p.text[p.pos:end+1]), &s); {
+			case err != nil:
 				p.expected("a string as JSON writes it")
+			case s == "":
+				p.fail("an empty string, which no value is: write not (… pr true) for what has no value")
 			}
 			p.pos = end + 1
 			return s

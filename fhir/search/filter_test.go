@@ -103,6 +103,7 @@ func TestFilterRefusals(t *testing.T) {
 		{`organization. eq x`, `At character 14 of the filter the name of a search parameter is expected`},
 		{`not gender eq male`, `At character 5 of the filter an opening parenthesis behind not is expected`},
 		{`name eq "x`, `At character 9 of the filter there is a quotation mark that is not closed.`},
+		{`name eq ""`, `At character 9 of the filter there is an empty string, which no value is: write not (… pr true)`},
 		{`name eq "\x"`, `At character 9 of the filter a string as JSON writes it is expected`},
 		{`subject:Patient.name eq x`, `At character 8 of the filter an operator`},
 		{`link[type eq x].name eq y`, `At character 5 of the filter there is a filter in brackets, which is not supported`},

@@ -148,6 +148,9 @@ func (r *reference) modifiers() []string {
 // noAncestry is why :above and :below are not taken.
 const noAncestry = "what is part of what is not followed here; give each reference itself, with commas between them"
 
+// noVersions is why they are not taken of canonical URLs, where they mean versions (https://hl7.org/fhir/R4/search.html#versions).
+const noVersions = "versions of a canonical URL are not compared; write the URL alone for all of its versions, or each with its version (url|version), with commas between them"
+
 func (r *reference) lower(c criterion) (Any, *fhir.Error) {
 	if c.modifier == "identifier" {
 		return r.identifier().lower(criterion{values: c.values, now: c.now})

@@ -139,6 +139,7 @@ func TestReferenceRefusals(t *testing.T) {
 		{"Observation", "subject:Patient=Group/1", "is no Patient of this server"},
 		{"Observation", "subject:Patient=https://other.example.org/Patient/1", "is no Patient of this server"},
 		{"Observation", "subject:Slot=1", "it takes missing, identifier, Group, Device, Patient and Location"},
+		{"ServiceRequest", "instantiates-canonical:below=http://example.org/plan|1", "The modifier :below of instantiates-canonical is not supported: versions of a canonical URL are not compared"},
 		{"Observation", "subject:below=1", "The modifier :below of subject is not supported: what is part of what is not followed here"},
 		{"Observation", "subject:identifier=|", "has nothing on either side of the vertical bar"},
 		{"Observation", "subject:identifier=a|b|c", "has several vertical bars"},
