@@ -11,6 +11,10 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/portico-health/portico/fhir/engine"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
 )
 
 // readme is the text of the README.
@@ -57,6 +61,23 @@ func TestReadmeAnswersTruly(t *testing.T) {
 		status, body := r.get(t, "/fhir/"+inTable(row[1]))
 		if fmt.Sprint(status) != row[2] || !strings.Contains(body, `"code":"`+row[3]+`"`) {
 			t.Errorf("%s is not refused with %s %s: %d %.400s", row[1], row[2], row[3], status, body)
+		}
+	}
+}
+
+// TestReadmeTellsLimits holds the README's table of limits against the limits that there are.
+func TestReadmeTellsLimits(t *testing.T) {
+	text := readme(t)
+	for what, most := range map[string]int{
+		"parameters of any kind": search.MaxPairs, "parameters that select": search.MaxClauses, "values of them, with commas between": search.MaxValues,
+		"comparisons that they come to": search.MaxTests, "references along a chain, `_has` included": search.MaxLinks, "bytes of a `_filter`": search.MaxFilter,
+		"parentheses within each other in it": search.MaxFilterDepth, "names in `_sort`": search.MaxSort, "`_include` and `_revinclude`": search.MaxIncludeParams,
+		"characters of a string that are compared": search.MaxFolded, "different words of a resource for `_text` and `_content`": search.MaxWords,
+		"matches on a page": search.MaxCount, "bytes of resources on a page": storage.MaxPageBytes, "matches in an order that no index has": engine.MaxGathered,
+		"resources and index entries looked at in vain for a page": engine.DefaultSearchBudget, "resources that come with a page": engine.DefaultMaxIncludes,
+	} {
+		if row := fmt.Sprintf("\n| %s | %d", what, most); !strings.Contains(text, row+" ") && !strings.Contains(text, row+";") && !strings.Contains(text, row+":") && !strings.Contains(text, row+",") {
+			t.Errorf("the README has no row %s", row)
 		}
 	}
 }
