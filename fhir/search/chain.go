@@ -35,9 +35,10 @@ func wrong(err *fhir.Error) *miss { return &miss{err, false} }
 // links reads the name of a parameter along its links to the parameter at its end: "patient.name", "subject:Patient.identifier",
 // "_has:Observation:patient:code" and what is made of them.
 type links struct {
-	rules *Rules
-	name  string // the whole, for what is said of a part
-	steps *int   // how many names were read, of all types that a link may lead to
+	rules  *Rules
+	name   string // the whole, for what is said of a part
+	values string // text that is read with each name
+	budget *budget
 
 	// leaf makes the clause of the parameter at the end.
 	leaf func(typ string, p *param, modifier string, hasModifier bool) (Any, *miss)
@@ -51,9 +52,8 @@ func isLinked(name string) bool {
 
 // read makes the clause of a name for resources of a type, that many links away from what is searched.
 func (l links) read(typ, name string, away int) (Any, *miss) {
-	if *l.steps++; *l.steps > MaxTests {
-		return nil, wrong(fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly,
-			"%s may lead to more than %d parameters of other types. Say which type is meant, as in subject:Patient.name.", fhir.Quote(l.name), MaxTests))
+	if m := l.budget.name(l.name, name, l.values); m != nil {
+		return nil, m
 	}
 	if base, rest, _ := strings.Cut(name, ":"); base == "_has" {
 		return l.has(typ, rest, away)
@@ -66,7 +66,11 @@ func (l links) read(typ, name string, away int) (Any, *miss) {
 	if p == nil {
 		return nil, unknown("%s", l.unknownName(typ, base))
 	}
-	return l.leaf(typ, p, modifier, hasModifier)
+	clause, m := l.leaf(typ, p, modifier, hasModifier)
+	if m != nil {
+		return nil, m
+	}
+	return clause, l.budget.charge(countTests([]Any{clause}), p.advice(modifier))
 }
 
 // chain reads what stands behind a reference. Where the type of what it points at is not said, all served types are meant that it may be of, that have
@@ -124,14 +128,26 @@ func (l links) each(p *param, targets []string, rest string, away int) (Any, *mi
 			continue
 		}
 		if len(inner) > 0 {
+			contained := ofContained(p.Name, to, inner)
+			if m := l.budget.charge(1+countTests([]Any{contained}), l.advice(len(targets))); m != nil {
+				return nil, m
+			}
 			clause = append(clause, Refers{p.Name, Selection{to, []Any{inner}}})
-			clause = append(clause, ofContained(p.Name, to, inner)...)
+			clause = append(clause, contained...)
 		}
 	}
 	if len(misses) < len(targets) {
 		return clause, nil
 	}
 	return nil, l.none(p, targets, rest, misses)
+}
+
+// advice is how a chain that may lead to a number of types comes to fewer tests.
+func (l links) advice(types int) string {
+	if types > 1 {
+		return sayType
+	}
+	return sayFewer
 }
 
 // none says why a chain is understood for no type that it may lead to.
@@ -174,7 +190,7 @@ func (l links) has(typ, rest string, away int) (Any, *miss) {
 	if m != nil || len(inner) == 0 {
 		return nil, m
 	}
-	return Any{ReferredBy{name, Selection{source, []Any{inner}}}}, nil
+	return Any{ReferredBy{name, Selection{source, []Any{inner}}}}, l.budget.charge(1, sayFewer)
 }
 
 func (l links) tooFar() *miss {

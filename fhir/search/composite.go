@@ -159,7 +159,7 @@ func (c *composite) modifiers() []string { return nil }
 
 func (c *composite) lower(crit criterion) (Any, *fhir.Error) {
 	return crit.each(func(v string) ([]Test, *fhir.Error) {
-		values := slices.Collect(cutAt(v, '$'))
+		values := cutParts(v, '$')
 		if len(values) != 2 || values[0] == "" || values[1] == "" {
 			return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s does not have two parts: write both, with a dollar sign between them.", fhir.Quote(v))
 		}
@@ -182,6 +182,9 @@ func (c *composite) lower(crit criterion) (Any, *fhir.Error) {
 func (c *composite) pairs(v string, parts [2]Any) ([]Test, *fhir.Error) {
 	var tests []Test
 	for _, first := range parts[0] {
+		if whole, ok := first.(Equal); ok && !asksForSystem(c.parts[0], whole.Value) && len(compositeScope(whole.Value)) > maxScope {
+			continue // of so long a one there are no entries
+		}
 		for _, second := range parts[1] {
 			t := c.pair(first, second)
 			if t == nil {

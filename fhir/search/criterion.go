@@ -14,16 +14,21 @@ type criterion struct {
 	now      fhir.Instant
 }
 
-// each reads the values one by one, and collects their tests and faults.
+// each reads the values one by one, and collects their tests and faults: no more than are too many.
 func (c criterion) each(read func(string) ([]Test, *fhir.Error)) (Any, *fhir.Error) {
 	var clause Any
 	var faults *fhir.Error
+	made := 0
 	for _, v := range c.values {
+		if made > MaxTests || faults != nil && len(faults.Issues) > maxIssues {
+			break
+		}
 		tests, err := read(v)
 		if err != nil {
 			faults = join(faults, err)
 		}
 		clause = append(clause, tests...)
+		made += countTests([]Any{tests})
 	}
 	return clause, faults
 }
@@ -40,7 +45,7 @@ func (p *reading) criterion(pair Pair) {
 		return
 	}
 	values, err := splitValues(pair.Value)
-	along := links{rules: p.rules, name: pair.Name, steps: new(int), leaf: func(_ string, param *param, modifier string, hasModifier bool) (Any, *miss) {
+	along := links{rules: p.rules, name: pair.Name, values: pair.Value, budget: p.budget, leaf: func(_ string, param *param, modifier string, hasModifier bool) (Any, *miss) {
 		if err != nil {
 			return nil, wrong(err)
 		}

@@ -40,11 +40,25 @@ func cutAt(v string, mark byte) iter.Seq[string] {
 	}
 }
 
-// splitAt takes a value apart at each mark that is not escaped, and takes the escapes away.
+// maxParts is how far a value is taken apart: none has as many parts.
+const maxParts = 8
+
+// splitAt takes a value apart at each mark that is not escaped, and takes the escapes away. What has maxParts has more than any value.
 func splitAt(v string, mark byte) []string {
+	parts := cutParts(v, mark)
+	for i := range parts {
+		parts[i] = unescape(parts[i])
+	}
+	return parts
+}
+
+// cutParts is splitAt without taking the escapes away.
+func cutParts(v string, mark byte) []string {
 	var parts []string
 	for part := range cutAt(v, mark) {
-		parts = append(parts, unescape(part))
+		if parts = append(parts, part); len(parts) == maxParts {
+			break
+		}
 	}
 	return parts
 }

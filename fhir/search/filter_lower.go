@@ -48,7 +48,7 @@ func (p *reading) filter(pair Pair) {
 		p.faults = join(p.faults, err.At(pair.Name))
 		return
 	}
-	filtering := filtering{rules: p.rules, typ: p.typ, now: p.opt.Now, steps: new(int)}
+	filtering := filtering{rules: p.rules, typ: p.typ, now: p.opt.Now, budget: p.budget}
 	all, miss := filtering.lower(f)
 	if p.take(pair, miss) {
 		p.req.Query.All = append(p.req.Query.All, all...)
@@ -57,10 +57,10 @@ func (p *reading) filter(pair Pair) {
 
 // filtering makes clauses of filters.
 type filtering struct {
-	rules *Rules
-	typ   string
-	now   fhir.Instant
-	steps *int
+	rules  *Rules
+	typ    string
+	now    fhir.Instant
+	budget *budget
 }
 
 // lower makes the clauses that hold, all of them, where the filter does.
@@ -95,7 +95,7 @@ func oneOf(all []Any) Any {
 
 // test makes the clause of one test of a filter.
 func (l filtering) test(t filterTest) (Any, *miss) {
-	along := links{rules: l.rules, name: t.path, steps: l.steps, leaf: func(typ string, p *param, _ string, _ bool) (Any, *miss) {
+	along := links{rules: l.rules, name: t.path, values: t.value, budget: l.budget, leaf: func(typ string, p *param, _ string, _ bool) (Any, *miss) {
 		clause, err := t.clause(typ, p, l.now)
 		if err != nil {
 			return nil, wrong(err)

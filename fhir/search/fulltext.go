@@ -94,7 +94,12 @@ var operators = []string{"AND", "OR", "NOT"}
 func (w fullText) lower(c criterion) (Any, *fhir.Error) {
 	return c.each(func(v string) ([]Test, *fhir.Error) {
 		v = unescape(v)
-		all := slices.Collect(splitWords(v))
+		var all []string
+		for word := range splitWords(v) {
+			if all = append(all, word); len(all) > MaxTests {
+				return nil, fhir.Errorf(fhir.Invalid, fhir.CodeTooLong, "%s has more than %d words; at most so many are looked for together.", fhir.Quote(v), MaxTests)
+			}
+		}
 		refused := func(code fhir.IssueCode, why string) ([]Test, *fhir.Error) {
 			return nil, fhir.Errorf(fhir.Invalid, code, "%s %s", fhir.Quote(v), why)
 		}

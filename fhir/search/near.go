@@ -78,6 +78,9 @@ func (n *near) lower(c criterion) (Any, *fhir.Error) {
 		if len(parts) < 2 || len(parts) > 4 {
 			return refuse("is no place.")
 		}
+		if slices.ContainsFunc(parts, tooLong) {
+			return refuse("has a number that is too long.")
+		}
 		latitude, ok := coordinate(parts[0], 90)
 		if !ok {
 			return refuse("begins with no latitude: degrees from -90 to 90.")

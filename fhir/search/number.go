@@ -105,12 +105,37 @@ func compared(value, text string) ([]Between, *fhir.Error) {
 	if compare == nil {
 		return nil, unknownPrefix(value, prefix)
 	}
+	if tooLong(rest) {
+		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeTooLong,
+			"%s is too long: a number has at most %d significant digits here, in at most %d characters; very small and very large ones are written with an exponent, as in 1e-40.", fhir.Quote(value), fhir.MaxDigits, maxNumber)
+	}
 	d, err := parseDecimal(repairExponent(rest))
 	if err != nil {
 		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue,
 			"%s has no number: write digits with or without a point and an exponent, behind a prefix if need be, as in 5.4, -1e2 or lt100.", fhir.Quote(value))
 	}
 	return compare(d), nil
+}
+
+// maxNumber bounds, in bytes, what is read as a number of a search.
+const maxNumber = 128
+
+// tooLong says whether a number of a search has more digits than any that is kept, or is long otherwise.
+func tooLong(text string) bool {
+	if len(text) > maxNumber {
+		return true
+	}
+	mantissa := text
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		mantissa = text[:i]
+	}
+	digits := strings.Map(func(c rune) rune {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		return c
+	}, mantissa)
+	return len(strings.TrimLeft(digits, "0")) > fhir.MaxDigits
 }
 
 // repairExponent puts back the plus sign of an exponent that was not percent-encoded in a query and so has become a space.

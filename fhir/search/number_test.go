@@ -79,6 +79,10 @@ func TestNumberRefusals(t *testing.T) {
 		{"RiskAssessment", "probability=5|%25", "has no number"},
 		{"RiskAssessment", "probability=1e999999999999999999999999", "has no number"},
 		{"RiskAssessment", "probability:exact=5", "it takes missing"},
+		{"RiskAssessment", "probability=0." + strings.Repeat("3", 35), "a number has at most 34 significant digits"},
+		{"RiskAssessment", "probability=1e" + strings.Repeat("0", 200), "in at most 128 characters"},
+		{"Observation", "value-quantity=gt" + strings.Repeat("9", 35) + "||mg", "at most 34 significant digits"},
+		{"Location", "near=" + strings.Repeat("5", 35) + "|1", "has a number that is too long"},
 	})
 }
 

@@ -18,6 +18,7 @@ type reading struct {
 	writes   bool              // it selects what to write
 	passed   []passed          // parameters that select, and were passed over
 	faults   *fhir.Error
+	budget   *budget
 }
 
 // passed is a parameter that was passed over, and what is told of it.
@@ -46,6 +47,7 @@ func (p *reading) read(pairs []Pair) error {
 	for _, pair := range pairs {
 		name, _, _ := strings.Cut(pair.Name, ":")
 		switch {
+		case p.budget.over:
 		case pair.Value == "":
 		case isResult(name):
 			p.result(pair)
@@ -74,6 +76,7 @@ func (r *Rules) Criteria(typ string, pairs []Pair, now fhir.Instant) (Query, err
 	for _, pair := range pairs {
 		name, _, _ := strings.Cut(pair.Name, ":")
 		switch {
+		case p.budget.over:
 		case strings.Trim(pair.Value, ", ") == "":
 			p.fault(pair.Name, fhir.CodeRequired, "The parameter has no value: what selects the resource to write must say what it selects by.")
 		case name == Since:
@@ -108,7 +111,7 @@ func (r *Rules) reading(typ string, pairs []Pair, opt Options) (*reading, error)
 	return &reading{
 		rules: r, typ: typ, types: []string{typ}, opt: opt,
 		req:     Request{Query: Query{Type: typ}, Count: DefaultCount},
-		results: make(map[string]string),
+		results: make(map[string]string), budget: newBudget(),
 	}, nil
 }
 
@@ -118,32 +121,10 @@ func (p *reading) refusal() error {
 		return p.faults
 	}
 	tests := countTests(p.req.Query.All)
-	if tests > MaxTests {
-		return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly,
-			"The search comes to %d comparisons; at most %d are made. Ask for fewer values, and write ids with their type (Patient/1).", tests, MaxTests)
+	if tests > MaxTests { // with those that put others together
+		return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "The search comes to %d comparisons; at most %d are made. %s", tests, MaxTests, sayFewer)
 	}
 	return nil
-}
-
-// countTests counts the tests of clauses, with those within them.
-func countTests(all []Any) int {
-	n := 0
-	for _, clause := range all {
-		n += len(clause)
-		for _, t := range clause {
-			switch t := t.(type) {
-			case Not:
-				n += countTests([]Any{t.Any})
-			case Every:
-				n += countTests(t)
-			case Refers:
-				n += countTests(t.To.All)
-			case ReferredBy:
-				n += countTests(t.From.All)
-			}
-		}
-	}
-	return n
 }
 
 func (p *reading) fault(name string, code fhir.IssueCode, format string, args ...any) {

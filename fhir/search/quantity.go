@@ -130,7 +130,11 @@ func (q *quantity) lower(c criterion) (Any, *fhir.Error) {
 		var tests []Test
 		for _, b := range between {
 			if b.Param = q.name; !bare {
-				b = b.behind(q.withUnit(), unitScope(parts[1], parts[2]))
+				scope := unitScope(parts[1], parts[2])
+				if len(scope) > maxScope {
+					return nil, nil // of so long a unit there are no entries
+				}
+				b = b.behind(q.withUnit(), scope)
 			}
 			tests = append(tests, b)
 		}

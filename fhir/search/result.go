@@ -107,6 +107,10 @@ func (p *reading) summary(v string) {
 // choice is named without its type, with or without the brackets, "deceased" or "deceased[x]", or as JSON names one of its types, "deceasedDateTime",
 // which means all of them.
 func (p *reading) elements(v string) {
+	if n := 1 + strings.Count(v, ","); n > MaxValues {
+		p.fault("_elements", fhir.CodeTooCostly, "There are %d names in _elements; at most %d are taken.", n, MaxValues)
+		return
+	}
 	var kept []string
 	for written := range strings.SplitSeq(v, ",") {
 		written = strings.TrimSpace(written)

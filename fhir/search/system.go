@@ -42,6 +42,7 @@ type system struct {
 	given  []Pair // _type, where it was given
 	passed []Pair // parameters that were passed over for one of the types at least
 	told   []fhir.Issue
+	read   int // bytes, for all of the types
 }
 
 // chooseTypes are the types that are searched.
@@ -55,6 +56,9 @@ func (s *system) chooseTypes(pairs []Pair) error {
 			faults = join(faults, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "_type is given as %s and as %s: one of them can be meant.",
 				fhir.Quote(s.given[0].Value), fhir.Quote(p.Value)).At("_type"))
 			break
+		}
+		if n := 1 + strings.Count(p.Value, ","); n > MaxValues {
+			return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "There are %d types in _type; at most %d are taken.", n, MaxValues).At("_type")
 		}
 		s.given = []Pair{p}
 		for typ := range strings.SplitSeq(p.Value, ",") {
@@ -98,14 +102,14 @@ func (s *system) defaultTypes() error {
 
 // parse reads the parameters for each of the types, and notes which of them were passed over.
 func (s *system) parse(pairs []Pair) ([]Request, error) {
-	s.passed, s.told = nil, nil
+	s.passed, s.told, s.read = nil, nil, 0
 	requests := make([]Request, 0, len(s.types))
 	for _, typ := range s.types {
 		p, err := s.rules.reading(typ, pairs, s.opt)
 		if err != nil {
 			return nil, err
 		}
-		p.types = s.types
+		p.types, p.budget.read = s.types, &s.read
 		p.req.Applied = slices.Clone(s.given)
 		if err := p.read(pairs); err != nil {
 			return nil, err

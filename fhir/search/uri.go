@@ -52,7 +52,7 @@ func (u *uri) lower(c criterion) (Any, *fhir.Error) {
 		case c.modifier == "" || !hasPath(v):
 			return []Test{Equal{u.name, v}}, nil
 		case c.modifier == "above":
-			return u.above(v), nil
+			return u.above(v)
 		default:
 			return u.below(v)
 		}
@@ -69,9 +69,19 @@ func (u *uri) below(v string) ([]Test, *fhir.Error) {
 		"%s is too long: the first %d characters of a URL are compared with :below.", fhir.Quote(v), MaxFolded)
 }
 
+// What :above takes: each of the beginnings is a comparison.
+const (
+	maxAbove    = 2048 // bytes of a URL
+	maxSegments = 64   // slashes behind its authority
+)
+
 // above finds the URL and each of the beginnings of its path, with and without a slash at the end.
-func (u *uri) above(v string) []Test {
+func (u *uri) above(v string) ([]Test, *fhir.Error) {
 	v = strings.TrimRight(v, "/")
+	if len(v) > maxAbove || strings.Count(v, "/") > maxSegments {
+		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeTooLong,
+			"%s is too long: :above takes a URL of at most %d bytes with at most %d slashes.", fhir.Quote(v), maxAbove, maxSegments)
+	}
 	authority := strings.Index(v, "://") + len("://")
 	var tests []Test
 	for i := authority; i <= len(v); i++ {
@@ -79,5 +89,5 @@ func (u *uri) above(v string) []Test {
 			tests = append(tests, Equal{u.name, v[:i]}, Equal{u.name, v[:i] + "/"})
 		}
 	}
-	return tests
+	return tests, nil
 }

@@ -62,6 +62,8 @@ func TestURILong(t *testing.T) {
 	})
 	checkRefusals(t, []refusal{
 		{"Subscription", "url:below=" + long, "the first 256 characters of a URL are compared with :below"},
+		{"Subscription", "url:above=" + strings.Repeat(long, 4), "at most 2048 bytes"},
+		{"Subscription", "url:above=https://example.org" + strings.Repeat("/a", 70), "at most 64 slashes"},
 		{"Subscription", "url:exact=x", "it takes missing, above and below"},
 	})
 }
