@@ -93,7 +93,7 @@ func (l links) chain(typ, link, rest string, away int) (Any, *miss) {
 	targets := l.rules.targets(p)
 	if typed {
 		if !slices.Contains(targets, target) {
-			return nil, unknown("%sThis server does not serve the type %s that %s is to refer to.", l.within(), fhir.Quote(target), name)
+			return nil, unknown("%s%s", l.within(), noType(target))
 		}
 		targets = []string{target}
 	}
@@ -173,7 +173,7 @@ func (l links) has(typ, rest string, away int) (Any, *miss) {
 	}
 	source, name := parts[0], parts[1]
 	if l.rules.types[source] == nil {
-		return nil, unknown("%sThis server does not serve the type %s of _has. "+right, l.within(), fhir.Quote(source))
+		return nil, unknown("%s%s "+right, l.within(), noType(source))
 	}
 	p := l.rules.types[source].byName[name]
 	if p == nil || !p.refersTo(typ) {

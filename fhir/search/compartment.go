@@ -42,8 +42,13 @@ func (p *reading) compartment() error {
 		return nil
 	}
 	if !p.rules.InCompartment(of.Type, p.typ) {
-		return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "There is no search for %s in the compartment of a %s.", p.typ, fhir.Quote(of.Type))
+		return outside(of, p.typ)
 	}
 	p.req.Query.All = append(p.req.Query.All, p.rules.membership(of, p.typ))
 	return nil
+}
+
+// outside refuses the search of a compartment that none of the types is in.
+func outside(of fhir.Key, types ...string) error {
+	return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "There is no search for %s in the compartment of a %s.", list(types), fhir.Quote(of.Type))
 }

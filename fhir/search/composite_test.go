@@ -124,7 +124,7 @@ func TestCompositeOfComposites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"code-value-concept", "component-code-value-concept"}, req.Query.Params()); diff != "" {
+	if diff := cmp.Diff([]string{"code-value-concept", "component-code-value-concept"}, req.Query.Uses()["Observation"]); diff != "" {
 		t.Error(diff)
 	}
 	const single = `{"resourceType":"Observation","id":"o1","code":{"coding":[{"code":"a"}]},"valueQuantity":{"value":1}}`

@@ -58,17 +58,6 @@ func isDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// AppendDecimal appends a form of a number, as FHIR JSON writes it, whose bytes compare as the numbers do. Equal numbers (1, 1.0, 10e-1; 0, -0) have one
-// form. It is ASCII without spaces, some characters longer than the significant digits, whatever the exponent. An error when the text is no
-// decimal number, or its exponent has more than 17 digits.
-func AppendDecimal(dst []byte, text string) ([]byte, error) {
-	d, err := parseDecimal(text)
-	if err != nil {
-		return dst, err
-	}
-	return d.append(dst), nil
-}
-
 // The form of a number that is 0.d₁d₂… × 10^e with d₁ ≠ 0 is its sign, then e, then its digits without trailing zeros: "2a154" for 5.4. Of a negative
 // number everything behind the sign is turned round, and closed by what is greater than every digit, for -0.5 comes behind -0.51.
 const (
@@ -80,7 +69,8 @@ const (
 	gap     = '!' // before every other character of a form
 )
 
-// append appends the form that compares as the number does.
+// append appends the form, whose bytes compare as the numbers do. Equal numbers (1, 1.0, 10e-1; 0, -0) have one. It is ASCII without spaces, some characters
+// longer than the significant digits, whatever the exponent.
 func (d decimal) append(dst []byte) []byte {
 	if d.coefficient.Sign() == 0 {
 		return append(dst, zero)

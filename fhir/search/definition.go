@@ -18,7 +18,7 @@ type Definition struct {
 	Bases  []string // the resource types that have the parameter
 	Usage  string   // xpathUsage: "" and "normal" are served
 	Source string   // where it was read, for whoever has to put it right
-	About  string   // what it finds, for people; "" for what Expression selects
+	about  string   // what it finds, for people; "" for what Expression selects
 
 	read fhir.Resource // what it was read from; the zero Resource for this server's own
 }

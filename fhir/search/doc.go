@@ -21,7 +21,7 @@
 // the beginning of a text, as a string does; :not-in wants a value, and no code in the set, as :not wants no match. :in and :not-in know the value sets alone of which a required
 // binding of R4 lists every code; :above and :below of tokens and references are refused, for no hierarchy is known here. A number without a prefix is what rounds to it as it is written, where scientific
 // notation without a point counts as written with one more digit, for R4 lets 1e2 mean 95 to 105; ap is a tenth more or less. Units of
-// quantities are compared as they are written, nothing is converted. near without a distance is within DefaultDistance. Nothing is above or below a
+// quantities are compared as they are written, nothing is converted. near without a distance is within 50 km. Nothing is above or below a
 // URN. A composite needs a code in its first part, not a system alone, and finds the first 512 pairs of an element. A value that R4 calls illegal (a backslash that escapes nothing,
 // a system where values have none, a vertical bar with nothing on either side or a second one, a boolean that is neither true nor
 // false) is refused, one that cannot match anything is not.

@@ -46,7 +46,7 @@ type Range struct {
 }
 
 // Ordered is an entry of what has an order of its own that is not time: numbers and quantities, in a form that compares byte by byte as they do
-// (AppendDecimal); URIs and composites, which are searched by a beginning; and the values that a promised sort key goes by. All are UTF-8.
+// (decimal.go); URIs and composites, which are searched by a beginning; and the values that a promised sort key goes by. All are UTF-8.
 type Ordered struct {
 	Param     string
 	Low, High string // the same where the value is no stretch

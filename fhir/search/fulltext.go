@@ -16,13 +16,13 @@ import (
 // digits, folded as strings are; each has one Term. A search finds what has all of its words, in any order. There is no ranking, and no stemming.
 //
 // They cost: a page of text has some hundred different words. So they are made for the types alone for which this is switched on (Config.Words), of a
-// resource for at most MaxWords different words of at most MaxWordLength characters.
+// resource for at most maxWords different words of at most maxWordLength characters.
 type fullText struct{ name string }
 
 // Bounds of the words of one resource that _text, and that _content, finds.
 const (
-	MaxWords      = 1000 // different ones; what comes later in the resource is not found
-	MaxWordLength = 64   // characters; longer ones are not found
+	maxWords      = 1000 // different ones; what comes later in the resource is not found
+	maxWordLength = 64   // characters; longer ones are not found
 )
 
 // wordSources are the parameters of words, with what hands over the texts.
@@ -74,7 +74,7 @@ func (w fullText) sink(source func(*fhir.Object, func(string))) sink {
 		seen := make(map[string]bool)
 		source(resource, func(s string) {
 			for word := range splitWords(s) {
-				if len(seen) < MaxWords && !seen[word] && utf8.RuneCountInString(word) <= MaxWordLength {
+				if len(seen) < maxWords && !seen[word] && utf8.RuneCountInString(word) <= maxWordLength {
 					seen[word] = true
 					x.term(w.name, word)
 				}
@@ -108,8 +108,8 @@ func (w fullText) lower(c criterion) (Any, *fhir.Error) {
 			return refused(fhir.CodeValue, "has no word in it: write words of letters or digits, all of which are to be found.")
 		case slices.ContainsFunc(strings.Fields(v), func(f string) bool { return slices.Contains(operators, f) }):
 			return refused(fhir.CodeNotSupported, "has an operator, which is not supported: write the words that must all be found with spaces between them, and alternatives with commas.")
-		case slices.ContainsFunc(all, func(word string) bool { return utf8.RuneCountInString(word) > MaxWordLength }):
-			return refused(fhir.CodeTooLong, "has a word that is too long: words of at most "+strconv.Itoa(MaxWordLength)+" characters are found.")
+		case slices.ContainsFunc(all, func(word string) bool { return utf8.RuneCountInString(word) > maxWordLength }):
+			return refused(fhir.CodeTooLong, "has a word that is too long: words of at most "+strconv.Itoa(maxWordLength)+" characters are found.")
 		}
 		every := make(Every, len(all))
 		for i, word := range all {

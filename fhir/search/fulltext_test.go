@@ -95,13 +95,14 @@ func TestTextRefusals(t *testing.T) {
 	}
 }
 
-// TestWordsAreBounded: one Term for each different word, at most MaxWords, none longer than MaxWordLength.
+// TestWordsAreBounded: one Term for each different word, of which there are not too many, and none that is too long.
 func TestWordsAreBounded(t *testing.T) {
+	const most, longest = 1000, 64
 	var text strings.Builder
-	for i := range 2 * search.MaxWords {
+	for i := range 2 * most {
 		fmt.Fprintf(&text, "word%d Word%d ", i, i)
 	}
-	long := strings.Repeat("é", search.MaxWordLength+1)
+	long := strings.Repeat("é", longest+1)
 	rules := withWords(t, served...)
 	_, x := indexed(t, rules, `{"resourceType":"Observation","note":[{"text":"`+long+` `+long[2:]+` `+text.String()+`"}]}`)
 	words := []string{}
@@ -110,7 +111,7 @@ func TestWordsAreBounded(t *testing.T) {
 			words = append(words, term.Value)
 		}
 	}
-	if len(words) != search.MaxWords || words[0] != strings.Repeat("e", search.MaxWordLength) || words[1] != "word0" {
+	if len(words) != most || words[0] != strings.Repeat("e", longest) || words[1] != "word0" {
 		t.Errorf("%d words, the first %q and %q", len(words), words[0], words[1])
 	}
 	slices.Sort(words)

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
-	"github.com/portico-health/portico/fhir/r4"
 )
 
 // MaxIncludeParams bounds how many _include and _revinclude a search may have.
@@ -104,7 +103,7 @@ func (i inclusion) read(v string) ([]Include, string) {
 	case !i.Reverse && !i.Iterate && !slices.Contains(i.of, source):
 		return nil, fhir.Quote(v) + " begins with " + source + ", but the matches are of type " + list(i.of) + ": only with _include:iterate does another type refer to more."
 	case typed && i.rules.types[target] == nil:
-		return nil, "This server does not serve the type " + fhir.Quote(target) + " of " + fhir.Quote(v) + "."
+		return nil, "In " + fhir.Quote(v) + ": " + noType(target)
 	}
 	i.Source, i.Target = source, target
 	i.Params = i.params(param)
@@ -153,14 +152,10 @@ func (i inclusion) everything() []Include {
 }
 
 func (i inclusion) noSource(v, source string) string {
-	switch {
-	case !strings.Contains(v, ":"):
+	if !strings.Contains(v, ":") {
 		return fhir.Quote(v) + " does not say what refers: write the type, a colon and the parameter, as in " + i.example() + "."
-	case r4.IsResource(source):
-		return "This server does not serve the type " + source + " of " + fhir.Quote(v) + "."
-	default:
-		return "R4 has no resource type " + fhir.Quote(source) + ", which " + fhir.Quote(v) + " begins with: write as in " + i.example() + "."
 	}
+	return "In " + fhir.Quote(v) + ": " + noType(source) + " Write as in " + i.example() + "."
 }
 
 func (i inclusion) noParam(v, param string) string {

@@ -86,7 +86,7 @@ func TestIncludesThatAreNotUnderstood(t *testing.T) {
 		{"Appointment", "_include=Appointment:foo", "_include", `"foo" is no parameter of Appointment. There are actor, `},
 		{"Appointment", "_include=Appointment:status", "_include", `"status" is no parameter of Appointment. There are actor, `},
 		{"Appointment", "_include=Appointment:patient:Location", "_include", `"patient" is no parameter of Appointment that refers to Location. There are actor, location`},
-		{"Appointment", "_include=Appointment:actor:Account", "_include", `does not serve the type "Account"`},
+		{"Appointment", "_include=Appointment:actor:Account", "_include", `does not serve the type Account.`},
 		{"Appointment", "_include=Slot:schedule", "_include", "the matches are of type Appointment: only with _include:iterate"},
 		{"Appointment", "_include=Appointment:patient,Appointment", "_include", `"patient,Appointment" is no parameter`},
 		{"Patient", "_revinclude=Slot:schedule", "_revinclude", `There is no parameter of Slot that refers to Patient for "Slot:schedule".`},

@@ -11,13 +11,13 @@ import (
 
 // near is the one special parameter of R4 with an expression: [latitude]|[longitude]|[distance]|[units] around the position of a Location
 // (https://hl7.org/fhir/R4/location.html#search), in degrees of WGS 84. Without units a distance is in kilometres; without a distance, which R4 leaves
-// to the server, it is DefaultDistance.
+// to the server, it is defaultDistance.
 type near struct {
 	name string
 }
 
-// DefaultDistance is how many metres away a place may be where a search by near gives no distance.
-const DefaultDistance = 50_000
+// defaultDistance is how many metres away a place may be where a search by near gives no distance.
+const defaultDistance = 50_000
 
 // metres are the units of distance (UCUM, https://ucum.org/ucum), in metres.
 var metres = map[string]float64{
@@ -114,7 +114,7 @@ func radius(distance, unit string) (inMetres float64, fault string) {
 		return 0, "has the units " + fhir.Quote(unit) + ", which are not known: there are " + list(slices.Sorted(maps.Keys(metres))) + "."
 	}
 	if distance == "" {
-		return DefaultDistance, ""
+		return defaultDistance, ""
 	}
 	n, ok := measure(distance)
 	if !ok || n < 0 {

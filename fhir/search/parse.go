@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/r4"
 )
 
 // reading is a search on its way from pairs to a request.
@@ -95,7 +96,7 @@ func (r *Rules) Criteria(typ string, pairs []Pair, now fhir.Instant) (Query, err
 
 func (r *Rules) reading(typ string, pairs []Pair, opt Options) (*reading, error) {
 	if r.types[typ] == nil {
-		return nil, fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "There is no search for %s: this server does not serve that type.", fhir.Quote(typ))
+		return nil, fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "%s", noType(typ))
 	}
 	clauses, values := 0, 0
 	for _, p := range pairs {
@@ -113,6 +114,14 @@ func (r *Rules) reading(typ string, pairs []Pair, opt Options) (*reading, error)
 		req:     Request{Query: Query{Type: typ}, Count: DefaultCount},
 		results: make(map[string]string), budget: newBudget(),
 	}, nil
+}
+
+// noType says of a type that is not served whether R4 has it.
+func noType(typ string) string {
+	if r4.IsResource(typ) {
+		return "This server does not serve the type " + typ + "."
+	}
+	return "R4 has no resource type " + fhir.Quote(typ) + "."
 }
 
 // refusal is the error that the search is answered with, or nil.

@@ -39,7 +39,7 @@ func (d Definition) publish() fhir.Resource {
 
 // write makes the SearchParameter of a definition that was not read from one.
 func (d Definition) write() fhir.Resource {
-	about := d.About
+	about := d.about
 	if about == "" {
 		about = "Finds " + strings.Join(d.Bases, " and ") + " by " + d.Expression + "."
 	}

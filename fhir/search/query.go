@@ -21,10 +21,6 @@ type Selection struct {
 	All  []Any
 }
 
-// Params are the parameters of the query's own type whose entries decide what it finds and in which order, sorted; ID and
-// LastUpdated have none.
-func (q Query) Params() []string { return q.Uses()[q.Type] }
-
 // Uses are the parameters, by type and each list sorted, whose entries decide what the query finds and in which order: also those of the types
 // that its chains lead to. ID and LastUpdated have none; a type of which nothing else is asked is there without parameters.
 func (q Query) Uses() map[string][]string {

@@ -41,9 +41,6 @@ func TestUsesOfAQuery(t *testing.T) {
 	if diff := cmp.Diff(want, q.Uses()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(want["Appointment"], q.Params()); diff != "" {
-		t.Error(diff)
-	}
 	q = search.Query{Type: "Task", All: []search.Any{{search.Refers{Param: "focus", To: search.Selection{Type: "Slot", All: []search.Any{{search.Equal{Param: search.ID}}}}}}}}
 	if diff := cmp.Diff(map[string][]string{"Task": {"focus"}, "Slot": nil}, q.Uses()); diff != "" {
 		t.Error(diff)

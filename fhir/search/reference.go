@@ -78,9 +78,9 @@ func (r *reference) nested(x *extraction, res fhir.Resource) {
 	x.term(r.name, res.Key().String())
 }
 
-// relative cuts the server's own base off.
+// relative cuts the server's own base off, where there is one.
 func relative(s, base string) string {
-	if rest, ok := strings.CutPrefix(s, base); ok && len(rest) > 1 && rest[0] == '/' {
+	if rest, ok := strings.CutPrefix(s, base); ok && base != "" && len(rest) > 1 && rest[0] == '/' {
 		return rest[1:]
 	}
 	return s

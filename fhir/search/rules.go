@@ -241,12 +241,7 @@ func (r *Rules) Params(typ string) []Param {
 }
 
 // Relative returns a reference without the base URL of the rules, where it begins with it: it means the same.
-func (r *Rules) Relative(reference string) string {
-	if below, ok := strings.CutPrefix(reference, r.base+"/"); ok && r.base != "" {
-		return below
-	}
-	return reference
-}
+func (r *Rules) Relative(reference string) string { return relative(reference, r.base) }
 
 // Fingerprint is a short text that changes when the rules would extract other entries.
 func (r *Rules) Fingerprint() string { return r.fingerprint }

@@ -193,7 +193,7 @@ func TestQueryParams(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", query, err)
 		}
-		if diff := cmp.Diff(want, request.Query.Params(), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(want, request.Query.Uses()["Patient"], cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s: %s", query, diff)
 		}
 	}

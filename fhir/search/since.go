@@ -47,7 +47,7 @@ func (since) lower(c criterion) (Any, *fhir.Error) {
 
 // sinceDefinition says what the parameter means.
 var sinceDefinition = Definition{
-	Bases: []string{"Resource"}, About: "Finds what was last updated at an instant or later. It goes back 90 days at most.",
+	Bases: []string{"Resource"}, about: "Finds what was last updated at an instant or later. It goes back 90 days at most.",
 	SearchParam: r4.SearchParam{Code: Since, Type: "date", URL: fhir.OwnURL + "SearchParameter/Resource-since", Expression: "Resource.meta.lastUpdated"},
 }
 

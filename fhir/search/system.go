@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
-	"github.com/portico-health/portico/fhir/r4"
 )
 
 // ParseSystem reads a search over resources of several types: those that _type lists, or else all that are served but AuditEvent, of which are in the
@@ -66,7 +65,7 @@ func (s *system) chooseTypes(pairs []Pair) error {
 			switch {
 			case typ == "" || slices.Contains(s.types, typ):
 			case s.rules.types[typ] == nil:
-				faults = join(faults, s.unservedType(typ))
+				faults = join(faults, fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "%s _type takes, with commas between them, %s.", noType(typ), list(s.rules.served)).At("_type"))
 			default:
 				s.types = append(s.types, typ)
 			}
@@ -78,24 +77,17 @@ func (s *system) chooseTypes(pairs []Pair) error {
 	return s.defaultTypes()
 }
 
-func (s *system) unservedType(typ string) *fhir.Error {
-	why := "R4 has no resource type " + fhir.Quote(typ) + "."
-	if r4.IsResource(typ) {
-		why = "This server does not serve the type " + typ + "."
-	}
-	return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "%s _type takes, with commas between them, %s.", why, list(s.rules.served)).At("_type")
-}
-
 // defaultTypes are those that are searched where _type does not say it: without the trail of who did what, which would drown the rest.
 func (s *system) defaultTypes() error {
 	if s.types == nil {
 		s.types = slices.DeleteFunc(slices.Clone(s.rules.served), func(typ string) bool { return typ == "AuditEvent" })
 	}
 	if of := s.opt.Compartment; of != (fhir.Key{}) {
-		s.types = slices.DeleteFunc(s.types, func(typ string) bool { return !s.rules.InCompartment(of.Type, typ) })
-		if len(s.types) == 0 {
-			return fhir.Errorf(fhir.NotFound, fhir.CodeNotSupported, "None of the types is in the compartment of a %s.", fhir.Quote(of.Type))
+		within := slices.DeleteFunc(slices.Clone(s.types), func(typ string) bool { return !s.rules.InCompartment(of.Type, typ) })
+		if len(within) == 0 {
+			return outside(of, s.types...)
 		}
+		s.types = within
 	}
 	return nil
 }
