@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
@@ -70,7 +71,7 @@ func TestReadmeTellsLimits(t *testing.T) {
 	text := readme(t)
 	for what, most := range map[string]int{
 		"parameters of any kind": search.MaxPairs, "parameters that select": search.MaxClauses, "values of them, with commas between": search.MaxValues,
-		"comparisons that they come to": search.MaxTests, "references along a chain, `_has` included": search.MaxLinks, "bytes of a `_filter`": search.MaxFilter,
+		"comparisons that they come to": search.MaxTests, "bytes of names and values, counted for each type that they are read for": search.MaxRead, "significant digits of a number": fhir.MaxDigits, "references along a chain, `_has` included": search.MaxLinks, "bytes of a `_filter`": search.MaxFilter,
 		"parentheses within each other in it": search.MaxFilterDepth, "names in `_sort`": search.MaxSort, "`_include` and `_revinclude`": search.MaxIncludeParams,
 		"characters of a string that are compared": search.MaxFolded, "different words of a resource for `_text` and `_content`": search.MaxWords,
 		"matches on a page": search.MaxCount, "bytes of resources on a page": storage.MaxPageBytes, "matches in an order that no index has": engine.MaxGathered,
