@@ -42,6 +42,9 @@ func (x *searching) candidates() (all []candidate, err error) {
 	}
 	seen := make(map[axis]bool) // of windows
 	for i, a := range x.q.All {
+		if _, bounding := instants(a); bounding {
+			continue // it is in the bounds
+		}
 		of, windows := x.names.windows(a)
 		var c candidate
 		ok := true

@@ -43,10 +43,7 @@ func (x *searching) tell(p plan, c *candidate) {
 	}
 	t := storage.Plan{Index: x.along(x.firstKey()), Clause: -1, Ordered: true}
 	if c != nil {
-		t.Clause, t.Matches, t.Counted = c.of, c.size, c.counted
-		if !c.bounds {
-			t.Index = describe(x.q.All[c.of])
-		}
+		t.Clause, t.Matches, t.Counted, t.Index = c.of, c.size, c.counted, describe(x.q.All[c.of])
 	}
 	if len(p.stages) > 0 {
 		t.Ordered = p.stages[0].first != whole

@@ -10,131 +10,7 @@ import (
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
-	"github.com/portico-health/portico/storage/sqlite"
 )
-
-// practice is a store as a practice has it: of a hundred resources eighty are Appointments, fifteen Patients and five Locations. What they
-// have is spread evenly, and stands in no relation to when they came to be.
-type practice struct {
-	*sqlite.Store
-	appointments, patients, locations int
-}
-
-// spread is a number below n, another one for each i below n, in no order that can be seen.
-func spread(i, n int) int { return i * 7919 % n } // n has no factor 7919
-
-const minute = fhir.Instant(60_000_000)
-
-func newPractice(t testing.TB, resources int) *practice {
-	t.Helper()
-	p := &practice{open(t, sqlite.Config{}), resources * 80 / 100, resources * 15 / 100, resources * 5 / 100}
-	var ops []storage.Op
-	add := func(kind string, i int, e search.Entries) {
-		op := storage.Op{Key: fhir.Key{Type: kind, ID: fmt.Sprintf("%s-%07d", strings.ToLower(kind), i)}, Entries: e, Condition: storage.Condition{Absent: true}}
-		op.Resource = fhir.NewResource(fhir.NewObject(
-			fhir.Member{Name: "resourceType", Value: kind}, fhir.Member{Name: "id", Value: op.Key.ID}, fhir.Member{Name: "comment", Value: strings.Repeat("word ", 100)}))
-		if ops = append(ops, op); len(ops) == 500 {
-			p.commit(t, ops)
-			ops = nil
-		}
-	}
-	for i := range p.locations {
-		n := spread(i, p.locations)
-		add("Location", i, search.Entries{
-			Texts:  []search.Text{{Param: "name", Folded: fmt.Sprint("clinic ", n), Exact: fmt.Sprint("Clinic ", n)}},
-			Places: []search.Place{{Param: "near", Point: p.place(i)}},
-		})
-	}
-	for i := range p.patients {
-		add("Patient", i, p.patient(i))
-	}
-	for i := range p.appointments {
-		add("Appointment", i, p.appointment(i))
-	}
-	p.commit(t, ops)
-	return p
-}
-
-// place is where a Location is: some way up and across the country.
-func (p *practice) place(i int) search.Point {
-	return search.Point{Latitude: 50 + 8*float64(spread(i, p.locations))/float64(p.locations), Longitude: -3 + 4*float64(i)/float64(p.locations)}
-}
-
-// family is the name of a Patient's family, of twenty.
-func (p *practice) family(i int) string { return fmt.Sprintf("family%05d", spread(i, p.patients)/20) }
-
-func (p *practice) commit(t testing.TB, ops []storage.Op) {
-	t.Helper()
-	if _, err := p.Commit(t.Context(), home, ops); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// patient is one of whom twenty share a family name, and half a gender.
-func (p *practice) patient(i int) search.Entries {
-	family, given := p.family(i), []string{"ann", "bob", "cy"}[i%3]
-	born := fhir.Instant(spread(i, p.patients)) * 1440 * minute
-	return search.Entries{
-		Terms: []search.Term{
-			{Param: "identifier", Value: fmt.Sprint("nhs|", i)}, {Param: "gender", Value: []string{"female", "male"}[i%2]},
-			{Param: "gp", Value: fmt.Sprintf("Location/location-%07d", spread(i, p.locations))},
-		},
-		Texts:  []search.Text{{Param: "family", Folded: family, Exact: family}, {Param: "name", Folded: family, Exact: family}, {Param: "name", Folded: given, Exact: given}},
-		Ranges: []search.Range{{Param: "birthdate", Interval: fhir.Interval{Low: born, High: born + 1440*minute}}},
-	}
-}
-
-// appointment is one of those that a patient has at one time or another: five or six each.
-func (p *practice) appointment(i int) search.Entries {
-	start := fhir.Instant(spread(i, p.appointments)) * minute
-	e := search.Entries{
-		Terms: []search.Term{
-			{Param: "identifier", Value: fmt.Sprint("booking|", i)}, {Param: "status", Value: []string{"booked", "fulfilled", "cancelled"}[(i+i/p.patients)%3]},
-			{Param: "patient", Value: fmt.Sprintf("Patient/patient-%07d", spread(i, p.patients))},
-			{Param: "actor", Value: fmt.Sprintf("Patient/patient-%07d", spread(i, p.patients))},
-			{Param: "actor", Value: fmt.Sprintf("Location/location-%07d", spread(i, p.locations))},
-			{Param: "kind", Value: "consultation"},
-		},
-		Ranges:   []search.Range{{Param: "date", Interval: fhir.Interval{Low: start, High: start + 15*minute}}},
-		Ordereds: []search.Ordered{{Param: "fee", Low: fmt.Sprintf("%07d", spread(i, p.appointments)), High: fmt.Sprintf("%07d", spread(i, p.appointments))}},
-	}
-	if i%(p.appointments/20) == 0 { // twenty of all
-		e.Terms = append(e.Terms, search.Term{Param: "service", Value: "rare"})
-	}
-	return e
-}
-
-func is(param, value string) search.Any { return search.Any{search.Equal{Param: param, Value: value}} }
-
-// during are those that are at some time of a stretch of minutes: as date=ge…&date=lt… has it.
-func during(from, to int) []search.Any {
-	open := search.Within{Param: "date", LowFrom: fhir.Beginning, LowTo: fhir.End, HighFrom: fhir.Beginning, HighTo: fhir.End}
-	since, until := open, open
-	since.HighFrom, until.LowTo = fhir.Instant(from)*minute+1, fhir.Instant(to)*minute-1
-	return []search.Any{{since}, {until}}
-}
-
-func between(from, to int) search.Any {
-	low, high := fmt.Sprintf("%07d", from), fmt.Sprintf("%07d", to)
-	return search.Any{search.Between{Param: "fee", LowFrom: low, LowTo: high, HighFrom: low, HighTo: high}}
-}
-
-func chain(param, kind string, all ...search.Any) search.Any {
-	return search.Any{search.Refers{Param: param, To: search.Selection{Type: kind, All: all}}}
-}
-
-func has(kind, param string, all ...search.Any) search.Any {
-	return search.Any{search.ReferredBy{Param: param, From: search.Selection{Type: kind, All: all}}}
-}
-
-func either(holds bool, a, b string) string {
-	if holds {
-		return a
-	}
-	return b
-}
-
-func not(a search.Any) search.Any { return search.Any{search.Not{Any: a}} }
 
 // resources is how many resources a test of what searches look at has: PORTICO_TEST_SOAK asks for as many as are promised.
 func resources() int {
@@ -150,19 +26,30 @@ const pageSize = 20
 // is looked at to choose the index counts, too: 1 000 for each part of the query at most.
 func TestPromisedSearches(t *testing.T) {
 	p := newPractice(t, resources())
+	p.observe(t)
 	const counted = 1_000
+	newest, err := p.Search(t.Context(), home, search.Query{Type: "Appointment"}, storage.PageRequest{Limit: p.appointments / 4})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var (
-		byDate, byDateDown = []search.SortKey{{Param: "date"}}, []search.SortKey{{Param: "date", Descending: true}}
-		byFee, byFeeDown   = []search.SortKey{{Param: "fee", By: search.ByOrder}}, []search.SortKey{{Param: "fee", By: search.ByOrder, Descending: true}}
-		oldest             = []search.SortKey{{Param: search.LastUpdated}}
+		byDate, byDateDown = []search.SortKey{{Param: "date", Absent: "date:none"}}, []search.SortKey{{Param: "date", Descending: true, Absent: "date:none"}}
+		byFee, byFeeDown   = []search.SortKey{{Param: "fee", By: search.ByOrder, Absent: "fee:none"}}, []search.SortKey{{Param: "fee", By: search.ByOrder, Descending: true, Absent: "fee:none"}}
+		byValue, bySize    = []search.SortKey{{Param: "value", By: search.ByOrder, Absent: "value:none"}}, []search.SortKey{{Param: "size", By: search.ByOrder, Absent: "size:none"}}
+		byBirth, byName    = []search.SortKey{{Param: "birthdate", Absent: "birthdate:none"}}, []search.SortKey{{Param: "name", By: search.ByText}}
+		oldest, byID       = []search.SortKey{{Param: search.LastUpdated}}, []search.SortKey{{Param: search.ID}}
 		rare, frequent     = is("service", "rare"), is("status", "booked")
 		patient            = is("patient", "Patient/patient-0000007")
 		some               = spread(p.appointments/20*7, p.appointments) // when one is that has what few have
 		week               = during(some-100, some+100)
 		long               = during(p.appointments/3, p.appointments)
 		family             = search.Any{search.StartsWith{Param: "family", Folded: p.family(0)}}
+		note, clinic       = search.Any{search.StartsWith{Param: "note", Folded: "note00007"}}, search.Any{search.StartsWith{Param: "name", Folded: "clinic 177"}}
+		kind               = is("kind", "consultation")
 		ann                = search.Any{search.StartsWith{Param: "name", Folded: "ann"}}
 		female             = is("gender", "female")
+		lately, recently   = since(newest.Versions[199]), since(newest.Versions[len(newest.Versions)-1]) // two hundred, and a quarter of all
+		here               = search.Any{search.Near{Param: "near", Point: p.place(17), Metres: 20_000}}
 		all                = func(clauses ...search.Any) []search.Any { return clauses }
 		and                = func(some []search.Any, more ...search.Any) []search.Any {
 			return append(some[:len(some):len(some)], more...)
@@ -182,7 +69,7 @@ func TestPromisedSearches(t *testing.T) {
 		{name: "nothing, by date, latest first", sort: byDateDown, index: "ranges of date", most: 21},
 		{name: "nothing, by an ordered value", sort: byFee, index: "values of fee", most: 21},
 		{name: "nothing, by an ordered value, highest first", sort: byFeeDown, index: "values of fee", most: 21},
-		{name: "nothing, by id", sort: []search.SortKey{{Param: search.ID}}, index: "resources by id", most: 21},
+		{name: "nothing, by id", sort: byID, index: "resources by id", most: 21},
 
 		{name: "token that one has", all: all(is("identifier", "booking|77")), index: "terms of identifier", most: 1},
 		{name: "token that few have", all: all(rare), index: "terms of service", most: 20},
@@ -194,6 +81,8 @@ func TestPromisedSearches(t *testing.T) {
 		{name: "token that many have, by date, latest first", all: all(frequent), sort: byDateDown, index: "ranges of date", most: counted + 100},
 		{name: "token that many have, by an ordered value", all: all(frequent), sort: byFee, index: "values of fee", most: counted + 100},
 		{name: "token that all have, by date", all: all(is("kind", "consultation")), sort: byDate, index: "ranges of date", most: counted + 21},
+		{name: "tokens that many have, either", all: all(append(is("status", "fulfilled"), frequent...)), index: "terms of status", most: 50},
+		{name: "tokens that many have, either, by date", all: all(append(is("status", "fulfilled"), frequent...)), sort: byDate, index: "ranges of date", most: counted + 100},
 		{name: "two tokens, either", all: all(append(rare, frequent...)), index: "terms of service, terms of status", most: 50},
 		{name: "tokens that many and few have", all: all(frequent, rare), index: "terms of service", most: 20},
 		{name: "tokens that many and many have", all: all(frequent, is("kind", "consultation")), index: "terms of status", most: 2*counted + 100},
@@ -201,11 +90,18 @@ func TestPromisedSearches(t *testing.T) {
 		{name: "reference", all: all(patient), index: "terms of patient", most: 6},
 		{name: "reference, by date", all: all(patient), sort: byDate, index: "terms of patient", most: 6},
 		{name: "reference and a token that many have", all: all(frequent, patient), index: "terms of patient", most: 6},
+		{name: "reference, by an ordered value", all: all(patient), sort: byFee, index: "terms of patient", most: 6},
+		{name: "reference, by id", all: all(patient), sort: byID, index: "terms of patient", most: 6},
+		{name: "references, either", all: all(append(is("patient", "Patient/patient-0000008"), patient...)), index: "terms of patient", most: 30},
+		{name: "references, either, by date", all: all(append(is("patient", "Patient/patient-0000008"), patient...)), sort: byDate, index: "terms of patient", most: 30},
 		{name: "reference in a stretch of time", all: and(long, patient), sort: byDate, index: "terms of patient", most: 6},
 
 		{name: "string that few have", kind: "Patient", all: all(family), index: "texts of family", most: 40},
 		{name: "string that few have, and a token", kind: "Patient", all: all(female, family), index: "texts of family", most: counted + 40},
-		{name: "string that few have, by date", kind: "Patient", all: all(family), sort: []search.SortKey{{Param: "birthdate"}}, index: "texts of family", most: 40},
+		{name: "string that few have, by date", kind: "Patient", all: all(family), sort: byBirth, index: "texts of family", most: 40},
+		{name: "string that few have, by an ordered value", kind: "Observation", all: all(note), sort: byValue, index: "texts of note", most: 40},
+		{name: "strings that few have, either", kind: "Patient", all: all(append(search.Any{search.StartsWith{Param: "family", Folded: p.family(1)}}, family...)), index: "texts of family", most: 80},
+		{name: "string that few have, by a text", kind: "Patient", all: all(family), sort: byName, index: "texts of family", most: 40},
 		{name: "string that many have", kind: "Patient", all: all(ann), index: either(p.patients/3 < counted, "texts of name", "resources by instant"), most: 2 * counted},
 		{name: "string that many have, and a token", kind: "Patient", all: all(ann, female), index: "terms of gender", most: 2*counted + 100},
 
@@ -219,23 +115,73 @@ func TestPromisedSearches(t *testing.T) {
 		{name: "long time, newest first", all: long, index: "resources by instant", most: counted + 100},
 		{name: "long time and a token that many have, by date", all: and(long, frequent), sort: byDate, index: "ranges of date", most: 2*counted + 100},
 
+		{name: "stretches of time, either", all: all(search.Any{within(100, 200), within(300, 400)}), sort: byDate, index: "ranges of date", most: 250},
+		{name: "several dates each", kind: "Observation", all: all(search.Any{within(100, 200)}), index: "ranges of date", most: 500},
+		{name: "several dates each, by date", kind: "Observation", all: all(search.Any{within(100, 200)}), sort: byDate, index: "ranges of date", most: 500},
+		{name: "several dates each, latest first", kind: "Observation", all: all(search.Any{within(100, 200)}), sort: byDateDown, index: "ranges of date", most: 500},
+		{name: "several dates each, by date, and a token that all have", kind: "Observation", all: all(search.Any{within(100, 200)}, is("code", "bmi")), sort: byDate, index: "ranges of date", most: counted + 500},
+		{name: "several ordered values each, by them", kind: "Observation", all: all(over("size", "0000100", "0000200")), sort: bySize, index: "values of size", most: 500},
+
+		{name: "lately", all: all(lately), index: "resources by instant", most: 21},
+		{name: "lately, oldest first", all: all(lately), sort: oldest, index: "resources by instant", most: 21},
+		{name: "lately, by date", all: all(lately), sort: byDate, index: "resources by instant", most: 500},
+		{name: "lately, by id", all: all(lately), sort: byID, index: "resources by instant", most: 500},
+		{name: "lately, and a token that many have", all: all(lately, frequent), index: "resources by instant", most: counted + 500},
+		{name: "lately, and a token that few have", all: all(lately, is("identifier", fmt.Sprint("booking|", p.appointments-1))), index: "terms of identifier", most: 1},
+		{name: "recently, oldest first", all: all(recently), sort: oldest, index: "resources by instant", most: 21},
+		{name: "recently, by date", all: all(recently), sort: byDate, index: "ranges of date", most: counted + 200},
+		{name: "recently, and a token that many have", all: all(recently, frequent), index: "resources by instant", most: 2*counted + 100},
+
+		{name: "id", all: all(is(search.ID, "appointment-0000077")), index: "ids", most: 1},
+		{name: "id, and a token that many have", all: all(kind, is(search.ID, "appointment-0000077")), index: "ids", most: 1},
+		{name: "ids, either", all: all(append(is(search.ID, "appointment-0000077"), is(search.ID, "appointment-0000078")...)), index: "ids", most: 4},
+		{name: "ids, either, by date", all: all(append(is(search.ID, "appointment-0000077"), is(search.ID, "appointment-0000078")...)), sort: byDate, index: "ids", most: 4},
+
+		{name: "uri", kind: "Observation", all: all(is("instance", form(7))), index: "terms of instance", most: 20},
+		{name: "uri, by an ordered value", kind: "Observation", all: all(is("instance", form(7))), sort: byValue, index: "terms of instance", most: 20},
+		{name: "uri above another", kind: "Observation", all: all(append(is("instance", form(7)), is("instance", form(8))...)), index: "terms of instance", most: 80},
+		{name: "quantity", kind: "Observation", all: all(over("value", "0000100", "0000150")), index: "values of value", most: 110},
+		{name: "quantity with a unit", kind: "Observation", all: all(over("value|", "kg|0000100", "kg|0000150")), index: "values of value|", most: 110},
+		{name: "quantity with a unit, by it", kind: "Observation", all: all(over("value|", "kg|0000100", "kg|0000150")), sort: byValue, index: "values of value|", most: 110},
+		{name: "quantity with a unit, and a token that all have", kind: "Observation", all: all(is("code", "bmi"), over("value|", "kg|0000100", "kg|0000150")), index: "values of value|", most: counted + 110},
+		{name: "composite of codes", kind: "Observation", all: all(is("code-value-concept", "bmi$"+form(7))), index: "terms of code-value-concept", most: 20},
+		{name: "composite of code and number", kind: "Observation", all: all(over("code-value", "bmi$0000100", "bmi$0000150")), index: "values of code-value", most: 110},
+		{name: "composite of code and number, by date", kind: "Observation", all: all(over("code-value", "bmi$0000100", "bmi$0000150")), sort: byDate, index: "values of code-value", most: 110},
+
 		{name: "ordered", all: all(between(100, 150)), sort: byFee, index: "values of fee", most: 21},
 		{name: "ordered, newest first", all: all(between(100, 150)), index: "values of fee", most: 100},
 		{name: "ordered and a token that many have", all: all(between(100, 150), frequent), index: "values of fee", most: counted + 100},
 
+		{name: "ordered and a token that few have", all: all(between(some-50, some+50), rare), index: "terms of service", most: 20},
+		{name: "ordered, by date", all: all(between(100, 150)), sort: byDate, index: "values of fee", most: 110},
+
+		{name: "place, and a token that all have", kind: "Location", all: all(is("type", "clinic"), here), index: "places of near", most: counted + 200},
+		{name: "place, by id", kind: "Location", all: all(here), sort: byID, index: "places of near", most: 200},
+		{name: "place, by a text", kind: "Location", all: all(here), sort: byName, index: "places of near", most: 200},
 		{name: "place", kind: "Location", all: all(search.Any{search.Near{Param: "near", Point: p.place(17), Metres: 2_000}}), index: "places of near", most: 100},
 
 		{name: "chain to one", all: all(chain("patient", "Patient", is("identifier", "nhs|7"))), index: "terms of patient for each Patient by terms of identifier", most: 30},
 		{name: "chain to few", all: all(chain("patient", "Patient", family)), index: "terms of patient for each Patient by texts of family", most: 500},
 		{name: "chain to few, by date", all: all(chain("patient", "Patient", family)), sort: byDate, index: "terms of patient for each Patient by texts of family", most: 500},
+		{name: "chain to few, by an ordered value", all: all(chain("patient", "Patient", family)), sort: byFee, index: "terms of patient for each Patient by texts of family", most: 500},
+		{name: "chain to few, or what is contained", all: all(append(chain("patient", "Patient", family), search.StartsWith{Param: "patient.Patient.family", Folded: p.family(0)})), index: "terms of patient for each Patient by texts of family, texts of patient.Patient.family", most: 600},
+		{name: "chain to few, or what is contained, by date", all: all(append(chain("patient", "Patient", family), search.StartsWith{Param: "patient.Patient.family", Folded: p.family(0)})), sort: byDate, index: "terms of patient for each Patient by texts of family, texts of patient.Patient.family", most: 600},
+		{name: "chain to few of several types", all: all(append(chain("actor", "Patient", family), chain("actor", "Location", clinic)...)), index: "terms of actor for each Patient by texts of family, terms of actor for each Location by texts of name", most: 1_200},
+		{name: "chain to few of several types, by date", all: all(append(chain("actor", "Patient", family), chain("actor", "Location", clinic)...)), sort: byDate, index: "terms of actor for each Patient by texts of family, terms of actor for each Location by texts of name", most: 1_200},
+		{name: "chain to many, by date", all: all(chain("patient", "Patient", female)), sort: byDate, index: "ranges of date", most: 2 * counted},
 		{name: "chain to many", all: all(chain("patient", "Patient", female)), index: "resources by instant", most: 2 * counted},
 		{name: "chain to few, and a token that many have", all: all(frequent, chain("patient", "Patient", family)), index: "terms of patient for each Patient by texts of family", most: counted + 500},
 		{name: "chain to few, and a token that few have", all: all(rare, chain("patient", "Patient", family)), index: "terms of service", most: 400},
 		{name: "chain to many, and a token that few have", all: all(rare, chain("patient", "Patient", female)), index: "terms of service", most: 2 * counted},
-		{name: "chain of two", all: all(chain("patient", "Patient", chain("gp", "Location", search.Any{search.StartsWith{Param: "name", Folded: "clinic 177"}}))), index: "terms of patient for each Patient by terms of gp for each Location by texts of name", most: 2_000},
+		{name: "chain of two", all: all(chain("patient", "Patient", chain("gp", "Location", clinic))), index: "terms of patient for each Patient by terms of gp for each Location by texts of name", most: 2_000},
 
 		{name: "has one", kind: "Patient", all: all(has("Appointment", "patient", is("identifier", "booking|77"))), index: "targets of patient of each Appointment by terms of identifier", most: 10},
 		{name: "has few", kind: "Patient", all: all(has("Appointment", "patient", rare)), index: "targets of patient of each Appointment by terms of service", most: 150},
+		{name: "has few, by date", kind: "Patient", all: all(has("Appointment", "patient", rare)), sort: byBirth, index: "targets of patient of each Appointment by terms of service", most: 150},
+		{name: "has few, by id", kind: "Patient", all: all(has("Appointment", "patient", rare)), sort: byID, index: "targets of patient of each Appointment by terms of service", most: 150},
+		{name: "has few, by a text", kind: "Patient", all: all(has("Appointment", "patient", rare)), sort: byName, index: "targets of patient of each Appointment by terms of service", most: 150},
+		{name: "has few, by an ordered value", kind: "Observation", all: all(has("Observation", "derived-from", is("instance", form(7)))), sort: byValue, index: "targets of derived-from of each Observation by terms of instance", most: 150},
+		{name: "has many, by date", kind: "Patient", all: all(has("Appointment", "patient", frequent)), sort: byBirth, index: "ranges of birthdate", most: 2 * counted},
 		{name: "has many", kind: "Patient", all: all(has("Appointment", "patient", frequent)), index: "resources by instant", most: 2 * counted},
 		{name: "has few, and a token that many have", kind: "Patient", all: all(female, has("Appointment", "patient", rare)), index: "targets of patient of each Appointment by terms of service", most: counted + 150},
 		{name: "has many, and a string that few have", kind: "Patient", all: all(family, has("Appointment", "patient", frequent)), index: "texts of family", most: counted + 250},
@@ -253,8 +199,41 @@ func TestPromisedSearches(t *testing.T) {
 			if plan.Index != c.index || plan.Looked > c.most || plan.Found == 0 {
 				t.Errorf("it finds %d by %q and looks at %d; want some by %q, looking at %d at most", plan.Found, plan.Index, plan.Looked, c.index, c.most)
 			}
+			for name, cursor := range p.cursors(t, q) {
+				if plan, err := p.Explain(t.Context(), home, q, storage.PageRequest{Limit: pageSize, After: cursor}); err != nil || plan.Looked > c.most+pageSize || plan.Found == 0 {
+					t.Errorf("%s page finds %d by %q and looks at %d; want some, looking at %d at most (%v)", name, plan.Found, plan.Index, plan.Looked, c.most+pageSize, err)
+				}
+			}
 		})
 	}
+}
+
+// cursors are those of the second and the last page of a search, as far as there are so many.
+func (p *practice) cursors(t *testing.T, q search.Query) map[string][]byte {
+	t.Helper()
+	all, err := p.Search(t.Context(), home, q, storage.PageRequest{CountUpTo: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cursors := make(map[string][]byte)
+	for name, passed := range map[string]int{"the second": pageSize, "the last": all.Total - pageSize/2} {
+		var at storage.PageRequest
+		for passed > 0 {
+			at.Limit = min(passed, 5_000)
+			page, err := p.Search(t.Context(), home, q, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			passed -= len(page.Versions)
+			if at.After = page.Next; page.Next == nil {
+				break
+			}
+		}
+		if at.After != nil {
+			cursors[name] = at.After
+		}
+	}
+	return cursors
 }
 
 // What no index serves ends when it has looked at as much as it may.
