@@ -3,8 +3,10 @@ package sqlite_test
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"testing"
 
+	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 	"github.com/portico-health/portico/storage/sqlite"
@@ -40,6 +42,60 @@ func TestOlderTermsAreDigested(t *testing.T) {
 		t.Errorf("%d versions are found, want %d (%v)", len(page.Versions), many/5, err)
 	}
 	looked, err := store.Check(t.Context(), nil, func(f storage.Fault) { t.Error(f) })
+	if err != nil || looked.Resources != many {
+		t.Errorf("looked at %d resources, want %d (%v)", looked.Resources, many, err)
+	}
+}
+
+// A file of before there were Ordereds and places is opened, given its entries anew, and is ordered and found by them.
+func TestOlderEntriesAreOrdered(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	older := open(t, sqlite.Config{Path: path})
+	const many = 250 // more than is read at once
+	var ops []storage.Op
+	for i := range many {
+		ops = append(ops, put(fmt.Sprintf("%03d", i), fmt.Sprint("tag ", i%5)))
+	}
+	if _, err := older.Commit(t.Context(), home, ops); err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlite.Damage(older, "DROP TABLE ordered", "DROP TABLE place", "DELETE FROM migration WHERE number >= 4"); err != nil {
+		t.Fatal(err)
+	}
+	if err := older.Close(); err != nil {
+		t.Fatal(err)
+	}
+	store := open(t, sqlite.Config{Path: path})
+	entriesOf := func(_ fhir.Partition, v fhir.Version) (search.Entries, error) {
+		i, err := strconv.Atoi(v.Key.ID)
+		number := fmt.Sprintf("%03d", many-i)
+		return search.Entries{
+			Terms:    []search.Term{{Param: "tag", Value: fmt.Sprint("tag ", i%5)}},
+			Ordereds: []search.Ordered{{Param: "number", Low: number, High: number}},
+			Places:   []search.Place{{Param: "near", Point: search.Point{Latitude: 51.5, Longitude: float64(i) / 10}}},
+		}, err
+	}
+	if err := store.Reindex(t.Context(), entriesOf, func(int64, int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	byNumber := []search.SortKey{{Param: "number", By: search.ByOrder}}
+	for name, c := range map[string]struct {
+		query       search.Query
+		first, last string
+		found       int
+	}{
+		"an order":           {search.Query{Sort: byNumber}, "249", "000", many},
+		"an ordered value":   {search.Query{All: []search.Any{over("number", "010", "013")}, Sort: byNumber}, "240", "238", 3},
+		"a place":            {search.Query{All: []search.Any{{search.Near{Param: "near", Point: search.Point{Latitude: 51.5, Longitude: 10}, Metres: 10_000}}}, Sort: byNumber}, "101", "099", 3},
+		"what it had before": {search.Query{All: []search.Any{is("tag", "tag 3")}, Sort: byNumber}, "248", "003", many / 5},
+	} {
+		c.query.Type = "Appointment"
+		page, err := store.Search(t.Context(), home, c.query, storage.PageRequest{Limit: many})
+		if err != nil || len(page.Versions) != c.found || page.Versions[0].Key != key(c.first) || page.Versions[c.found-1].Key != key(c.last) {
+			t.Errorf("by %s %d are found, want %d, from %s to %s (%v)", name, len(page.Versions), c.found, c.first, c.last, err)
+		}
+	}
+	looked, err := store.Check(t.Context(), entriesOf, func(f storage.Fault) { t.Error(f) })
 	if err != nil || looked.Resources != many {
 		t.Errorf("looked at %d resources, want %d (%v)", looked.Resources, many, err)
 	}

@@ -154,6 +154,24 @@ func (c *corpus) query() search.Query {
 	return q
 }
 
+// linked is a query with a chain of up to four links, each of either direction.
+func (c *corpus) linked() search.Query {
+	q := c.query()
+	chain := c.any(0)
+	for range 1 + c.IntN(4) {
+		s := search.Selection{Type: one(c, c.types...), All: []search.Any{chain}}
+		if c.IntN(4) == 0 {
+			s.All = append(s.All, c.any(0))
+		}
+		chain = search.Any{one[search.Test](c, search.Refers{Param: one(c, linkParams...), To: s}, search.ReferredBy{Param: one(c, linkParams...), From: s})}
+		if c.IntN(6) == 0 {
+			chain = search.Any{search.Not{Any: chain}}
+		}
+	}
+	q.All = append(q.All, chain)
+	return q
+}
+
 func (c *corpus) any(depth int) search.Any {
 	var a search.Any
 	for range one(c, 0, 1, 1, 1, 1, 1, 2, 2, 3) {

@@ -48,7 +48,7 @@ func (x *house) crawlAll(rows int) {
 			if slices.ContainsFunc(sort, func(k search.SortKey) bool { return k.By == search.ByText || k.By == search.ByTerm }) {
 				q.Type = "Slot"
 			}
-			x.crawl(q, world[q.Type], func() { left <- struct{}{} })
+			x.crawl(q, world[q.Type], storage.PageRequest{Limit: 7}, func() { left <- struct{}{} })
 		})
 	}
 	for w := range 2 {
@@ -60,6 +60,17 @@ func (x *house) crawlAll(rows int) {
 	close(over)
 	writers.Wait()
 	crawlers.Wait()
+}
+
+// crawlingWithin holds that all pages of an order that an index has can be had within a budget that is below the number of resources, the last one and
+// those of resources without a value among them.
+func crawlingWithin(x *house) {
+	settlers := x.settlers("Patient", 600/min(scale, 5))
+	date, number, id := toldKeys[0], toldKeys[2], search.SortKey{Param: search.ID}
+	down := func(k search.SortKey) search.SortKey { k.Descending = true; return k }
+	for _, sort := range [][]search.SortKey{nil, {{Param: search.LastUpdated}}, {id}, {down(id)}, {date}, {down(date)}, {number}, {down(number)}, {number, down(id)}} {
+		x.crawl(search.Query{Type: "Patient", Sort: sort}, settlers, storage.PageRequest{Limit: 7, Budget: len(settlers) / 2}, func() {})
+	}
 }
 
 // restless is how many resources each of those who write beside a crawl has of a type, at most.
@@ -107,7 +118,7 @@ func (c *corpus) villager(key fhir.Key) storage.Op {
 
 // crawl goes through all pages of a query, says so as soon as it has seen as many settlers as there are, or the end, and holds what it has seen
 // against what there is.
-func (x *house) crawl(q search.Query, settlers []search.Indexed, seenAll func()) {
+func (x *house) crawl(q search.Query, settlers []search.Indexed, request storage.PageRequest, seenAll func()) {
 	seenAll = sync.OnceFunc(seenAll)
 	defer seenAll()
 	settlers = slices.Clone(settlers)
@@ -116,7 +127,6 @@ func (x *house) crawl(q search.Query, settlers []search.Indexed, seenAll func())
 	for _, s := range settlers {
 		want = append(want, s.ID)
 	}
-	request := storage.PageRequest{Limit: 7}
 	for pages := 0; ; pages++ {
 		page, err := x.Search(x.ctx, home, q, request)
 		if err != nil || pages > 1_000_000 {

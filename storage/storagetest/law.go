@@ -34,7 +34,7 @@ func Run(t *testing.T, h Harness) {
 		{"history", history}, {"histories", histories}, {"histories beside writes", historiesBesideWrites}, {"partitions", partitions}, {"events", events}, {"instants", instants},
 		{"meaning", meaning}, {"distances", distances}, {"orders", orders}, {"ends of time", endsOfTime}, {"chains", chains},
 		{"oracle", oracle}, {"large", large}, {"totals", totals}, {"pages", pages}, {"heavy pages", heavyPages}, {"churn", churn}, {"cursors", cursors}, {"explains", explains}, {"budgets", budgets},
-		{"crawling", crawling}, {"too many to sort", tooManyToSort},
+		{"crawling", crawling}, {"crawling within a budget", crawlingWithin}, {"too many to sort", tooManyToSort},
 		{"reindexing", reindexing}, {"reindexing beside writes", reindexingBesideWrites}, {"reindexing by chance", reindexingByChance},
 		{"checking", checking}, {"checking beside writes", checkingBesideWrites},
 		{"records", records}, {"record races", recordRaces}, {"record scans", recordScans},
