@@ -140,6 +140,13 @@ func (r *Rules) stampContained() {
 	for typ, t := range r.types {
 		beyond[typ] = r.pointedAt(t)
 	}
+	everything := digestOfRules(rules)
+	stampOf := func(found map[string]string) string {
+		if len(found) == len(rules) { // so it is for most: some reference leads to any type
+			return everything
+		}
+		return digestOfRules(found)
+	}
 	known := make(map[string]string) // most parameters have the targets of others
 	for typ, t := range r.types {
 		for _, p := range t.params {
@@ -149,11 +156,15 @@ func (r *Rules) stampContained() {
 			targets := r.targets(p)
 			key := strings.Join(targets, " ")
 			if known[key] == "" {
-				known[key] = digest(6, "contained %d %v", containedVersion, reachable(targets, beyond, rules))
+				known[key] = stampOf(reachable(targets, beyond, rules))
 			}
 			r.stamps[typ][p.Name+"."] = known[key]
 		}
 	}
+}
+
+func digestOfRules(rules map[string]string) string {
+	return digest(6, "contained %d %v", containedVersion, rules)
 }
 
 // pointedAt are the served types that the parameters of a type may point at.
