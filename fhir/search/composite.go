@@ -74,6 +74,7 @@ func (c *composite) index(at place) sink {
 	return func(x *extraction, v any) {
 		part := extraction{rules: x.rules, root: x.root, contained: x.contained, plain: true}
 		first(&part, v)
+		x.contained = part.contained // which is made once
 		whole := c.scopes(part.out.Terms)
 		if len(whole) == 0 {
 			return
@@ -108,7 +109,10 @@ func asksForSystem(k kind, term string) bool {
 // join leaves what first and second part come to.
 func (c *composite) join(x *extraction, scopes []string, second Entries) {
 	left := maxPairs
-	for _, scope := range scopes {
+	for _, scope := range scopes[:min(len(scopes), maxPairs)] {
+		if left == 0 {
+			return
+		}
 		for _, e := range second.Terms {
 			if e.Param == c.names[1] && !asksForSystem(c.parts[1], e.Value) && left > 0 {
 				x.term(c.name, scope+e.Value)

@@ -11,11 +11,12 @@ import (
 // parameters are evaluated inside contained resources" (https://hl7.org/fhir/R4/search.html#contained): its entries are left with the
 // container's, under the names by which a chain leads to them, "patient.Patient.name".
 //
-// Of several contained resources that one parameter points at the entries stand beside each other. Each test is made of one
-// entry, so that what is found has it in one of them; only what asks for absence (:not, :missing=true) speaks of all of them together.
+// Of several contained resources that one parameter points at the entries stand beside each other. What is made of one entry is found in one of them; what is
+// made of several at once (an Every: words of _text that must all be there, a string with :exact) may be found in several of them together, and what asks for
+// absence (:not, :missing=true) speaks of all of them.
 
 // containedVersion is raised by whoever changes which entries a container has of what it contains; the limits below are among that.
-const containedVersion = 1
+const containedVersion = 2
 
 // How far contained resources are followed. What is beyond is not found by a chain.
 const (
@@ -26,6 +27,18 @@ const (
 
 // pointer is a reference by a parameter to a contained resource.
 type pointer struct{ param, id string }
+
+// point notes a reference by a parameter to a contained resource: once, as many as are followed at most, and where a chain may ask for it.
+func (x *extraction) point(r *reference, id string) {
+	if x.plain || len(x.inside) == containedCount {
+		return
+	}
+	typ := x.containedType(id)
+	at := pointer{r.name, id}
+	if x.rules.types[typ] != nil && (r.targets == nil || slices.Contains(r.targets, typ)) && !slices.Contains(x.inside, at) {
+		x.inside = append(x.inside, at)
+	}
+}
 
 // inner is a contained resource under a name that leads to it.
 type inner struct {
@@ -79,9 +92,9 @@ func (f *following) reach(pointers []pointer, prefix string, depth int) {
 	if depth > containedDepth {
 		return
 	}
-	for _, p := range distinct(pointers, 0) {
+	for _, p := range pointers {
 		at := inner{p, prefix, depth}
-		if len(f.queue) < containedCount && f.rules.types[f.containedResource(p.id).Text("resourceType")] != nil && !slices.Contains(f.queue, at) {
+		if len(f.queue) < containedCount && !slices.Contains(f.queue, at) {
 			f.queue = append(f.queue, at)
 		}
 	}
@@ -93,7 +106,6 @@ func (f *following) take(id string) *extraction {
 		within := &extraction{rules: f.rules, root: f.root, contained: f.contained}
 		resource := f.containedResource(id)
 		within.take(f.rules.types[resource.Text("resourceType")], resource)
-		within.inside = distinct(within.inside, 0)
 		f.taken[id] = within
 	}
 	return f.taken[id]

@@ -135,3 +135,52 @@ func TestBudgetIsOfTheWholeSearch(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatedReferences: references that say the same cost no more than a few times the text they are written in, wherever they stand, nor do those to what no
+// chain leads to.
+func TestRepeatedReferences(t *testing.T) {
+	const many = 20_000
+	rules := mustRules(t)
+	repeated := func(part string) string {
+		var b strings.Builder
+		for i := range many {
+			fmt.Fprintf(&b, strings.ReplaceAll(part, "%d", "%[1]d")+",", i)
+		}
+		return strings.TrimSuffix(b.String(), ",")
+	}
+	for name, text := range map[string]string{
+		"the same":           `{"resourceType":"Task","contained":[{"resourceType":"Task","id":"b"}],"partOf":[` + strings.TrimSuffix(strings.Repeat(`{"reference":"#b"},`, many), ",") + `]}`,
+		"within":             `{"resourceType":"Task","focus":{"reference":"#a"},"contained":[{"resourceType":"Task","id":"a","partOf":[` + strings.TrimSuffix(strings.Repeat(`{"reference":"#b"},`, many), ",") + `]},{"resourceType":"Task","id":"b"}]}`,
+		"to nothing":         `{"resourceType":"Task","partOf":[` + repeated(`{"reference":"#b%d"}`) + `]}`,
+		"to different":       `{"resourceType":"Task","contained":[` + repeated(`{"resourceType":"Task","id":"b%d"}`) + `],"partOf":[` + repeated(`{"reference":"#b%d"}`) + `]}`,
+		"to others":          `{"resourceType":"Task","partOf":[` + repeated(`{"reference":"Task/%d"}`) + `]}`,
+		"pairs":              `{"resourceType":"Observation","code":{"coding":[` + repeated(`{"code":"c%d"}`) + `]},"valueCodeableConcept":{"coding":[` + repeated(`{"code":"c%d"}`) + `]}}`,
+		"pairs by reference": `{"resourceType":"DocumentReference","contained":[` + repeated(`{"resourceType":"DocumentReference","id":"b%d"}`) + `],"relatesTo":[` + repeated(`{"code":"replaces","target":{"reference":"#b%d"}}`) + `]}`,
+	} {
+		most := uint64(32 * len(text))
+		if name == "pairs" {
+			most *= 5 // four composites and the parameters of their parts look at each coding
+		}
+		r := mustResource(t, text)
+		if made := allocated(func() { rules.Extract(r) }); made > most {
+			t.Errorf("%s: %d KiB are allocated for a text of %d KiB", name, made>>10, len(text)>>10)
+		}
+		if made := allocated(func() { rules.Pointers(r, []string{"part-of", "subject", "patient", "relatesto"}) }); made > most {
+			t.Errorf("%s: %d KiB are allocated for the pointers of a text of %d KiB", name, made>>10, len(text)>>10)
+		}
+	}
+}
+
+// TestContainedOfAnotherType: what is of a type that the parameter cannot refer to has no entries, for no chain asks for it.
+func TestContainedOfAnotherType(t *testing.T) {
+	_, x := indexed(t, mustRules(t), `{"resourceType":"Appointment","id":"a","contained":[{"resourceType":"Task","id":"t","status":"draft"},{"resourceType":"Slot","id":"s","status":"free"}],"slot":[{"reference":"#t"},{"reference":"#s"}]}`)
+	var under []string
+	for _, e := range x.Entries.Terms {
+		if strings.HasPrefix(e.Param, "slot.") {
+			under = append(under, e.Param)
+		}
+	}
+	if len(under) == 0 || strings.Contains(strings.Join(under, " "), "slot.Task.") {
+		t.Errorf("there are entries of %v", under)
+	}
+}

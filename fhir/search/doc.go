@@ -33,7 +33,8 @@
 // definitions, and plaintext.go finds the texts whose words are searched. A chain without a type ("actor.name") is what it would be for
 // each served type that it may lead to and that has the parameter; each chain and each _has of a search is judged by itself, so that two of
 // them may be met by different resources. It goes along at most MaxLinks references. Of several contained resources that one parameter
-// points at, :not and :missing=true ask all together. A filter compares tokens with case, as every search does; its ne wants a parameter
+// points at, :not and :missing=true ask all together, and several words of _text or _content may be found in several of them. A filter
+// compares tokens with case, as every search does; its ne wants a parameter
 // that is known to have one value at most, or has an order, its eq of a string is all of the text as folded; filters in brackets, and gt to
 // le of strings, are refused. What selects the resource to write (Criteria) takes neither chains nor _has nor _filter: it is decided within
 // the write, on one resource.

@@ -1,7 +1,6 @@
 package search
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
@@ -16,7 +15,7 @@ type extraction struct {
 	plain bool // only what is compared without a modifier is wanted
 
 	contained map[string]*fhir.Object // the contained resources by id; made when first asked for
-	inside    []pointer               // references to them
+	inside    []pointer               // references to them, each once
 
 	found bool // for finds
 	nth   int  // place of the value in its array, 0 where it is none
@@ -87,11 +86,11 @@ func (r *Rules) Pointers(res fhir.Resource, params []string) []string {
 	for _, term := range x.out.Terms {
 		ofVersion := strings.HasPrefix(before, term.Value+historySegment) // the second Term of a reference to a version
 		before = term.Value
-		if term.Value != "" && !ofVersion && !slices.Contains(found, term.Value) {
+		if term.Value != "" && !ofVersion {
 			found = append(found, term.Value)
 		}
 	}
-	return found
+	return distinct(found, 0)
 }
 
 // distinct removes what comes again, from an index on.
@@ -133,4 +132,8 @@ func (x *extraction) term(param, value string) {
 
 // nameless leaves the empty Term for a value that is there but has nothing that it could be asked for: a
 // CodeableConcept of text alone, a Reference to a contained resource. Only :missing sees it.
-func (x *extraction) nameless(param string) { x.term(param, "") }
+func (x *extraction) nameless(param string) {
+	if n := len(x.out.Terms); n == 0 || x.out.Terms[n-1] != (Term{Param: param}) {
+		x.term(param, "")
+	}
+}

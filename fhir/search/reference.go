@@ -58,7 +58,7 @@ func (r *reference) pointer(x *extraction, s, mark string) {
 	if s == "" || s[0] == '#' {
 		x.nameless(r.name)
 		if len(s) > 1 {
-			x.inside = append(x.inside, pointer{r.name, s[1:]})
+			x.point(r, s[1:])
 		}
 		return
 	}
