@@ -175,7 +175,8 @@ type PageRequest struct {
 	After     []byte // SearchPage.Next of the page before; nil asks for the first
 	CountUpTo int    // matches are counted up to this number; 0 counts none, a negative number counts all
 
-	// Budget is how many resources and index entries may be looked at that turn out not to belong to the page. 0 sets no bound. When
+	// Budget is how many resources and index entries may be looked at that turn out not to belong to the page. Where many tests are made of
+	// each, it counts as several, for the tests are the work then. 0 sets no bound. When
 	// counting exceeds it, the total stays uncounted, unless all are to be counted: then the search is TooCostly, too.
 	Budget int
 }

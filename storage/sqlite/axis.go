@@ -72,6 +72,14 @@ func (a axis) within(w window, class int64) window {
 	}
 }
 
+// straggles says whether within a class nothing tells of one end where the other is, so that of a window on both ends one alone bounds what is scanned.
+func (a axis) straggles(class int64) bool {
+	if a.ordered {
+		return class&stretched != 0
+	}
+	return class%crowd > magnitudes
+}
+
 // missing is the predicate that a resource has nothing on the axis.
 func (a axis) missing() clause {
 	kind := byte(spanFrame)

@@ -10,7 +10,8 @@ import (
 // candidate is a part of the query that every match satisfies and that an index can answer: a clause, or all windows
 // on one parameter. The search may begin with it instead of with every resource of the type.
 type candidate struct {
-	arms    []clause       // select the instants that may satisfy it, together; not known before it is measured where links lead to it
+	arms    []clause       // select the instants that may satisfy it, together
+	open    bool           // its arms are not known before it is measured
 	equals  []search.Equal // the tests, when all are on terms: they can be followed by instant
 	bounds  bool           // the bounds of the search on instants
 	axis    axis           // whose windows it is; none for another clause
@@ -59,7 +60,7 @@ func (x *searching) candidates() (all []candidate, err error) {
 				c.arms = x.windowArms(of, classes, x.window(of), hull(windows))
 			}
 		default:
-			if c.price = priceOf(a); c.price != overLinks {
+			if c.price, c.open = priceOf(a), slices.ContainsFunc(a, isSought); !c.open {
 				c, ok, err = x.candidate(a)
 			}
 		}
@@ -75,20 +76,41 @@ func (x *searching) candidates() (all []candidate, err error) {
 }
 
 // priceOf is what it takes to measure a clause.
-func priceOf(a search.Any) (most price) {
-	for _, t := range a {
-		switch t := t.(type) {
-		case search.Contains, search.EndsWith:
-			return overTexts
-		case search.Refers, search.ReferredBy:
-			most = overLinks
-		case search.Every:
-			for _, a := range t {
-				most = max(most, priceOf(a))
-			}
-		}
+func priceOf(a search.Any) price {
+	switch {
+	case anyTest(a, readsTexts):
+		return overTexts
+	case isChained(a):
+		return overLinks
+	default:
+		return cheap
 	}
-	return most
+}
+
+// readsTexts says whether a test is found by reading all texts of its parameter.
+func readsTexts(t search.Test) bool {
+	switch t.(type) {
+	case search.Contains, search.EndsWith:
+		return true
+	default:
+		return false
+	}
+}
+
+// isLink says whether a test leads to other resources.
+func isLink(t search.Test) bool {
+	switch t.(type) {
+	case search.Refers, search.ReferredBy:
+		return true
+	default:
+		return false
+	}
+}
+
+// isSought says whether the store is read to find the arms of a test, which waits for the turn of its candidate to be measured.
+func isSought(t search.Test) bool {
+	_, every := t.(search.Every)
+	return every || isLink(t)
 }
 
 // candidate makes a candidate of a clause, unless one of its tests is none that an index answers.
@@ -118,7 +140,7 @@ func isExact(t search.Test) bool {
 	}
 }
 
-// isID says whether a test asks for an id: its arms have superseded versions, too.
+// isID says whether a test asks for an id: its arm has marks of deletions, too.
 func isID(t search.Test) bool {
 	e, ok := t.(search.Equal)
 	return ok && e.Param == search.ID
@@ -130,7 +152,7 @@ func (x *searching) arms(t search.Test) (arms []clause, ok bool, err error) {
 	switch t := t.(type) {
 	case search.Equal:
 		if t.Param == search.ID {
-			return []clause{sql("SELECT instant FROM version INDEXED BY version_key WHERE partition = ? AND type = ? AND id = ?",
+			return []clause{sql("SELECT instant FROM (SELECT instant FROM version INDEXED BY version_key WHERE partition = ? AND type = ? AND id = ? ORDER BY number DESC LIMIT 1)",
 				string(x.scope.partition), x.scope.kind, t.Value)}, true, nil
 		}
 		return x.armOf(t.Param, func(param int64) clause {
@@ -146,7 +168,7 @@ func (x *searching) arms(t search.Test) (arms []clause, ok bool, err error) {
 	case search.Contains:
 		return x.armOf(t.Param, func(param int64) clause {
 			return join([]clause{
-				sql("SELECT DISTINCT instant FROM text WHERE param = ? AND ", param), x.meter.spend("instant"), sql(" AND instr(CAST(folded AS BLOB), CAST(? AS BLOB)) > 0", t.Folded),
+				sql("SELECT DISTINCT instant FROM text WHERE param = ? AND ", param), x.meter.spend("instant", 1), sql(" AND instr(CAST(folded AS BLOB), CAST(? AS BLOB)) > 0", t.Folded),
 			}, "")
 		}), true, nil
 	case search.Within:
@@ -205,9 +227,12 @@ func (x *searching) windowArms(of axis, classes []int64, alone, among window) (a
 			w, distinct = among, "DISTINCT "
 		}
 		w = of.within(w, class)
-		within := w.on("s")
+		passed := always
+		if of.straggles(class) && w.isBoth() {
+			passed = x.meter.spend("instant", 1)
+		}
 		arms = append(arms, join([]clause{
-			sql("SELECT "+distinct+"instant FROM "+of.table(w.tighter())+" WHERE param = ? AND class = ? AND ", of.param, class), within,
+			sql("SELECT "+distinct+"instant FROM "+of.table(w.tighter())+" WHERE param = ? AND class = ? AND ", of.param, class), conjunction([]clause{passed, w.on("s")}),
 		}, ""))
 	}
 	return arms
@@ -244,7 +269,7 @@ func (x *searching) weigh(all []candidate) (weighed []*candidate, best *candidat
 		if best != nil && (best.size <= scant || best.size < x.store.enough && c.price == overTexts) {
 			break
 		}
-		if c.price == overLinks {
+		if c.open {
 			of, found := c.of, false
 			if *c, found, err = x.candidate(x.q.All[of]); err != nil {
 				return nil, nil, err
@@ -272,10 +297,8 @@ func (x *searching) measure(c *candidate) error {
 		if err != nil {
 			return err
 		}
-		if c.price != overLinks { // what links lead to was counted when they were followed
-			if err := x.meter.look(int(n)); err != nil {
-				return err
-			}
+		if err := x.meter.look(int(n)); err != nil {
+			return err
 		}
 		if c.size += int(n); c.size >= x.store.enough {
 			return nil

@@ -44,7 +44,7 @@ func (j judge) refers(t search.Refers) clause {
 	id, live := to.alias("j")+".value", to.alias("l")
 	return join([]clause{
 		sql("EXISTS (SELECT 1 FROM json_each(targets("+j.live+".entries, ?, ?)) "+to.alias("j")+" CROSS JOIN live "+live+" ON "+live+".instant = ", param, to.scope.kind+"/"),
-		to.latest(id), sql(" WHERE "), conjunction([]clause{j.meter.spend(id), to.selects(to.where, live)}), sql(")"),
+		to.latest(id), sql(" WHERE "), conjunction([]clause{j.meter.spend(id, toll(to.where)), to.selects(to.where, live)}), sql(")"),
 	}, "")
 }
 
@@ -59,7 +59,7 @@ func (j judge) referredBy(t search.ReferredBy) clause {
 	return join([]clause{
 		sql("EXISTS (SELECT 1 FROM term "+from.alias("e")+" CROSS JOIN live "+live+" ON "+live+".instant = "+at+
 			" WHERE "+from.alias("e")+".param = ? AND "+from.alias("e")+".hash = digest(? || "+j.live+".id) AND ", param, j.scope.kind+"/"),
-		conjunction([]clause{j.meter.spend(at), from.selects(from.where, live)}), sql(")"),
+		conjunction([]clause{j.meter.spend(at, toll(from.where)), from.selects(from.where, live)}), sql(")"),
 	}, "")
 }
 
@@ -75,8 +75,8 @@ func (x *searching) referring(t search.Refers) (arms []clause, ok bool, err erro
 		return nil, false, err
 	}
 	return x.linked(join([]clause{
-		sql("SELECT DISTINCT e.instant FROM "), members.first, sql(" CROSS JOIN term e ON e.param = ? AND e.hash = digest(? || m.id) WHERE ", param, to.scope.kind+"/"),
-		conjunction(append(members.where, x.meter.spend("e.instant"))),
+		sql("SELECT DISTINCT e.instant AS instant FROM "), members.first, sql(" CROSS JOIN term e ON e.param = ? AND e.hash = digest(? || m.id) WHERE ", param, to.scope.kind+"/"),
+		conjunction(append(members.where, x.meter.spend("e.instant", 1))),
 	}, ""))
 }
 
@@ -92,9 +92,9 @@ func (x *searching) referred(t search.ReferredBy) (arms []clause, ok bool, err e
 		return nil, false, err
 	}
 	return x.linked(join([]clause{
-		sql("SELECT DISTINCT l.instant FROM "), members.first,
+		sql("SELECT DISTINCT l.instant AS instant FROM "), members.first,
 		sql(" CROSS JOIN json_each(targets(m.entries, ?, ?)) j CROSS JOIN live l ON l.instant = ", param, x.scope.kind+"/"), x.latest("j.value"), sql(" WHERE "),
-		conjunction(append(members.where, x.meter.spend("j.value"))),
+		conjunction(append(members.where, x.meter.spend("j.value", 1))),
 	}, ""))
 }
 
@@ -113,7 +113,8 @@ func (x *searching) members() (s scan, ok bool, err error) {
 	}
 	s = x.set(best)
 	s.first = join([]clause{s.first, sql("live m ON m.instant = d.instant")}, " CROSS JOIN ")
-	s.where = append(s.where, x.meter.spend("d.instant"), x.selects(x.open(s), "m"))
+	open := x.open(s)
+	s.where = append(s.where, x.meter.spend("d.instant", toll(open)), x.selects(open, "m"))
 	return s, true, nil
 }
 
@@ -136,8 +137,8 @@ func (x *searching) narrowest(every search.Every) (arms []clause, ok bool, err e
 func (x *searching) linked(statement clause) (arms []clause, ok bool, err error) {
 	var list []byte
 	n := 0
-	limited := join([]clause{statement, sql(" LIMIT +?", int64(x.store.enough))}, "")
-	err = x.query(x.ctx, limited.text, limited.args, func(row []driver.Value) error {
+	gathered := join([]clause{sql("WITH linked AS MATERIALIZED ("), statement, sql(" LIMIT +?) SELECT instant FROM linked", int64(x.store.enough))}, "")
+	err = x.query(x.ctx, gathered.text, gathered.args, func(row []driver.Value) error {
 		n++
 		list = strconv.AppendInt(append(list, ','), integer(row[0]), 10)
 		return nil

@@ -66,32 +66,55 @@ func lies(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) 
 	}), nil
 }
 
-// contains says whether entries have a text with such a part: entries, parameter, part.
+// What tests look for together comes as a list (listed). One of the texts of the parameter has to stand to one of the list as the function says:
+// entries, parameter, list.
+
+// begins says whether entries have a text that begins with one of some.
+func begins(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	return anyFrameOf(blob(args[0]), integer(args[1]), foldedFrame, anyListed(args[2], strings.HasPrefix)), nil
+}
+
+// written says whether entries have a text that is written as one of some.
+func written(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	return anyFrameOf(blob(args[0]), integer(args[1]), exactFrame, anyListed(args[2], same)), nil
+}
+
+// contains says whether entries have a text that one of some is a part of.
 func contains(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-	part := string(blob(args[2]))
-	return anyFrameOf(blob(args[0]), integer(args[1]), foldedFrame, func(folded string) bool { return strings.Contains(folded, part) }), nil
+	return anyFrameOf(blob(args[0]), integer(args[1]), foldedFrame, anyListed(args[2], strings.Contains)), nil
 }
 
-// ends says whether entries have a text, a value, that ends so: entries, parameter, end.
+// ends says whether entries have a text, a value, that ends with one of some.
 func ends(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-	end := string(blob(args[2]))
-	for folded := range valuesOfTexts(blob(args[0]), integer(args[1])) {
-		if strings.HasSuffix(folded, end) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return anyOf(valuesOfTexts(blob(args[0]), integer(args[1])), anyListed(args[2], strings.HasSuffix)), nil
 }
 
-// equals says whether entries have a text, a value, that is the same: entries, parameter, folded text.
+// equals says whether entries have a text, a value, that is one of some.
 func equals(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-	sought := string(blob(args[2]))
-	for folded := range valuesOfTexts(blob(args[0]), integer(args[1])) {
-		if folded == sought {
-			return true, nil
+	return anyOf(valuesOfTexts(blob(args[0]), integer(args[1])), anyListed(args[2], same)), nil
+}
+
+func same(a, b string) bool { return a == b }
+
+// anyListed says of a text whether it stands to one of a list as is says.
+func anyListed(list driver.Value, is func(text, listed string) bool) func(string) bool {
+	return func(text string) bool {
+		for one := range each(blob(list)) {
+			if is(text, string(one)) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func anyOf(texts iter.Seq[string], is func(string) bool) bool {
+	for t := range texts {
+		if is(t) {
+			return true
 		}
 	}
-	return false, nil
+	return false
 }
 
 // ranking is the smallest or largest value of a sort key that goes by what frames hold, NULL where there is none: entries, parameter, basis,
@@ -141,38 +164,11 @@ func (j judge) between(t search.Between) clause {
 	return sql("lies("+j.live+".entries, ?, ?, ?, ?, ?)", param, []byte(t.LowFrom), []byte(t.LowTo), []byte(t.HighFrom), []byte(t.HighTo))
 }
 
-// contains is the predicate of a part of a text.
-func (j judge) contains(t search.Contains) clause {
-	param, ok := j.names[t.Param]
-	if !ok {
-		return never
-	}
-	return sql("contains("+j.live+".entries, ?, ?)", param, []byte(t.Folded))
-}
-
-// equals is the predicate of all of a text.
-func (j judge) equals(t search.Whole) clause {
-	param, ok := j.names[t.Param]
-	if !ok {
-		return never
-	}
-	return sql("equals("+j.live+".entries, ?, ?)", param, []byte(t.Folded))
-}
-
-// endsWith is the predicate of the end of a text.
-func (j judge) endsWith(t search.EndsWith) clause {
-	param, ok := j.names[t.Param]
-	if !ok {
-		return never
-	}
-	return sql("ends("+j.live+".entries, ?, ?)", param, []byte(t.Folded))
-}
-
 // endingArm selects the instants of texts that end so, those that are no values too.
 func (x *searching) endingArm(param int64, folded string) clause {
 	holds := always
 	if folded != "" {
 		holds = sql("substr(CAST(folded AS BLOB), ?) = ?", -int64(len(folded)), []byte(folded))
 	}
-	return join([]clause{sql("SELECT DISTINCT instant FROM text WHERE param = ?", param), x.meter.spend("instant"), holds}, " AND ")
+	return join([]clause{sql("SELECT DISTINCT instant FROM text WHERE param = ?", param), x.meter.spend("instant", 1), holds}, " AND ")
 }

@@ -197,3 +197,16 @@ func Renewed(s *Store, text string) (n int64, err error) {
 	})
 	return n, err
 }
+
+// Spend goes through numbers, and counts them if it is to.
+func Spend(ctx context.Context, s *Store, rows int, counted bool) error {
+	return s.read(ctx, func(c *conn) error {
+		if counted {
+			c.meter.start(ctx, rows, 0)
+			defer c.meter.stop()
+		}
+		statement := join([]clause{sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT count(*) FROM n WHERE ", int64(rows)), c.meter.spend("i", 1)}, "")
+		_, _, err := c.number(ctx, statement.text, statement.args...)
+		return err
+	})
+}

@@ -13,6 +13,7 @@ import (
 // functions are what statements call beside the functions of SQLite (https://www.sqlite.org/appfunc.html). Texts are handed to them as
 // blobs: the driver would end a text at its first zero byte.
 var functions = map[string]*sqlite.FunctionImpl{
+	"begins":   {NArgs: 3, Deterministic: true, Scalar: begins},
 	"contains": {NArgs: 3, Deterministic: true, Scalar: contains},
 	"digest":   {NArgs: 1, Deterministic: true, Scalar: digestOfText},
 	"ends":     {NArgs: 3, Deterministic: true, Scalar: ends},
@@ -22,8 +23,9 @@ var functions = map[string]*sqlite.FunctionImpl{
 	"near":     {NArgs: 5, Deterministic: true, Scalar: isNear},
 	"ranking":  {NArgs: 4, Deterministic: true, Scalar: ranking},
 	"regain":   {NArgs: 2, Scalar: regain},
-	"spend":    {NArgs: 2, Scalar: spend},
+	"spend":    {NArgs: 3, Scalar: spend},
 	"targets":  {NArgs: 3, Deterministic: true, Scalar: targets},
+	"written":  {NArgs: 3, Deterministic: true, Scalar: written},
 }
 
 // functional is the driver whose connections have our functions. The driver keeps those of the whole process, and gives them to the

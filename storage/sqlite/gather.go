@@ -35,7 +35,7 @@ func (x *searching) bare(s scan, limit int) (all []match, err error) {
 	}
 	where := slices.Concat(s.where, s.pass, x.predicates(open, s.at, "l"))
 	if s.passes(open) {
-		where = append([]clause{x.meter.spend(s.at)}, where...)
+		where = append([]clause{x.spend(s, open)}, where...)
 	}
 	statement := join(append(columns, sql(" FROM "), tables(s, true), sql(" WHERE "), conjunction(where), sql(" LIMIT +?) SELECT * FROM found", int64(limit))), "")
 	before := x.meter.looked

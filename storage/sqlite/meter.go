@@ -96,12 +96,12 @@ func (m *meter) uninstall() {
 	delete(meters.all, m.number)
 }
 
-// spend is the predicate, always true, that counts the rows of the table that has the column at.
-func (m *meter) spend(at string) clause {
+// spend is the predicate, always true, that counts the rows of the table that has the column at, each as so many.
+func (m *meter) spend(at string, weight int) clause {
 	if !m.on {
 		return always
 	}
-	return sql("spend(?, "+at+")", m.number)
+	return sql("spend(?, "+at+", ?)", m.number, int64(weight))
 }
 
 // regain is the function regain(number, column), which takes a look back that was not in vain, and is 1.
@@ -110,9 +110,9 @@ func regain(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error
 	return int64(1), nil
 }
 
-// spend is the function spend(number, column), which counts one look, and is 1. The column makes SQLite call it once for each row of a table.
+// spend is the function spend(number, column, weight), which counts, and is 1. The column makes SQLite call it once for each row of a table.
 func spend(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-	return int64(1), meterOf(integer(args[0])).look(1)
+	return int64(1), meterOf(integer(args[0])).look(int(integer(args[2])))
 }
 
 func meterOf(number int64) *meter {

@@ -71,34 +71,13 @@ func rivals(ctx context.Context, before []change, q search.Query) (all []int, er
 }
 
 // isChained says whether a clause leads to other resources.
-func isChained(a search.Any) bool {
-	return slices.ContainsFunc(a, func(t search.Test) bool {
-		switch t := t.(type) {
-		case search.Refers, search.ReferredBy:
-			return true
-		case search.Not:
-			return isChained(t.Any)
-		case search.Every:
-			return slices.ContainsFunc(t, isChained)
-		default:
-			return false
-		}
-	})
-}
+func isChained(a search.Any) bool { return anyTest(a, isLink) }
 
 // isDated says whether an instant decides a clause.
 func isDated(a search.Any) bool {
-	return slices.ContainsFunc(a, func(t search.Test) bool {
-		switch t := t.(type) {
-		case search.Within:
-			return t.Param == search.LastUpdated
-		case search.Not:
-			return isDated(t.Any)
-		case search.Every:
-			return slices.ContainsFunc(t, isDated)
-		default:
-			return false
-		}
+	return anyTest(a, func(t search.Test) bool {
+		w, ok := t.(search.Within)
+		return ok && w.Param == search.LastUpdated
 	})
 }
 

@@ -84,7 +84,7 @@ func (x *searching) nearArm(param int64, t search.Near) clause {
 		}
 		arm = append(arm, nest(each, " OR "))
 	}
-	return join(append(arm, x.meter.spend("instant"), sql("metres(latitude, longitude, ?, ?) <= ?", t.Latitude, t.Longitude, t.Metres)), " AND ")
+	return join(append(arm, x.meter.spend("instant", 1), sql("metres(latitude, longitude, ?, ?) <= ?", t.Latitude, t.Longitude, t.Metres)), " AND ")
 }
 
 // surroundings are degrees between which a circle is.

@@ -48,14 +48,11 @@ func (j judge) any(a search.Any) clause {
 	if len(a) == 0 {
 		return never
 	}
-	if equals := j.names.equals(a); len(equals) > 0 && len(equals) <= mostJoined {
-		return j.hasOne(equals)
+	var all []clause
+	for _, tests := range looksOf(a) {
+		all = append(all, j.look(tests))
 	}
-	tests := make([]clause, len(a))
-	for i, t := range a {
-		tests[i] = j.test(t)
-	}
-	return nest(tests, " OR ")
+	return nest(all, " OR ")
 }
 
 // every is the predicate that all clauses hold.
@@ -85,30 +82,41 @@ func nest(all []clause, between string) clause {
 // equals are the tests of a clause, each once, when all of them are on terms that some resource may have.
 func (n numbers) equals(a search.Any) []search.Equal {
 	var equals []search.Equal
+	seen := make(map[search.Equal]bool)
 	for _, t := range a {
 		e, ok := t.(search.Equal)
 		if !ok || e.Param == search.ID || n[e.Param] == 0 {
 			return nil
 		}
-		if !slices.Contains(equals, e) {
-			equals = append(equals, e)
+		if !seen[e] {
+			equals, seen[e] = append(equals, e), true
 		}
 	}
 	return equals
 }
 
-// asksLive says whether a row of live has to be there to decide a clause.
-func asksLive(a search.Any) bool {
+// anyTest says whether one of the tests that a clause is made of, however deep it stands, is such a one; Not and Every are none themselves.
+func anyTest(a search.Any, is func(search.Test) bool) bool {
 	return slices.ContainsFunc(a, func(t search.Test) bool {
 		switch t := t.(type) {
+		case search.Not:
+			return anyTest(t.Any, is)
+		case search.Every:
+			return slices.ContainsFunc(t, func(a search.Any) bool { return anyTest(a, is) })
+		default:
+			return is(t)
+		}
+	})
+}
+
+// asksLive says whether a row of live has to be there to decide a clause.
+func asksLive(a search.Any) bool {
+	return anyTest(a, func(t search.Test) bool {
+		switch t.(type) {
 		case search.Equal:
-			return t.Param == search.ID
+			return isID(t)
 		case search.Within:
 			return false
-		case search.Not:
-			return asksLive(t.Any)
-		case search.Every:
-			return slices.ContainsFunc(t, asksLive)
 		default:
 			return true
 		}
@@ -119,24 +127,11 @@ func asksLive(a search.Any) bool {
 func (j judge) test(t search.Test) clause {
 	switch t := t.(type) {
 	case search.Equal:
-		if t.Param == search.ID {
-			return sql(j.live+".id = ?", t.Value)
-		}
-		return j.has(t)
-	case search.StartsWith:
-		return j.holds(t.Param, func(param int64) []byte { return openFrame(param, foldedFrame, t.Folded) })
-	case search.Whole:
-		return j.equals(t)
-	case search.Exactly:
-		return j.holds(t.Param, func(param int64) []byte { return wholeFrame(param, exactFrame, t.Exact) })
-	case search.Contains:
-		return j.contains(t)
+		return sql(j.live+".id = ?", t.Value) // a term has its look
 	case search.Within:
 		return j.within(t)
 	case search.Between:
 		return j.between(t)
-	case search.EndsWith:
-		return j.endsWith(t)
 	case search.Near:
 		return j.near(t)
 	case search.Missing:
@@ -155,45 +150,10 @@ func (j judge) test(t search.Test) clause {
 	}
 }
 
-// has is the predicate that a resource has a term.
-func (j judge) has(t search.Equal) clause {
-	if j.names[t.Param] == 0 {
-		return never
-	}
-	return j.hasOne([]search.Equal{t})
-}
-
-// hasOne is the predicate that a resource has one of some terms, which some resource may have. Those of one parameter are looked up
-// together.
-func (j judge) hasOne(terms []search.Equal) clause {
-	var tests []clause
-	for len(terms) > 0 {
-		param, args := terms[0].Param, []driver.Value{j.names[terms[0].Param]}
-		terms = slices.DeleteFunc(slices.Clone(terms), func(t search.Equal) bool {
-			if t.Param == param {
-				args = append(args, sought(t.Value))
-			}
-			return t.Param == param
-		})
-		list := strings.Repeat(", ?", len(args)-2)
-		tests = append(tests, sql("EXISTS (SELECT 1 FROM term e WHERE e.param = ? AND e.hash IN (?"+list+") AND e.instant = "+j.at+")", args...))
-	}
-	return nest(tests, " OR ")
-}
-
 // sought is the digest of a value, for a statement.
 func sought(value string) []byte {
 	d := digestOf(value)
 	return d[:]
-}
-
-// holds is the predicate that the entries have a frame.
-func (j judge) holds(param string, needle func(int64) []byte) clause {
-	number, ok := j.names[param]
-	if !ok {
-		return never
-	}
-	return sql("instr("+j.live+".entries, ?) > 0", needle(number))
 }
 
 func (j judge) within(t search.Within) clause {

@@ -10,13 +10,14 @@ import (
 // scan is a way through one index, or through a set that several indexes give together, which meets each match of its search
 // exactly once.
 type scan struct {
-	first clause   // the table that it goes through; all others are looked up for each of its rows
-	where []clause // what is scanned of it
-	pass  []clause // what else a row has to satisfy
-	loose bool     // rows may be of nothing that is there
-	at    string   // the instant, as the first table has it
-	id    string   // the id, as the first table has it
-	key   string   // the value of the stage's first key, as the first table has it; "" when live has to tell
+	first   clause   // the table that it goes through; all others are looked up for each of its rows
+	where   []clause // what is scanned of it
+	pass    []clause // what else a row has to satisfy
+	windows []window // those that pass compares a row with
+	loose   bool     // rows may be passed over by what is scanned
+	at      string   // the instant, as the first table has it
+	id      string   // the id, as the first table has it
+	key     string   // the value of the stage's first key, as the first table has it; "" when live has to tell
 
 	sure    bool           // every row is a match but for the clauses that are not covered; live has nothing to add
 	follows []search.Equal // the terms of a clause that every row satisfies
@@ -86,11 +87,13 @@ func (x *searching) rank(of axis, class int64, descending bool, w window) scan {
 	}
 	s := scan{at: "s.instant", id: "s.id", key: "s." + end, sure: true, first: sql(of.table(end))}
 	s.where = []clause{sql("s.param = ? AND s.class = ?", of.param, class), w.on("s"), x.bounds.on("s.instant")}
+	low, high := w.bounded()
+	s.loose = x.bounds != unbounded || of.straggles(class) && (descending && low || !descending && high) // of the end that does not order them
 	if of.alone(class) {
 		s.covers = of
 		for _, c := range x.where {
 			if c.axis == of && len(c.windows) > 1 {
-				s.pass = append(s.pass, c.within("s"))
+				s.pass, s.windows = append(s.pass, c.within("s")), append(s.windows, c.windows...)
 			}
 		}
 	} else {

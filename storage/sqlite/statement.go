@@ -31,8 +31,9 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 	if behind {
 		where = append(where, x.order.after(from, *after))
 	}
-	if s.passes(open) || len(st.where) > 0 || behind {
-		where = append([]clause{x.meter.spend(s.at)}, where...)
+	sorted := st.first != whole && st.first < len(x.order)-1 // those that share the first key are, by those behind it
+	if s.passes(open) || len(st.where) > 0 || behind || sorted {
+		where = append([]clause{x.spend(s, open)}, where...)
 	}
 	columns := []clause{sql("WITH page AS MATERIALIZED (SELECT " + s.at + " AS at, " + id + " AS rid")}
 	found := "v.number, v.instant, v.method, v.body, p.at, v.id"
@@ -99,7 +100,7 @@ func (x *searching) tally(s scan, limit int) clause {
 	open := x.open(s)
 	number, where := sql("SELECT count(*) FROM (SELECT 1 AS one FROM "), s.where
 	if s.passes(open) && x.meter.on {
-		where = append([]clause{x.meter.spend(s.at)}, where...)
+		where = append([]clause{x.spend(s, open)}, where...)
 		if limit < 0 {
 			number = sql("SELECT coalesce(sum(one), 0) FROM (SELECT regain(?, "+s.at+") AS one FROM ", x.meter.number)
 		}

@@ -82,6 +82,9 @@ func instantOf(v value) fhir.Instant { return fhir.Instant(integer(v.of)) }
 // crowd is added to the class of a span that is not the only one of its parameter in the resource.
 const crowd = 100
 
+// magnitudes is the last class whose spans have about one length.
+const magnitudes = 63
+
 // spanClass is the magnitude of a span's length: class n > 0 is of 2^(n-1) to 2^n - 1 microseconds, 0 is of none.
 // Within a class the one end of a span tells nearly where the other is, so that a window on both ends is a
 // short stretch of an index that is ordered by one. Class 64 also takes what ends before it begins.
@@ -94,7 +97,7 @@ func (w window) within(class int64) window {
 	if class >= crowd {
 		class -= crowd
 	}
-	if class > 63 {
+	if class > magnitudes {
 		return w
 	}
 	least, most := int64(0), int64(0)
@@ -138,13 +141,23 @@ func instantsOf(w search.Within) (from, to fhir.Instant) {
 
 // tighter is the end, low or high, whose index has a window in the shorter stretch, as far as that can be told: the low one, unless it alone is open.
 func (w window) tighter() string {
+	if low, high := w.bounded(); high && !low {
+		return "high"
+	}
+	return "low"
+}
+
+// isBoth says whether a window bounds both ends.
+func (w window) isBoth() bool {
+	low, high := w.bounded()
+	return low && high
+}
+
+// bounded says which ends a window does not leave open.
+func (w window) bounded() (low, high bool) {
 	open := everyTime
 	if _, ofTexts := w.lowTo.of.(string); ofTexts {
 		open = everyOrder
 	}
-	lowOpen := w.lowFrom == open.lowFrom && w.lowTo == open.lowTo
-	if lowOpen && (w.highFrom != open.highFrom || w.highTo != open.highTo) {
-		return "high"
-	}
-	return "low"
+	return w.lowFrom != open.lowFrom || w.lowTo != open.lowTo, w.highFrom != open.highFrom || w.highTo != open.highTo
 }
