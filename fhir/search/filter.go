@@ -13,8 +13,8 @@ import (
 
 // Limits of one _filter.
 const (
-	maxFilter      = 4096 // bytes
-	maxFilterDepth = 16   // parentheses within each other
+	MaxFilter      = 4096 // bytes
+	MaxFilterDepth = 16   // parentheses within each other
 )
 
 // filter is a node of a _filter (https://hl7.org/fhir/R4/search_filter.html): a filterTest, a filterNot or a filterJoin.
@@ -48,8 +48,8 @@ type filterParser struct {
 
 // parseFilter reads a _filter. What is wrong is told with its place and what was expected there.
 func parseFilter(text string) (filter, *fhir.Error) {
-	if len(text) > maxFilter {
-		return nil, fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "The filter has %d bytes; at most %d are taken.", len(text), maxFilter)
+	if len(text) > MaxFilter {
+		return nil, fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "The filter has %d bytes; at most %d are taken.", len(text), MaxFilter)
 	}
 	p := filterParser{text: text}
 	f := p.filter()
@@ -98,8 +98,8 @@ func (p *filterParser) term() filter {
 
 func (p *filterParser) parentheses() filter {
 	opened := p.place()
-	if p.depth++; p.depth > maxFilterDepth {
-		p.fail(fmt.Sprintf("more than %d parentheses within each other", maxFilterDepth))
+	if p.depth++; p.depth > MaxFilterDepth {
+		p.fail(fmt.Sprintf("more than %d parentheses within each other", MaxFilterDepth))
 		return nil
 	}
 	p.pos++

@@ -16,12 +16,12 @@ import (
 // digits, folded as strings are; each has one Term. A search finds what has all of its words, in any order. There is no ranking, and no stemming.
 //
 // They cost: a page of text has some hundred different words. So they are made for the types alone for which this is switched on (Config.Words), of a
-// resource for at most maxWords different words of at most maxWordLength characters.
+// resource for at most MaxWords different words of at most maxWordLength characters.
 type fullText struct{ name string }
 
 // Bounds of the words of one resource that _text, and that _content, finds.
 const (
-	maxWords      = 1000 // different ones; what comes later in the resource is not found
+	MaxWords      = 1000 // different ones; what comes later in the resource is not found
 	maxWordLength = 64   // characters; longer ones are not found
 )
 
@@ -74,7 +74,7 @@ func (w fullText) sink(source func(*fhir.Object, func(string))) sink {
 		seen := make(map[string]bool)
 		source(resource, func(s string) {
 			for word := range splitWords(s) {
-				if len(seen) < maxWords && !seen[word] && utf8.RuneCountInString(word) <= maxWordLength {
+				if len(seen) < MaxWords && !seen[word] && utf8.RuneCountInString(word) <= maxWordLength {
 					seen[word] = true
 					x.term(w.name, word)
 				}
