@@ -110,7 +110,7 @@ func TestChainsThatAreUnknown(t *testing.T) {
 		{"Appointment", "patient.", `Patient has no search parameter "".`},
 		{"Appointment", ".name", `Appointment has no search parameter "".`},
 		{"Appointment", "actor.foo", `None of the types that actor may refer to, HealthcareService, Location, Patient, Practitioner and PractitionerRole, has a search parameter "foo".`},
-		{"Appointment", "actor:RelatedPerson.name", `does not serve the type RelatedPerson.`},
+		{"Appointment", "actor:RelatedPerson.name", `stores no resources of type RelatedPerson.`},
 		{"Patient", "_has:Foo:patient:code", `R4 has no resource type "Foo". Write _has, the type that refers`},
 		{"Patient", "_has:Observation:code:code", `Observation has no parameter "code" that refers to Patient. There are `},
 		{"Patient", "_has:Slot:schedule:status", `Slot has no parameter "schedule" that refers to Patient.`},

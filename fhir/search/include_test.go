@@ -82,11 +82,11 @@ func TestIncludesThatAreNotUnderstood(t *testing.T) {
 	for _, tt := range []struct{ typ, query, place, detail string }{
 		{"Appointment", "_include=patient", "_include", `"patient" does not say what refers: write the type, a colon and the parameter, as in Appointment:actor.`},
 		{"Appointment", "_include=Foo:patient", "_include", `R4 has no resource type "Foo"`},
-		{"Appointment", "_include=Account:patient", "_include", "This server does not serve the type Account"},
+		{"Appointment", "_include=Account:patient", "_include", "This server stores no resources of type Account"},
 		{"Appointment", "_include=Appointment:foo", "_include", `"foo" is no parameter of Appointment. There are actor, `},
 		{"Appointment", "_include=Appointment:status", "_include", `"status" is no parameter of Appointment. There are actor, `},
 		{"Appointment", "_include=Appointment:patient:Location", "_include", `"patient" is no parameter of Appointment that refers to Location. There are actor, location`},
-		{"Appointment", "_include=Appointment:actor:Account", "_include", `does not serve the type Account.`},
+		{"Appointment", "_include=Appointment:actor:Account", "_include", `stores no resources of type Account.`},
 		{"Appointment", "_include=Slot:schedule", "_include", "the matches are of type Appointment: only with _include:iterate"},
 		{"Appointment", "_include=Appointment:patient,Appointment", "_include", `"patient,Appointment" is no parameter`},
 		{"Patient", "_revinclude=Slot:schedule", "_revinclude", `There is no parameter of Slot that refers to Patient for "Slot:schedule".`},

@@ -119,7 +119,7 @@ func (r *Rules) reading(typ string, pairs []Pair, opt Options) (*reading, error)
 // noType says of a type that is not served whether R4 has it.
 func noType(typ string) string {
 	if r4.IsResource(typ) {
-		return "This server does not serve the type " + typ + "."
+		return "This server stores no resources of type " + typ + "."
 	}
 	return "R4 has no resource type " + fhir.Quote(typ) + "."
 }

@@ -86,7 +86,7 @@ func TestSystemSearchIgnores(t *testing.T) {
 func TestSystemSearchRefusals(t *testing.T) {
 	for query, detail := range map[string]string{
 		"_type=Patient,Foo":                    `R4 has no resource type "Foo". _type takes, with commas between them, Appointment,`,
-		"_type=Account":                        "does not serve the type Account",
+		"_type=Account":                        "stores no resources of type Account",
 		"_type=Patient&_type=Slot":             "one of them can be meant",
 		"_sort=status":                         `sorts by _lastUpdated or -_lastUpdated alone, not by "status"`,
 		"_sort=_lastUpdated,_id":               "alone",
