@@ -19,10 +19,7 @@ func definitionTypes(c Config) []Type {
 		}
 		types = append(types, Type{
 			Name: name, Interactions: []Interaction{Read, SearchType}, Definitions: all, Limit: "These are this server's own definitions.",
-			Search: Search{Params: []Param{
-				{Name: "_id", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-id"},
-				{Name: "url", Type: "uri", Definition: "http://hl7.org/fhir/SearchParameter/conformance-url"},
-			}},
+			Search: c.Search(name),
 		})
 	}
 	return types

@@ -1,8 +1,10 @@
 package conformance_test
 
 import (
+	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
@@ -10,6 +12,7 @@ import (
 	"github.com/portico-health/portico/fhir/rest"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/fhir/validate"
+	"github.com/portico-health/portico/storage/sqlite"
 )
 
 // The CapabilityStatement of the real table is valid R4, for the default types and for all, but for the narrative that dom-6 recommends.
@@ -23,7 +26,19 @@ func TestCapabilityIsValid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := &engine.Engine{Config: engine.Config{Rules: rules, Types: types}}
+		store, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "valid.db"), Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		e, err := engine.New(t.Context(), engine.Config{Store: store, Rules: rules, Types: types, SearchBudget: 1, MaxIncludes: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
 		p := rest.Promises(e, conformance.Config{Release: "1.2.3", BaseURL: "https://example.org", Started: started, Unchecked: validate.Unchecked})
 		for _, number := range p.VersionNumbers() {
 			r, err := fhir.ParseResource(capability(t, p, number))

@@ -21,6 +21,9 @@
 // those the other way by the index. _summary makes parts of what is included too, _elements does not.
 //
 // A search of several types (types.go) is one of each type, put together by instant, which is unique in a store and therefore all that a cursor needs.
+// All that the store is searched for on one page shares one budget (finder.go). Matches are counted for the first page alone; the cursor carries the total.
+//
+// What the server defines itself is read and searched by an engine of its own, on a shelf in the place of a store (definitions.go).
 //
 // # Decisions
 //

@@ -43,6 +43,8 @@ type Engine struct {
 	seal      cipher.AEAD // of cursors
 	deflaters *sync.Pool  // of *flate.Writer, for cursors
 	index     *indexing
+
+	definitions *search.Rules // of the server's own definitions
 }
 
 // New makes an engine. It reads the key of cursors from the store, and makes it the first time. It also compares the rules with those
@@ -56,7 +58,11 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{Config: c, seal: seal, deflaters: new(sync.Pool), index: &indexing{}}
+	definitions, err := definitionRules()
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{Config: c, seal: seal, deflaters: new(sync.Pool), index: &indexing{}, definitions: definitions}
 	return e, e.compare(ctx)
 }
 

@@ -23,7 +23,8 @@ func (s *server) explain(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	e, err := s.Engine.Explain(x.request.Context(), x.who, in.asked(in.request.URL.RawQuery))
+	asked := in.asked(in.request.URL.RawQuery)
+	e, err := s.engineOf(asked.Type).Explain(x.request.Context(), x.who, asked)
 	switch {
 	case errors.Is(err, fhir.Forbidden):
 		return err

@@ -32,7 +32,7 @@ type Face struct {
 // decoded, and not to redirect paths that are not clean: a redirected POST would become a GET. The error names a
 // promise that the face cannot keep.
 func (f *Face) Routes(router *mux.Router) error {
-	s := &server{Face: f, decoding: newDecoding(maxDecoding)}
+	s := &server{Face: f, decoding: newDecoding(maxDecoding), definitions: f.ownDefinitions()}
 	if err := s.compile(); err != nil {
 		return err
 	}
@@ -68,6 +68,8 @@ type server struct {
 	metadata map[string]document // by number of the API version
 	decoding *decoding
 	troubles troubles
+
+	definitions *engine.Engine // of this server's own
 }
 
 // target is what a path names, but for the id.
@@ -126,10 +128,6 @@ func (s *server) compile() error {
 
 // compileType makes the routes of a type. An interaction by a search takes the place of the plain one on the same route, and does both.
 func (s *server) compileType(t conformance.Type) error {
-	if t.Definitions != nil {
-		s.addDefinitions(t)
-		return nil
-	}
 	interactions, conditionals, operations := s.interactions(), s.conditionals(), s.operations()
 	for _, i := range t.Interactions {
 		served, ok := interactions[i]

@@ -14,7 +14,7 @@ func (s *server) read(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Engine.Read(x.request.Context(), x.who, x.key)
+	v, err := s.engineOf(x.key.Type).Read(x.request.Context(), x.who, x.key)
 	return s.show(x, v, part, err)
 }
 
@@ -24,7 +24,7 @@ func (s *server) subset(x *exchange) (engine.Subset, error) {
 	if query == "" { // nearly always
 		return engine.Subset{}, nil
 	}
-	part, err := s.Engine.SubsetOf(x.key.Type, query)
+	part, err := s.engineOf(x.key.Type).SubsetOf(x.key.Type, query)
 	return part, ofRequest(err)
 }
 

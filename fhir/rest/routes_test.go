@@ -217,7 +217,7 @@ func TestConcurrentUpdates(t *testing.T) {
 
 // A panic is answered and logged; the connection and the server live on.
 func TestPanic(t *testing.T) {
-	h := open(t, func(f *rest.Face) { f.Engine = nil })
+	h := open(t, func(f *rest.Face) { f.Engine.Store = nil })
 	h.play(t, []scenario{
 		{
 			name: "a panic", path: "/Patient/a", header: map[string]string{"X-Request-Id": "find-me-1", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, status: 500,

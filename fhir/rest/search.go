@@ -15,7 +15,8 @@ func (s *server) search(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.Engine.Search(x.request.Context(), x.who, x.asked(query))
+	asked := x.asked(query)
+	page, err := s.engineOf(asked.Type).Search(x.request.Context(), x.who, asked)
 	if err != nil {
 		return ofRequest(err)
 	}
