@@ -20,9 +20,9 @@ var explanation = []output{
 	{"understood", "uri", 1, "1", "The search as it was understood, as in the self link of its answer.", nil},
 	{"ignored", "OperationOutcome", 0, "1", "What was ignored, and why.", nil},
 	{"page", "integer", 1, "1", "Matches that a page may have.", nil},
-	{"budget", "integer", 1, "1", "How many resources and index entries may be looked at in vain for a page of a type, before the search is refused.", nil},
+	{"budget", "integer", 1, "1", "How many resources and index entries may be looked at in vain for a page, of all types together, before the search is refused.", nil},
 	{"gathered", "integer", 1, "1", "How many matches there may be where no index has their order, before the search is refused.", nil},
-	{"type", "", 1, "*", "The search of each type.", []output{
+	{"type", "", 1, "*", "The search of each type, as if it were searched alone.", []output{
 		{"name", "code", 1, "1", "The type.", nil},
 		{"clause", "", 0, "*", "What a match must satisfy; every clause.", []output{
 			{"text", "string", 1, "1", "In words.", nil},

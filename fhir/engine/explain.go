@@ -11,8 +11,8 @@ import (
 // Explanation says how a search is understood and carried out.
 type Explanation struct {
 	Requests []search.Request // as it was understood: one of each type that is searched
-	Plans    []storage.Plan   // of the first page of each of them
-	Budget   int              // how much a page of one of them may look at in vain
+	Plans    []storage.Plan   // of the first page of each of them, as if it were searched alone: together they share the budget
+	Budget   int              // how much a page may look at in vain
 }
 
 // Refused says whether the search of a type is refused, since it would look at more than the budget.

@@ -147,7 +147,7 @@ func (x *inclusion) backward(i search.Include, from []fhir.Version) error {
 		}
 		for _, v := range from {
 			typ := v.Key.Type
-			if (i.Target == "" || i.Target == typ) && (p.Targets == nil || slices.Contains(p.Targets, typ)) {
+			if (i.Target == "" || i.Target == typ) && p.RefersTo(typ) {
 				tests = append(tests, search.Equal{Param: p.Name, Value: v.Key.String()})
 			}
 		}

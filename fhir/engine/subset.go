@@ -11,7 +11,7 @@ import (
 )
 
 // Subset is the part of a resource that is asked for by _summary and _elements
-// (https://hl7.org/fhir/R4/search.html#summary, #elements). With both, it is what both keep; the zero Subset is the whole resource.
+// (https://hl7.org/fhir/R4/search.html#summary, #elements). Parameters give one of them; the zero Subset is the whole resource.
 //
 // Every part has the id, meta and the mandatory elements, and implicitRules and modifierExtension: nobody may read the rest without them, and no
 // client can know when to list them. Other modifiers are for the client to list, as R4 says. A summary has what the definitions mark,
@@ -51,13 +51,13 @@ func (e *Engine) SubsetOf(resourceType, query string) (Subset, error) {
 	}
 }
 
-// IsWhole says whether nothing is left out.
-func (s Subset) IsWhole() bool { return s.Summary == "" && s.Elements == nil }
+// isWhole says whether nothing is left out.
+func (s Subset) isWhole() bool { return s.Summary == "" && s.Elements == nil }
 
 // Of returns the part of a resource, with the tag SUBSETTED. The resource stays as it is; what is in both may be shared.
 func (s Subset) Of(r fhir.Resource) fhir.Resource {
 	typ := r4.Lookup(r.Type())
-	if s.IsWhole() || typ == nil {
+	if s.isWhole() || typ == nil {
 		return r
 	}
 	part := fhir.NewObject()
@@ -81,12 +81,12 @@ func (s Subset) Of(r fhir.Resource) fhir.Resource {
 
 // Version is Of for a version: its body is made anew, everything else stays. The error is Internal.
 func (s Subset) Version(v fhir.Version) (fhir.Version, error) {
-	if s.IsWhole() || v.Body == nil {
+	if s.isWhole() || v.Body == nil {
 		return v, nil
 	}
-	r, err := fhir.ParseResource(v.Body)
+	r, err := stored(v)
 	if err != nil {
-		return v, fhir.Errorf(fhir.Internal, fhir.CodeException, "A stored body cannot be read.").Because(err)
+		return v, err
 	}
 	v.Body = fhir.AppendJSON(nil, s.Of(r).Root())
 	return v, nil
@@ -94,7 +94,7 @@ func (s Subset) Version(v fhir.Version) (fhir.Version, error) {
 
 // versions is Version for several.
 func (s Subset) versions(ctx context.Context, whole []fhir.Version) ([]fhir.Version, error) {
-	if s.IsWhole() {
+	if s.isWhole() {
 		return whole, nil
 	}
 	parts := make([]fhir.Version, len(whole))
@@ -112,11 +112,8 @@ func (s Subset) versions(ctx context.Context, whole []fhir.Version) ([]fhir.Vers
 
 // keeps says whether an element at the root is in the part.
 func (s Subset) keeps(e *r4.Element) bool {
-	switch {
-	case e.Min > 0, slices.Contains([]string{"id", "meta", "implicitRules", "modifierExtension"}, e.Name):
+	if e.Min > 0 || slices.Contains([]string{"id", "meta", "implicitRules", "modifierExtension"}, e.Name) {
 		return true
-	case s.Elements != nil && !slices.Contains(s.Elements, e.Name):
-		return false
 	}
 	switch s.Summary {
 	case search.SummaryTrue:
@@ -126,7 +123,7 @@ func (s Subset) keeps(e *r4.Element) bool {
 	case search.SummaryData:
 		return e.Name != "text"
 	default:
-		return true
+		return slices.Contains(s.Elements, e.Name)
 	}
 }
 
