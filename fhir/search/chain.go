@@ -82,9 +82,9 @@ func (l links) chain(typ, link, rest string, away int) (Any, *miss) {
 	switch {
 	case p == nil:
 		return nil, unknown("%s", l.unknownName(typ, name))
-	case !p.refersTo(""):
+	case !p.RefersTo(""):
 		return nil, unknown("%sThe parameter %s of %s is no reference: nothing can be chained to it.", l.within(), name, typ)
-	case typed && !p.refersTo(target):
+	case typed && !p.RefersTo(target):
 		return nil, wrong(fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "%sThe parameter %s of %s does not refer to %s; it refers to %s.",
 			l.within(), name, typ, fhir.Quote(target), list(p.Targets)))
 	case away == MaxLinks:
@@ -107,7 +107,7 @@ func (r *Rules) targets(p *param) []string {
 	}
 	var types []string
 	for _, typ := range r.served {
-		if p.refersTo(typ) {
+		if p.RefersTo(typ) {
 			types = append(types, typ)
 		}
 	}
@@ -176,7 +176,7 @@ func (l links) has(typ, rest string, away int) (Any, *miss) {
 		return nil, unknown("%s%s "+right, l.within(), noType(source))
 	}
 	p := l.rules.types[source].byName[name]
-	if p == nil || !p.refersTo(typ) {
+	if p == nil || !p.RefersTo(typ) {
 		why := l.within() + "The type " + source + " has no parameter " + fhir.Quote(name) + " that refers to " + typ + "."
 		if known := l.rules.references(source, typ); known != nil {
 			why += " There are " + list(known) + "."

@@ -25,7 +25,7 @@ func (r *Rules) membership(of fhir.Key, typ string) Any {
 	}
 	var clause Any
 	for _, name := range r4.Compartment(of.Type)[typ] {
-		if p := t.byName[name]; p != nil && p.refersTo(of.Type) {
+		if p := t.byName[name]; p != nil && p.RefersTo(of.Type) {
 			clause = append(clause, Equal{name, of.String()})
 		}
 	}

@@ -162,7 +162,7 @@ func (r *Rules) stampContained() {
 	known := make(map[string]string) // most parameters have the targets of others
 	for typ, t := range r.types {
 		for _, p := range t.params {
-			if !p.refersTo("") {
+			if !p.RefersTo("") {
 				continue
 			}
 			targets := r.targets(p)
@@ -183,10 +183,10 @@ func digestOfRules(rules map[string]string) string {
 func (r *Rules) pointedAt(t *typeRules) []string {
 	var types []string
 	for _, p := range t.params {
-		if p.refersTo("") && p.Targets == nil {
+		if p.RefersTo("") && p.Targets == nil {
 			return r.served
 		}
-		if p.refersTo("") {
+		if p.RefersTo("") {
 			types = append(types, r.targets(p)...)
 		}
 	}

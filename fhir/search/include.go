@@ -43,15 +43,15 @@ func (r *Rules) references(typ, target string) []string {
 	}
 	var names []string
 	for _, p := range t.params {
-		if p.refersTo(target) && len(r.targets(p)) > 0 {
+		if p.RefersTo(target) && len(r.targets(p)) > 0 {
 			names = append(names, p.Name)
 		}
 	}
 	return names
 }
 
-// refersTo says whether the parameter is a reference, and one that may refer to a type; "" is any.
-func (p *param) refersTo(target string) bool {
+// RefersTo says whether the parameter is a reference, and one that may refer to a type; "" is any.
+func (p Param) RefersTo(target string) bool {
 	return p.Type == "reference" && (target == "" || p.Targets == nil || slices.Contains(p.Targets, target))
 }
 
@@ -126,14 +126,14 @@ func (i inclusion) params(name string) []string {
 
 // fits says whether a parameter may refer to the target, and, where what was searched is looked for, to one of its types.
 func (i inclusion) fits(p *param) bool {
-	if !p.refersTo(i.Target) || len(i.rules.targets(p)) == 0 {
+	if !p.RefersTo(i.Target) || len(i.rules.targets(p)) == 0 {
 		return false
 	}
 	if !i.Reverse || i.Iterate {
 		return true
 	}
 	return slices.ContainsFunc(i.of, func(typ string) bool {
-		return p.refersTo(typ) && (i.Target == "" || i.Target == typ)
+		return p.RefersTo(typ) && (i.Target == "" || i.Target == typ)
 	})
 }
 
@@ -166,7 +166,7 @@ func (i inclusion) noParam(v, param string) string {
 	} else if i.Reverse && !i.Iterate {
 		whose += " that refers to " + list(i.of)
 	}
-	if p := i.rules.types[i.Source].byName[param]; p != nil && p.refersTo("") && len(i.rules.targets(p)) == 0 {
+	if p := i.rules.types[i.Source].byName[param]; p != nil && p.RefersTo("") && len(i.rules.targets(p)) == 0 {
 		return "This server serves no type that " + param + " of " + fhir.Quote(v) + " may refer to."
 	}
 	if known == nil {
