@@ -114,7 +114,7 @@ func (c *composite) join(x *extraction, scopes []string, second Entries) {
 			return
 		}
 		for _, e := range second.Terms {
-			if e.Param == c.names[1] && !asksForSystem(c.parts[1], e.Value) && left > 0 {
+			if e.Param == c.names[1] && !asksForSystem(c.parts[1], e.Value) && len(e.Value) <= maxScope && left > 0 {
 				x.term(c.name, scope+e.Value)
 				left--
 			}
@@ -190,6 +190,9 @@ func (c *composite) pairs(v string, parts [2]Any) ([]Test, *fhir.Error) {
 			continue // of so long a one there are no entries
 		}
 		for _, second := range parts[1] {
+			if whole, ok := second.(Equal); ok && len(whole.Value) > maxScope {
+				continue
+			}
 			t := c.pair(first, second)
 			if t == nil {
 				return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s has a part that is not looked for together with another: give codes with their system or without one, not a system alone.", fhir.Quote(v))

@@ -155,10 +155,12 @@ func TestRepeatedReferences(t *testing.T) {
 		"to different":       `{"resourceType":"Task","contained":[` + repeated(`{"resourceType":"Task","id":"b%d"}`) + `],"partOf":[` + repeated(`{"reference":"#b%d"}`) + `]}`,
 		"to others":          `{"resourceType":"Task","partOf":[` + repeated(`{"reference":"Task/%d"}`) + `]}`,
 		"pairs":              `{"resourceType":"Observation","code":{"coding":[` + repeated(`{"code":"c%d"}`) + `]},"valueCodeableConcept":{"coding":[` + repeated(`{"code":"c%d"}`) + `]}}`,
+		"a typed value":      `{"resourceType":"Patient","identifier":[{"value":"` + strings.Repeat("v", many) + `","type":{"coding":[` + repeated(`{"system":"s","code":"c%d"}`) + `]}}]}`,
+		"a long part":        `{"resourceType":"Observation","code":{"coding":[` + repeated(`{"code":"c%d"}`) + `]},"valueCodeableConcept":{"coding":[{"code":"` + strings.Repeat("v", 10*many) + `"}]}}`,
 		"pairs by reference": `{"resourceType":"DocumentReference","contained":[` + repeated(`{"resourceType":"DocumentReference","id":"b%d"}`) + `],"relatesTo":[` + repeated(`{"code":"replaces","target":{"reference":"#b%d"}}`) + `]}`,
 	} {
 		most := uint64(32 * len(text))
-		if name == "pairs" {
+		if name == "pairs" || name == "a long part" {
 			most *= 5 // four composites and the parameters of their parts look at each coding
 		}
 		r := mustResource(t, text)

@@ -54,12 +54,16 @@ func (t *token) identifierType() sink {
 		kind := o.Object("type")
 		x.label(labels, kind.Text("text"))
 		for _, c := range kind.Objects("coding") {
-			if system, code, value := c.Text("system"), c.Text("code"), o.Text("value"); !x.plain && system != "" && code != "" && value != "" {
+			system, code, value := c.Text("system"), c.Text("code"), o.Text("value")
+			if !x.plain && system != "" && code != "" && value != "" && len(system)+len(code)+len(value) <= maxTyped {
 				x.term(typed, typedToken(system, code, value))
 			}
 		}
 	}
 }
+
+// maxTyped bounds, in bytes, what :of-type finds: a value is repeated for each coding of its type.
+const maxTyped = 1024
 
 func typedToken(system, code, value string) string {
 	return escapeToken(system) + "|" + escapeToken(code) + "|" + escapeToken(value)
@@ -104,6 +108,10 @@ func (t *token) ofType(v string) ([]Test, *fhir.Error) {
 	if len(parts) != 3 || slices.Contains(parts, "") {
 		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeValue,
 			`%s does not have the three parts that :of-type takes: write the system and the code of the identifier's type, and its value, as in http://terminology.hl7.org/CodeSystem/v2-0203|MR|12345 (a bar that belongs to a part is written \|).`, fhir.Quote(v))
+	}
+	if len(parts[0])+len(parts[1])+len(parts[2]) > maxTyped {
+		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeTooLong,
+			"%s is too long: :of-type finds identifiers that have at most %d bytes together with system and code of their type. Ask for the value without the modifier.", fhir.Quote(v), maxTyped)
 	}
 	return []Test{Equal{t.typedIndex(), typedToken(parts[0], parts[1], parts[2])}}, nil
 }
