@@ -65,7 +65,7 @@ func (x *house) crawlAll(rows int) {
 // crawlingWithin holds that all pages of an order that an index has can be had within a budget that is below the number of resources, the last one and
 // those of resources without a value among them.
 func crawlingWithin(x *house) {
-	settlers := x.settlers("Patient", 600/min(scale, 5))
+	settlers := x.settlers("Patient", 600/min(scale, 2)) // fewer are hardly more than those who share a value
 	date, number, id := toldKeys[0], toldKeys[2], search.SortKey{Param: search.ID}
 	down := func(k search.SortKey) search.SortKey { k.Descending = true; return k }
 	for _, sort := range [][]search.SortKey{nil, {{Param: search.LastUpdated}}, {id}, {down(id)}, {date}, {down(date)}, {number}, {down(number)}, {number, down(id)}} {
