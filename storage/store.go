@@ -13,8 +13,8 @@ import (
 // version always comes.
 const MaxPageBytes = 32 << 20
 
-// MaxGathered is how many matches a search may have whose order no index has (search.ByText, search.ByTerm): they are gathered and sorted for every
-// page. A search with more of them is TooCostly.
+// MaxGathered is how many matches a search may have whose order no index has (search.ByText, search.ByTerm, and, as a driver likes, keys whose Absent
+// is empty): they are gathered and sorted for every page. A search with more of them is TooCostly.
 const MaxGathered = 5000
 
 // ErrOverBudget is the cause of a TooCostly error of a search that looks at more than its PageRequest.Budget.
@@ -53,8 +53,12 @@ type Store interface {
 	// failed, an *OpError; its kinds are those of Condition, and Invalid for two operations on one key. The operations
 	// are carried out one after the other: a NoMatch sees what those before it wrote. Whichever fails, nothing is written.
 	// A ctx that ends before the operations are taken leaves nothing; afterwards it is too late, and
-	// the results are returned.
+	// the results are returned. A store without Transactions takes one operation a commit, and several are Invalid. TooLarge for a resource
+	// of more bytes than the database can keep.
 	Commit(ctx context.Context, p fhir.Partition, ops []Op) ([]Result, error)
+
+	// Transactions says whether Commit takes several operations. It is the same as long as the store is open.
+	Transactions() bool
 
 	// Events returns at most limit events of all partitions that follow after, in the order in which they were
 	// committed. Zero is before the first event.

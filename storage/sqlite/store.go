@@ -141,6 +141,9 @@ func (s *Store) Ready(ctx context.Context) error {
 // Records is the store's other half, in the same file.
 func (s *Store) Records() storage.Records { return records{s} }
 
+// Transactions is true: SQLite has them.
+func (s *Store) Transactions() bool { return true }
+
 // Close waits for the calls that are under way and closes every connection.
 func (s *Store) Close() error {
 	s.closing.Lock()

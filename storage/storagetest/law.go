@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +22,13 @@ type Harness struct {
 	// Open opens the store whose data dir stands for, and makes it where there is none: a store that was closed
 	// and is opened again with the same dir has the same data. The store takes its time from now.
 	Open func(t *testing.T, dir string, now func() time.Time) storage.Store
+
+	// Largest is how many bytes the store takes in a resource; 0: any number.
+	Largest int
 }
+
+// SortKeys are the promised orders of every type in the law, for drivers that make indexes for them.
+func SortKeys(string) []search.SortKey { return slices.Clone(toldKeys) }
 
 // Run holds a driver against the law.
 func Run(t *testing.T, h Harness) {

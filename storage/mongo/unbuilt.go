@@ -1,0 +1,170 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
+)
+
+var errUnbuilt = errors.New("mongo: not built yet")
+
+// ---- body.go
+
+// encodeBody makes native BSON of a resource's stamped JSON: objects and arrays in their order, integers as int32 or int64, other numbers as Decimal128 of
+// the same digits and exponent. The error is a *fhir.Error: Invalid for a number that Decimal128 cannot have whole.
+func encodeBody(body []byte) (bson.Raw, error) { return nil, errUnbuilt }
+
+// appendBody appends the compact JSON of what encodeBody made. Numbers have the digits and the exponent that they had, but perhaps another spelling.
+func appendBody(dst []byte, resource bson.Raw) ([]byte, error) { return nil, errUnbuilt }
+
+// ---- entries.go
+
+// encodeEntries makes the index sub-document of entries; keys are the promised sort keys of the type.
+func encodeEntries(e search.Entries, keys []search.SortKey) (bson.Raw, error) { return nil, errUnbuilt }
+
+// decodeEntries are the entries that encodeEntries made a sub-document of, in their order.
+func decodeEntries(ix bson.Raw) (search.Entries, error) { return search.Entries{}, errUnbuilt }
+
+// ---- open.go, deployment.go, indexes.go, errors.go
+
+// deployment is what a server said of itself when it was connected to.
+type deployment struct {
+	replicated    bool // acknowledgement by a majority
+	transactions  bool // of several documents
+	ordersByTerms bool // an index over a list keeps the order of the fields behind it: MongoDB's do, those of the DocumentDB extension do not
+}
+
+// connect makes the client of a configuration; it has not yet spoken to the server.
+func connect(ctx context.Context, c Config) (*mongo.Client, error) { return nil, errUnbuilt }
+
+// Open connects to the database, makes what is missing of collections and indexes, and verifies what is there.
+func Open(ctx context.Context, c Config) (*Store, error) { return nil, errUnbuilt }
+
+// Ready says whether the database takes reads and writes.
+func (s *Store) Ready(ctx context.Context) error { return errUnbuilt }
+
+// prepare makes the collections and indexes of a type, the first time that this process writes to it.
+func (s *Store) prepare(ctx context.Context, typ string) error { return errUnbuilt }
+
+// types are the types that have collections, sorted. They may be as old as a second; those that this process has prepared are among them.
+func (s *Store) types(ctx context.Context) ([]string, error) { return nil, errUnbuilt }
+
+// classify makes the error of a method out of whatever went wrong below.
+func classify(ctx context.Context, err error) error { return err }
+
+func unavailable() *fhir.Error {
+	return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The store is busy or out of reach at the moment. Try again later.")
+}
+
+// isDuplicate says whether an insertion failed because its _id is there.
+func isDuplicate(err error) bool { return false }
+
+// ---- clock.go
+
+// clock gives instants that strictly increase over all processes of a store, and knows up to where all that were given are decided.
+type clock struct{}
+
+// take gives n instants, first, first+1, ..., for versions of these types. The caller writes them and then calls done, whatever came of it.
+func (c *clock) take(ctx context.Context, n int, types ...string) (first fhir.Instant, done func(), err error) {
+	return 0, nil, errUnbuilt
+}
+
+// horizon is the instant before which every version that will ever come to be can be read; last are the newest instants that were given, by type.
+func (c *clock) horizon(ctx context.Context) (before fhir.Instant, last map[string]fhir.Instant, err error) {
+	return 0, nil, errUnbuilt
+}
+
+func (c *clock) close(ctx context.Context) error { return nil }
+
+// ---- read.go, commit.go, claim.go, transaction.go
+
+// Read is storage.Store's.
+func (s *Store) Read(ctx context.Context, p fhir.Partition, key fhir.Key) (fhir.Version, error) {
+	return fhir.Version{}, errUnbuilt
+}
+
+// ReadVersion is storage.Store's.
+func (s *Store) ReadVersion(ctx context.Context, p fhir.Partition, key fhir.Key, number int64) (fhir.Version, error) {
+	return fhir.Version{}, errUnbuilt
+}
+
+// Commit is storage.Store's.
+func (s *Store) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op) ([]storage.Result, error) {
+	return nil, errUnbuilt
+}
+
+// ---- history.go, events.go
+
+// History is storage.Store's.
+func (s *Store) History(ctx context.Context, p fhir.Partition, q storage.HistoryQuery) (storage.HistoryPage, error) {
+	return storage.HistoryPage{}, errUnbuilt
+}
+
+// Events is storage.Store's.
+func (s *Store) Events(ctx context.Context, after int64, limit int) ([]storage.Event, error) {
+	return nil, errUnbuilt
+}
+
+// ---- search.go and beside it
+
+// Search is storage.Store's.
+func (s *Store) Search(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (storage.SearchPage, error) {
+	return storage.SearchPage{}, errUnbuilt
+}
+
+// Explain is storage.Store's.
+func (s *Store) Explain(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (storage.Plan, error) {
+	return storage.Plan{}, errUnbuilt
+}
+
+// matches says whether any current resource of the partition satisfies the query (a NoMatch), reading from the primary.
+func (s *Store) matches(ctx context.Context, p fhir.Partition, q search.Query) (bool, error) {
+	return false, errUnbuilt
+}
+
+// condition is what a filter for the current collection of a type says of a clause.
+type condition struct {
+	filter bson.D // every resource that satisfies the clause satisfies it; empty: it says nothing
+	exact  bool   // and the reverse
+}
+
+// filterAll is the filter for the clauses of a query. Clauses with a Refers or ReferredBy have to be grounded before: otherwise they say nothing.
+func filterAll(all []search.Any) condition { return condition{} }
+
+// ---- reindex.go, check.go
+
+// Reindex is storage.Store's.
+func (s *Store) Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error), progress func(done, total int64)) error {
+	return errUnbuilt
+}
+
+// Check is storage.Store's.
+func (s *Store) Check(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error), report func(storage.Fault)) (storage.Checked, error) {
+	return storage.Checked{}, errUnbuilt
+}
+
+// ---- records.go
+
+// records is storage.Records of a Store.
+type records struct{ *Store }
+
+// Get is storage.Records'.
+func (r records) Get(ctx context.Context, name string) (storage.Record, error) {
+	return storage.Record{}, errUnbuilt
+}
+
+// Scan is storage.Records'.
+func (r records) Scan(ctx context.Context, prefix, after string, limit int) ([]storage.Record, error) {
+	return nil, errUnbuilt
+}
+
+// Swap is storage.Records'.
+func (r records) Swap(ctx context.Context, name string, old int64, value []byte, expires fhir.Instant) (storage.Record, error) {
+	return storage.Record{}, errUnbuilt
+}
