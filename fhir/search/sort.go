@@ -75,6 +75,21 @@ func (r *Rules) SortKeys(typ string) []string {
 	return r.names(typ, func(p Param) bool { return p.Streams })
 }
 
+// Streaming are the orders of SortKeys, ascending, but for those that the version itself has: what a driver keeps an index for. Each has an Absent.
+func (r *Rules) Streaming(typ string) []SortKey {
+	t := r.types[typ]
+	if t == nil {
+		return nil
+	}
+	var keys []SortKey
+	for _, p := range t.params {
+		if p.absent != "" {
+			keys = append(keys, p.sortKey(false))
+		}
+	}
+	return keys
+}
+
 // sortable are the parameters that _sort takes.
 func (r *Rules) sortable(typ string) []string {
 	return r.names(typ, func(p Param) bool { return p.Sortable })

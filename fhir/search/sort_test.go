@@ -92,6 +92,19 @@ func TestSortKeysOfTheServedTypes(t *testing.T) {
 		if diff := cmp.Diff(append([]string{"_id", "_lastUpdated"}, strings.Fields(more)...), rules.SortKeys(typ)); diff != "" {
 			t.Errorf("%s: %s", typ, diff)
 		}
+		var streaming []string
+		for _, key := range rules.Streaming(typ) {
+			streaming = append(streaming, search.Owner(key.Param))
+			if key.Descending || key.Absent != search.Owner(key.Param)+":none" {
+				t.Errorf("%s streams by %+v", typ, key)
+			}
+		}
+		if got := strings.Join(streaming, " "); got != more {
+			t.Errorf("%s streams by %q, want %q", typ, got, more)
+		}
+	}
+	if keys := rules.Streaming("Account"); keys != nil {
+		t.Errorf("a type that is not served streams by %v", keys)
 	}
 }
 
