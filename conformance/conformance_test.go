@@ -15,9 +15,12 @@ import (
 var started = time.Date(2026, 1, 31, 9, 30, 0, 0, time.FixedZone("", 3600))
 
 // table makes the promises for some types, with one search parameter each.
-func table(types ...string) conformance.Promises {
+func table(types ...string) conformance.Promises { return tableOf(true, types...) }
+
+// tableOf is table for a store with transactions or without.
+func tableOf(transactions bool, types ...string) conformance.Promises {
 	return conformance.New(conformance.Config{
-		Release: "1.2.3", BaseURL: "https://example.org", Started: started, Types: types,
+		Release: "1.2.3", BaseURL: "https://example.org", Started: started, Types: types, Transactions: transactions,
 		SearchLimits: conformance.SearchLimits{Budget: 4, Includes: 3, Gathered: 2, Count: 1, Links: 5}, Results: []string{"_count", "_sort"},
 		Search: func(resourceType string) conformance.Search {
 			return conformance.Search{
@@ -149,6 +152,28 @@ func TestDiscovery(t *testing.T) {
 		`"fhir_api_versions_supported":["1","2"]}`
 	if diff := cmp.Diff(want, string(conformance.Discovery(table("Patient", "HealthcareService", "AuditEvent")))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A store that writes one resource at a time has no transactions, and nothing says that it had.
+func TestWithoutTransactions(t *testing.T) {
+	p := tableOf(false, "Patient")
+	if p.OffersSystem(conformance.Transaction) || !p.OffersSystem(conformance.Batch) || !p.OffersSystem(conformance.SearchSystem) {
+		t.Errorf("for all types at once there is %v", p.System)
+	}
+	if text := string(conformance.Discovery(p)); strings.Contains(text, "transaction") {
+		t.Errorf("the discovery document is %s", text)
+	}
+	statement, err := fhir.ParseResource(capability(t, p, "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rest := range statement.Root().Objects("rest") {
+		for _, interaction := range rest.Objects("interaction") {
+			if interaction.Text("code") == "transaction" {
+				t.Error("the CapabilityStatement has the interaction transaction")
+			}
+		}
 	}
 }
 

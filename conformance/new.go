@@ -37,6 +37,8 @@ type Config struct {
 	Started time.Time // the date of the documents
 	Types   []string  // the served resource types, as ServedTypes returns them
 
+	Transactions bool // the store carries out several changes as one
+
 	Search func(resourceType string) Search // what is promised of the search of a type
 
 	SearchLimits SearchLimits
@@ -70,6 +72,9 @@ func New(c Config) Promises {
 		if r4.Compartment(name) != nil {
 			p.Compartments = append(p.Compartments, name)
 		}
+	}
+	if !c.Transactions {
+		p.System = slices.DeleteFunc(p.System, func(i Interaction) bool { return i == Transaction })
 	}
 	if p.OffersSystem(SearchSystem) {
 		p.Params = common(p.Types)

@@ -68,10 +68,7 @@ func openWith(t testing.TB, types []string, change ...func(*rest.Face)) house {
 	must(t, err)
 	h := house{log: &syncBuffer{}, sinceNoon: &sinceNoon}
 	h.face = &rest.Face{
-		Engine: e, Authenticate: rest.OpenSite("demo", "demo/test"), Log: slog.New(slog.NewJSONHandler(h.log, nil)),
-		Promises: rest.Promises(e, conformance.Config{
-			Release: "1.2.3", BaseURL: strings.TrimSuffix(base, conformance.FHIRPath), Started: noon, Unchecked: validate.Unchecked,
-		}),
+		Engine: e, Authenticate: rest.OpenSite("demo", "demo/test"), Log: slog.New(slog.NewJSONHandler(h.log, nil)), Promises: promises(e),
 	}
 	for _, c := range change {
 		c(h.face)
@@ -83,6 +80,12 @@ func openWith(t testing.TB, types []string, change ...func(*rest.Face)) house {
 	t.Cleanup(server.Close)
 	h.url = server.URL + conformance.FHIRPath
 	return h
+}
+
+func promises(e *engine.Engine) conformance.Promises {
+	return rest.Promises(e, conformance.Config{
+		Release: "1.2.3", BaseURL: strings.TrimSuffix(base, conformance.FHIRPath), Started: noon, Unchecked: validate.Unchecked,
+	})
 }
 
 func must(t testing.TB, err error) {

@@ -12,6 +12,7 @@ import (
 func Promises(e *engine.Engine, c conformance.Config) conformance.Promises {
 	c.Types, c.Definitions, c.Results = e.Types, e.Rules.Definitions(), search.ResultParams()
 	c.SearchLimits = conformance.SearchLimits{Budget: e.SearchBudget, Includes: e.MaxIncludes, Gathered: engine.MaxGathered, Count: search.MaxCount, Links: search.MaxLinks}
+	c.Transactions = e.Store.Transactions()
 	c.Search = func(resourceType string) conformance.Search { return searchOf(e.RulesOf(resourceType), resourceType) }
 	return conformance.New(c)
 }
