@@ -18,7 +18,7 @@ import (
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/fhir/rest"
 	"github.com/portico-health/portico/fhir/validate"
-	"github.com/portico-health/portico/storage/sqlite"
+	"github.com/portico-health/portico/storage"
 )
 
 // The one site that there is, and its one partition, until sites can be made.
@@ -43,7 +43,7 @@ type App struct {
 	Log    *slog.Logger
 	Now    func() time.Time
 
-	store    *sqlite.Store
+	store    storage.Store
 	engine   *engine.Engine
 	server   *http.Server
 	listener net.Listener
@@ -94,15 +94,15 @@ func (a *App) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.store, err = sqlite.Open(ctx, sqlite.Config{Path: sqliteFile(a.Config.Store), Now: a.Now, Alone: true}); err != nil {
-		return fmt.Errorf("store: %s cannot be opened: %w", sqliteFile(a.Config.Store), rootCause(err))
+	if a.store, err = openStore(ctx, a.Config, rules, a.Now); err != nil {
+		return err
 	}
 	a.engine, err = engine.New(ctx, engine.Config{
 		Store: a.store, Rules: rules, Validator: validate.New(), Types: types, ReadOnly: conformance.ReadOnlyTypes(),
 		Now: a.Now, NewID: fhir.NewID, SearchBudget: a.Config.SearchBudget, MaxIncludes: a.Config.SearchIncludes,
 	})
 	if err != nil {
-		return fmt.Errorf("store: %s cannot be read: %w", sqliteFile(a.Config.Store), rootCause(err))
+		return storeFault(a.Config.Store, "cannot be read", err)
 	}
 	if a.Config.Dev {
 		if err := a.fillDemo(ctx); err != nil {
@@ -186,7 +186,7 @@ func newLog(w io.Writer, c Config) *slog.Logger {
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		level = slog.LevelInfo
 	}
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: hideInLog(c.Store)}
 	f, isFile := w.(*os.File)
 	if c.LogFormat == "text" || (c.LogFormat == "auto" && isFile && isTerminal(f)) {
 		return slog.New(slog.NewTextHandler(w, options))

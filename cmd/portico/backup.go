@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +33,7 @@ func backupCommand() *cobra.Command {
 				return fmt.Errorf("%s is there already, and a backup overwrites nothing; name another file", args[0])
 			}
 			if err != nil {
-				return fmt.Errorf("store: %s cannot be copied to %s: %w", sqliteFile(config.Store), args[0], rootCause(err))
+				return storeFault(config.Store, "cannot be copied to "+args[0], err)
 			}
 			return writeBackup(cmd.OutOrStdout(), args[0], bytes, time.Since(began))
 		},
@@ -61,9 +60,4 @@ func storeSettings(flags *pflag.FlagSet) (load func() (Config, error)) {
 		}
 		return config, err
 	}
-}
-
-// isMongo says whether a store setting names a MongoDB.
-func isMongo(store string) bool {
-	return strings.HasPrefix(store, "mongodb://") || strings.HasPrefix(store, "mongodb+srv://")
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/storage"
-	"github.com/portico-health/portico/storage/sqlite"
 )
 
 func checkCommand() *cobra.Command {
@@ -35,7 +34,7 @@ With --output json each line is an object: the faults, and at last the summary.`
 			if err != nil {
 				return err
 			}
-			r := &checkReport{w: cmd.OutOrStdout(), json: output == "json", Store: sqliteFile(config.Store)}
+			r := &checkReport{w: cmd.OutOrStdout(), json: output == "json", Store: storeName(config.Store)}
 			if err := r.check(cmd.Context(), config); err != nil {
 				return err
 			}
@@ -83,13 +82,13 @@ func (r *checkReport) check(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	store, err := sqlite.OpenToRead(ctx, sqlite.Config{Path: r.Store, Now: time.Now})
+	store, err := openToRead(ctx, c, rules)
 	if err != nil {
-		return fmt.Errorf("store: %s cannot be opened: %w", r.Store, rootCause(err))
+		return err
 	}
 	looked, compared, err := engine.Check(ctx, store, rules, r.fault)
 	if err := errors.Join(err, store.Close()); err != nil {
-		return fmt.Errorf("store: %s could not be read to its end: %w", r.Store, rootCause(err))
+		return storeFault(c.Store, "could not be read to its end", err)
 	}
 	r.Resources, r.Versions, r.Entries, r.Records = looked.Resources, looked.Versions, looked.Entries, looked.Records
 	r.Sound, r.Compared, r.Seconds = r.Faults == 0, compared, time.Since(began).Seconds()

@@ -54,7 +54,7 @@ const (
 // defineSettings adds the settings of Config to the flags of a command: name, default and meaning.
 func defineSettings(f *pflag.FlagSet) {
 	f.String("listen", "127.0.0.1:8080", "address to listen on, loopback only")
-	f.String("store", "", "where the data is: sqlite:FILE (default "+defaultStore+", with --dev "+devStore+")")
+	f.String("store", "", "where the data is: sqlite:FILE or mongodb://HOST/DATABASE (default "+defaultStore+", with --dev "+devStore+")")
 	f.String("base-url", "", "URL by which clients reach the server, without /fhir; default: http:// and the listen address")
 	f.StringSlice("resources", nil, "resource types to serve: a list, or all (default the nineteen of booking and care)")
 	f.String("search-parameters", "", "file or directory with SearchParameters of your own, as JSON")
@@ -287,7 +287,7 @@ func (c *Config) faults() (faults []error) {
 		message string
 	}{
 		{!loopback(c.Listen), fmt.Sprintf("listen: %q is no loopback address with a port of 1 to 65535; credentials and TLS are not there yet, so that nothing else is served (use 127.0.0.1:8080)", c.Listen)},
-		{sqliteFile(c.Store) == "", fmt.Sprintf("store: %q is not known; it is sqlite:FILE", redact(c.Store))},
+		{badStore(c.Store) != "", "store: " + badStore(c.Store)},
 		{!slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), fmt.Sprintf("log-level: %q is not debug, info, warn or error", c.LogLevel)},
 		{!slices.Contains([]string{"auto", "text", "json"}, c.LogFormat), fmt.Sprintf("log-format: %q is not auto, text or json", c.LogFormat)},
 		{c.Grace < 0, "grace: it cannot be negative"},
@@ -332,24 +332,6 @@ func loopback(address string) bool {
 // loopbackHost says whether a name or IP address is one of this machine's own.
 func loopbackHost(host string) bool {
 	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
-}
-
-// sqliteFile is the file that a store setting names, or "".
-func sqliteFile(store string) string {
-	path, ok := strings.CutPrefix(store, "sqlite:")
-	if !ok {
-		return ""
-	}
-	return path
-}
-
-// redact hides the password of a URL.
-func redact(s string) string {
-	u, err := url.Parse(s)
-	if err != nil {
-		return "(unreadable)"
-	}
-	return u.Redacted()
 }
 
 // environ is the environment without the variables that are not the program's.
