@@ -53,8 +53,8 @@ type Store interface {
 	// failed, an *OpError; its kinds are those of Condition, and Invalid for two operations on one key. The operations
 	// are carried out one after the other: a NoMatch sees what those before it wrote. Whichever fails, nothing is written.
 	// A ctx that ends before the operations are taken leaves nothing; afterwards it is too late, and
-	// the results are returned. A store without Transactions takes one operation a commit, and several are Invalid. TooLarge for a resource
-	// of more bytes than the database can keep.
+	// the results are returned. A store without Transactions takes one operation a commit, and several are Invalid, the second of them in its
+	// OpError. TooLarge for a resource of more bytes than the database can keep.
 	Commit(ctx context.Context, p fhir.Partition, ops []Op) ([]Result, error)
 
 	// Transactions says whether Commit takes several operations. It is the same as long as the store is open.
@@ -92,7 +92,7 @@ type Store interface {
 // Op is one change of one resource.
 type Op struct {
 	Key       fhir.Key
-	Resource  fhir.Resource  // what to store; the zero Resource deletes. Its id and type are the Key's.
+	Resource  fhir.Resource  // what to store; the zero Resource deletes. Its id and type are the Key's. Its numbers keep their digits and exponent, perhaps not their spelling: 1e2 may come back as 1E+2.
 	Entries   search.Entries // of Resource
 	Condition Condition
 

@@ -37,6 +37,32 @@ func TestLawOnOtherWays(t *testing.T) {
 	storagetest.Run(t, law(sqlite.Contrary))
 }
 
+// The law is held against stores without transactions, too: one that is known to be right must pass it.
+func TestLawWithoutTransactions(t *testing.T) {
+	whole := law(func(c sqlite.Config) sqlite.Config { return c })
+	storagetest.Run(t, storagetest.Harness{
+		Open: func(t *testing.T, dir string, now func() time.Time) storage.Store {
+			return storagetest.WithoutTransactions(bounded{whole.Open(t, dir, now), 8 << 20})
+		},
+		Largest: 8 << 20, Respells: true, Gathers: true,
+	})
+}
+
+// bounded is a store that takes resources of so many bytes at most.
+type bounded struct {
+	storage.Store
+	most int
+}
+
+func (b bounded) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op) ([]storage.Result, error) {
+	for i, op := range ops {
+		if !op.Resource.IsZero() && fhir.NewDraft(op.Resource).Size() > b.most {
+			return nil, &storage.OpError{Index: i, Err: fhir.Errorf(fhir.TooLarge, fhir.CodeTooLong, "%s has more than %d bytes.", op.Key, b.most)}
+		}
+	}
+	return b.Store.Commit(ctx, p, ops)
+}
+
 // The long form of what the law holds of a crawl: 10 000 resources, in every order.
 func TestCrawl(t *testing.T) {
 	if os.Getenv("PORTICO_TEST_SOAK") == "" {

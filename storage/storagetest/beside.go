@@ -22,7 +22,7 @@ func historiesBesideWrites(x *house) {
 				if i%4 == 3 {
 					ops[0] = remove(ops[0].Key)
 				}
-				if _, err := x.Commit(x.ctx, home, ops); err != nil {
+				if _, err := x.apply(home, ops...); err != nil {
 					x.Error(err)
 				}
 			}

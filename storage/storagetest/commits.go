@@ -28,6 +28,9 @@ func commits(x *house) {
 		{[]storage.Op{put(c, "1"), put(a, "2", "new"), put(c, "2")}, 2, fhir.Invalid},
 		{[]storage.Op{put(a, "2", "new"), remove(a)}, 1, fhir.Invalid},
 	} {
+		if !x.takes(failing.ops) {
+			continue
+		}
 		_, err := x.Commit(x.ctx, home, failing.ops)
 		x.wantOp(err, failing.index, failing.kind)
 	}
@@ -37,7 +40,7 @@ func commits(x *house) {
 	_, err = x.Read(x.ctx, home, c)
 	x.want(err, fhir.NotFound)
 
-	results = x.commit(home,
+	results = x.commit(home, // what one of them alone does is the same
 		put(a, "2", "new"),
 		under(unmatched("older"), put(patient("d"), "")),
 		remove(b),
@@ -51,7 +54,7 @@ func commits(x *house) {
 	for i := range many {
 		many[i] = put(patient(name("m%d", i)), "", "many")
 	}
-	x.commit(home, many...)
+	x.fill(home, many...)
 	x.equal(len(x.found(home, tagged("many"))), len(many))
 }
 

@@ -45,7 +45,7 @@ func (x *house) crawlAll(rows int) {
 	for _, sort := range crawls {
 		crawlers.Go(func() {
 			q := search.Query{Type: "Patient", Sort: sort}
-			if slices.ContainsFunc(sort, func(k search.SortKey) bool { return k.By == search.ByText || k.By == search.ByTerm }) {
+			if slices.ContainsFunc(sort, x.gathers) {
 				q.Type = "Slot"
 			}
 			x.crawl(q, world[q.Type], storage.PageRequest{Limit: 7}, func() { left <- struct{}{} })
@@ -60,6 +60,12 @@ func (x *house) crawlAll(rows int) {
 	close(over)
 	writers.Wait()
 	crawlers.Wait()
+}
+
+// gathers says whether an order that begins with a key may have no index.
+func (x *house) gathers(k search.SortKey) bool {
+	promised := k.Absent != "" || k.Param == search.ID || k.Param == search.LastUpdated
+	return k.By == search.ByText || k.By == search.ByTerm || x.h.Gathers && !promised
 }
 
 // crawlingWithin holds that all pages of an order that an index has can be had within a budget that is below the number of resources, the last one and
@@ -79,15 +85,12 @@ const restless = 40
 // settlers are resources that stay as they are, of few values.
 func (x *house) settlers(kind string, n int) (all []search.Indexed) {
 	c := newCorpus(x, 29)
-	for len(all) < n {
-		var ops []storage.Op
-		for range min(500, n-len(all)) {
-			op := c.villager(fhir.Key{Type: kind, ID: name("%05d", (len(all)+len(ops))*7919%100_000)})
-			ops = append(ops, op)
-		}
-		for i, r := range x.commit(home, ops...) {
-			all = append(all, search.Indexed{ID: ops[i].Key.ID, Instant: r.Version.Instant, Entries: ops[i].Entries})
-		}
+	ops := make([]storage.Op, n)
+	for i := range ops {
+		ops[i] = c.villager(fhir.Key{Type: kind, ID: name("%05d", i*7919%100_000)})
+	}
+	for i, r := range x.fill(home, ops...) {
+		all = append(all, search.Indexed{ID: ops[i].Key.ID, Instant: r.Version.Instant, Entries: ops[i].Entries})
 	}
 	return all
 }
@@ -164,7 +167,7 @@ func (x *house) disturb(seed uint64, over chan struct{}) {
 				ops[key] = remove(key)
 			}
 		}
-		if _, err := x.Commit(x.ctx, home, slices.Collect(maps.Values(ops))); err != nil {
+		if _, err := x.apply(home, slices.Collect(maps.Values(ops))...); err != nil {
 			x.Error(err)
 			return
 		}
@@ -177,16 +180,14 @@ func tooManyToSort(x *house) {
 	if scale > 1 {
 		x.Skip("nothing runs beside another here, and under the race detector so many resources take half a minute")
 	}
-	var ops []storage.Op
-	for i := range storage.MaxGathered + 1 {
+	ops := make([]storage.Op, storage.MaxGathered+1)
+	for i := range ops {
 		key := patient(name("%d", i))
 		op := put(key, "", []string{"most", "one"}[i/storage.MaxGathered])
 		op.Entries.Texts = []search.Text{{Param: "name", Folded: name("%04d", i*7%storage.MaxGathered), Exact: "x"}}
-		if ops = append(ops, op); len(ops) == 1_000 || i == storage.MaxGathered {
-			x.commit(home, ops...)
-			ops = ops[:0]
-		}
+		ops[i] = op
 	}
+	x.fill(home, ops...)
 	byName := []search.SortKey{{Param: "name", By: search.ByText, Descending: true}}
 	all := search.Query{Type: "Patient", Sort: byName}
 	_, err := x.Search(x.ctx, home, all, storage.PageRequest{Limit: 1})

@@ -56,7 +56,7 @@ func instants(x *house) {
 			for n := range ops {
 				ops[n] = put(patient(name("%d-%d", w, n)), "")
 			}
-			results, err := x.Commit(x.ctx, home, ops)
+			results, err := x.apply(home, ops...)
 			if err != nil {
 				x.Error(err)
 				return

@@ -1,8 +1,6 @@
 package storagetest
 
 import (
-	"strings"
-
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/storage"
 )
@@ -56,21 +54,5 @@ func life(x *house) {
 	for _, number := range []int64{-1, 0, 7} {
 		_, err := x.ReadVersion(x.ctx, home, key, number)
 		x.want(err, fhir.NotFound)
-	}
-}
-
-// bodies holds that a store gives back what it was given, stamped.
-func bodies(x *house) {
-	const text = `{"resourceType":"Patient","id":"%","meta":{"profile":["http://example.org/p"]},"z":1.10,"a":[null,{"ü":"\u0001😀<&>"}],"n":-1e-7,"x":` + `"` + `%` + `"}`
-	for _, size := range []int{0, 1, 3_000, 100_000, 3 << 20} {
-		key := patient(name("s%d", size))
-		r, err := fhir.ParseResource([]byte(strings.Replace(strings.Replace(text, "%", key.ID, 1), "%", strings.Repeat("long ", size/5), 1)))
-		x.check(err)
-		draft := fhir.NewDraft(r)
-		v := x.commit(home, storage.Op{Key: key, Resource: r})[0].Version
-		x.equal(string(v.Body), string(draft.Stamp(1, v.Instant)))
-		again, err := x.Read(x.ctx, home, key)
-		x.check(err)
-		x.equal(string(again.Body), string(v.Body))
 	}
 }

@@ -103,7 +103,7 @@ func reindexingBesideWrites(x *house) {
 	for i := range ops {
 		ops[i] = put(patient(name("%d", i)), "", "old")
 	}
-	x.commit(home, ops...)
+	x.fill(home, ops...)
 	want := make(map[string]int)
 	x.check(x.Reindex(x.ctx, func(p fhir.Partition, v fhir.Version) (search.Entries, error) {
 		fate := []string{"made anew", "updated", "deleted", "never there"}[v.Instant%4]

@@ -17,6 +17,7 @@ import (
 // largeCommits holds that a commit of 500 operations is done in its order, and that one that fails at its last operation leaves
 // nothing, whatever it fails by.
 func largeCommits(x *house) {
+	x.transactions()
 	n := max(20, 500/scale)
 	var before []storage.Op
 	for i := range n / 2 {
@@ -74,6 +75,7 @@ func largeCommits(x *house) {
 // transfers holds that commits of several operations serialise: what each leaves as it was stays so in every state that
 // anybody sees. Accounts change hands of what they hold; the sum is the same at every moment, and no transfer is lost.
 func transfers(x *house) {
+	x.transactions()
 	const accounts, clerks, each = 4, 6, 100
 	account := func(i int) fhir.Key { return patient(name("account%d", i)) }
 	for i := range accounts {
@@ -141,6 +143,7 @@ func transfers(x *house) {
 
 // twins holds that two resources that are only written together carry one number in every search and history.
 func twins(x *house) {
+	x.transactions()
 	const writers = 4
 	left, right := patient("left"), patient("right")
 	x.commit(home, put(left, "", "twin"), put(right, "", "twin"))
@@ -182,7 +185,10 @@ func twins(x *house) {
 // commitsGivenUp holds that a commit whose context ends at whatever moment is there whole when it says so, and not at all when
 // it says that.
 func commitsGivenUp(x *house) {
-	const size = 5
+	size := 5
+	if !x.Transactions() {
+		size = 1
+	}
 	n := max(20, 200/scale)
 	told := make([]error, n)
 	together(n, func(i int) {

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
@@ -8,63 +9,103 @@ import (
 	"github.com/portico-health/portico/storage"
 )
 
+// weighed are versions with their weights in MiB, in the order in which they are asked for.
+type weighed struct {
+	names   []string
+	weights []int
+}
+
+// pages are the names as the pages have them: "0 1|2", where 0 and 1 weigh no more than a page may, and 2 would be too much.
+func (w weighed) pages() string {
+	var all strings.Builder
+	sum := 0
+	for i, n := range w.names {
+		switch sum += w.weights[i]; {
+		case i == 0:
+		case sum > storage.MaxPageBytes>>20:
+			all.WriteByte('|')
+			sum = w.weights[i]
+		default:
+			all.WriteByte(' ')
+		}
+		all.WriteString(n)
+	}
+	return all.String()
+}
+
 // heavyPages holds that large bodies end a page early, of a search and of a history, and that nothing is lost by it.
 func heavyPages(x *house) {
-	heavy := func(id string, size int) storage.Op { return put(patient(id), strings.Repeat("x", size<<20-1_000)) }
-	for i, size := range []int{12, 12, storage.MaxPageBytes>>20 + 1, 12, 2} {
-		op, low := heavy(name("%d", i), size), fhir.Instant(i)
+	weights, heavy := []int{12, 12, storage.MaxPageBytes>>20 + 1, 12, 2}, 12
+	if x.h.Largest > 0 { // then the pages have more of them
+		heavy = min(heavy, x.h.Largest>>20)
+		weights = []int{heavy, heavy, 1, heavy, heavy, 2, heavy}
+	}
+	op := func(id string, weight int) storage.Op { return put(patient(id), strings.Repeat("x", weight<<20-1_000)) }
+	var past weighed // of all Patients, the oldest first
+	version := func(number string, weight int) {
+		past.names, past.weights = append(past.names, number), append(past.weights, weight)
+	}
+	all := make([]search.Indexed, len(weights))
+	for i, weight := range weights {
+		op, low := op(name("%d", i), weight), fhir.Instant(i)
 		op.Entries.Ranges = []search.Range{{Param: "date", Interval: fhir.Interval{Low: low, High: low + 1<<(i%3)}}}
 		op.Entries.Texts = []search.Text{{Param: "name", Folded: name("%d", i), Exact: "x"}}
-		x.commit(home, op)
+		v := x.commit(home, op)[0].Version
+		all[i] = search.Indexed{ID: v.Key.ID, Instant: v.Instant, Entries: op.Entries}
+		version("1", weight)
 	}
-	for _, c := range []struct {
-		sort []search.SortKey
-		want string
-	}{
-		{byID, "0 1|2|3 4"},
-		{[]search.SortKey{{Param: "date", Descending: true}}, "2|4 3 1|0"}, // as their ends are: 1, 3, 6, 4, 6
-		{[]search.SortKey{{Param: "name", By: search.ByText, Descending: true}}, "4 3|2|1 0"},
-	} {
-		q := search.Query{Type: "Patient", Sort: c.sort}
+	for _, sort := range [][]search.SortKey{byID, {{Param: "date", Descending: true}}, {{Param: "name", By: search.ByText, Descending: true}}} {
+		q := search.Query{Type: "Patient", Sort: sort}
+		search.Sort(q, all)
+		var want weighed
+		for _, r := range all {
+			want.names = append(want.names, r.ID)
+			want.weights = append(want.weights, weights[r.ID[0]-'0'])
+		}
 		var got []string
 		for request := (storage.PageRequest{Limit: 100, CountUpTo: -1}); ; {
 			page, err := x.Search(x.ctx, home, q, request)
 			x.check(err)
-			x.equal(page.Total, 5)
-			got = append(got, strings.Join(ids(page.Versions), " "))
+			x.equal(page.Total, len(weights))
+			got = append(got, joined(ids(page.Versions)))
 			if request.After = page.Next; page.Next == nil || len(got) > 5 {
 				break
 			}
 		}
-		x.equal(strings.Join(got, "|"), c.want)
+		x.equal(strings.Join(got, "|"), want.pages())
 	}
 
-	for range 3 {
-		x.commit(home, heavy("h", 12))
+	versions := 2 + storage.MaxPageBytes>>20/heavy // fill a page, and one more
+	for n := range versions - 1 {
+		x.commit(home, op("h", heavy))
+		version(name("%d", n+1), heavy)
 	}
 	x.commit(home, remove(patient("h")))
+	version(name("%d", versions), 0) // the deletion weighs nothing
+	slices.Reverse(past.names)
+	slices.Reverse(past.weights)
 	for _, c := range []struct {
 		q    storage.HistoryQuery
-		want string
+		want weighed
 	}{
-		{storage.HistoryQuery{Key: patient("h")}, "4 3 2|1"}, // the deletion weighs nothing
-		{storage.HistoryQuery{Key: fhir.Key{Type: "Patient"}}, "4 3 2|1 1 1|1|1 1"},
-		{storage.HistoryQuery{}, "4 3 2|1 1 1|1|1 1"},
+		{storage.HistoryQuery{Key: patient("h")}, weighed{past.names[:versions], past.weights[:versions]}},
+		{storage.HistoryQuery{Key: fhir.Key{Type: "Patient"}}, past},
+		{storage.HistoryQuery{}, past},
 	} {
 		var got []string
 		for c.q.Limit, c.q.CountUpTo = 100, -1; ; {
 			page, err := x.History(x.ctx, home, c.q)
 			x.check(err)
-			x.equal(page.Total, strings.Count(c.want, " ")+strings.Count(c.want, "|")+1)
+			x.equal(page.Total, len(c.want.names))
 			var numbers []string
 			for _, v := range page.Versions {
 				numbers = append(numbers, name("%d", v.Number))
 			}
-			if got = append(got, strings.Join(numbers, " ")); !page.More || len(got) > 9 {
+			if got = append(got, joined(numbers)); !page.More || len(got) > 9 {
 				break
 			}
 			c.q.Before = page.Versions[len(page.Versions)-1].Instant
 		}
-		x.equal(strings.Join(got, "|"), c.want)
+		x.equal(strings.Join(got, "|"), c.want.pages())
 	}
 }
