@@ -15,7 +15,7 @@ func AppendJSON(dst []byte, v any) []byte {
 	case bool:
 		return strconv.AppendBool(dst, v)
 	case string:
-		return appendString(dst, v)
+		return AppendString(dst, v)
 	case Number:
 		return append(dst, v...)
 	case Array:
@@ -41,14 +41,15 @@ func appendMembers(dst []byte, members []Member) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, m.Name)
+		dst = AppendString(dst, m.Name)
 		dst = append(dst, ':')
 		dst = AppendJSON(dst, m.Value)
 	}
 	return dst
 }
 
-func appendString(dst []byte, s string) []byte {
+// AppendString appends text of UTF-8 as a JSON string, escaped as AppendJSON does.
+func AppendString[T string | []byte](dst []byte, s T) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
 	start := 0
@@ -94,7 +95,7 @@ func NewDraft(r Resource) Draft {
 		if i > 0 {
 			d.text = append(d.text, ',')
 		}
-		d.text = appendString(d.text, m.Name)
+		d.text = AppendString(d.text, m.Name)
 		d.text = append(d.text, ':')
 		if m.Name == "meta" {
 			d.meta(r.root.Object("meta"))

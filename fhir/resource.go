@@ -85,7 +85,7 @@ func Describe(v any) string {
 
 // Quote puts a client's text between quotation marks for an error, cut to a readable length and
 // with control characters escaped.
-func Quote(s string) string { return string(appendString(nil, clip(s))) }
+func Quote(s string) string { return string(AppendString(nil, clip(s))) }
 
 // clip shortens text to sixty characters.
 func clip(s string) string {
