@@ -14,11 +14,11 @@ import (
 const (
 	pastSuffix = "_history"
 
-	clockCollection   = "clock"   // one document: see clock.go
-	claimCollection   = "claims"  // conditions that are being decided: see claim.go
-	recordCollection  = "records" // storage.Records
-	clockDocument     = "clock"
-	numberDigits      = 10 // of the number in the _id of a superseded version, so that it sorts as the number does
+	clockCollection  = "clock"   // one document: see clock.go
+	claimCollection  = "claims"  // conditions that are being decided: see claim.go
+	recordCollection = "records" // storage.Records
+	clockDocument    = "clock"
+	numberDigits     = 10 // of the number in the _id of a superseded version, so that it sorts as the number does
 
 	// maxResource is how many bytes a resource may have as JSON. A document of MongoDB has 16 MiB at most, with index entries and all.
 	maxResource = 8 << 20

@@ -14,23 +14,6 @@ import (
 
 var errUnbuilt = errors.New("mongo: not built yet")
 
-// ---- body.go
-
-// encodeBody makes native BSON of a resource's stamped JSON: objects and arrays in their order, integers as int32 or int64, other numbers as Decimal128 of
-// the same digits and exponent. The error is a *fhir.Error: Invalid for a number that Decimal128 cannot have whole.
-func encodeBody(body []byte) (bson.Raw, error) { return nil, errUnbuilt }
-
-// appendBody appends the compact JSON of what encodeBody made. Numbers have the digits and the exponent that they had, but perhaps another spelling.
-func appendBody(dst []byte, resource bson.Raw) ([]byte, error) { return nil, errUnbuilt }
-
-// ---- entries.go
-
-// encodeEntries makes the index sub-document of entries; keys are the promised sort keys of the type.
-func encodeEntries(e search.Entries, keys []search.SortKey) (bson.Raw, error) { return nil, errUnbuilt }
-
-// decodeEntries are the entries that encodeEntries made a sub-document of, in their order.
-func decodeEntries(ix bson.Raw) (search.Entries, error) { return search.Entries{}, errUnbuilt }
-
 // ---- open.go, deployment.go, indexes.go, errors.go
 
 // deployment is what a server said of itself when it was connected to.
