@@ -60,7 +60,7 @@ func dropAfter(t testing.TB, c Config) {
 			t.Error(err)
 			return
 		}
-		client, err := connect(ctx, c)
+		client, err := connect(c)
 		if err == nil {
 			err = client.Database(at.Database).Drop(ctx)
 		}

@@ -3,7 +3,9 @@ package mongo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/event"
@@ -27,12 +29,12 @@ type Config struct {
 	Now      func() time.Time // nil: time.Now
 	Patience time.Duration    // of one call of the database, the choice of a server included; 0: patience
 
+	// Note is told in a sentence what Open finds in the database that Portico did not make, and leaves alone. nil: nobody is.
+	Note func(string)
+
 	monitor *event.CommandMonitor // sees each command; nil: nobody does
 	step    func(step)            // is called behind each step of a write; nil: nothing is. For tests that die there
 }
-
-// patience is how long one call of the database may take.
-const patience = 10 * time.Second
 
 // step is a step of the write path, in its order.
 type step string
@@ -54,7 +56,11 @@ type Store struct {
 	db         *mongo.Database
 	deployment deployment
 	clock      *clock
+	catalogue  *catalogue
 	now        func() time.Time
+
+	revision atomic.Int64 // the last that this process gave to a record
+	swaps    atomic.Int64 // of records
 
 	closing sync.RWMutex // held for reading while a call begins
 	closed  bool
@@ -93,13 +99,20 @@ var errClosed = errors.New("mongo: the store is closed")
 
 func (s *Store) leave() { s.calls.Done() }
 
-// call runs fn as one call of the store. What fn returns is classified.
+// call runs fn as one call of the store. No call of the database in it takes longer than Config.Patience. What fn returns is classified.
 func (s *Store) call(ctx context.Context, fn func(ctx context.Context) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.leave()
-	return classify(ctx, fn(ctx))
+	return classify(ctx, fn(s.patient(ctx)))
+}
+
+// note tells what was found.
+func (s *Store) note(format string, args ...any) {
+	if s.config.Note != nil {
+		s.config.Note(fmt.Sprintf(format, args...))
+	}
 }
 
 // passed says that a step of a write was done.
@@ -119,7 +132,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.closing.Unlock()
 	s.calls.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.Patience)
 	defer cancel()
 	return classify(ctx, errors.Join(s.clock.close(ctx), s.client.Disconnect(ctx)))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -14,44 +13,14 @@ import (
 
 var errUnbuilt = errors.New("mongo: not built yet")
 
-// ---- open.go, deployment.go, indexes.go, errors.go
-
-// deployment is what a server said of itself when it was connected to.
-type deployment struct {
-	replicated    bool // acknowledgement by a majority
-	transactions  bool // of several documents
-	ordersByTerms bool // an index over a list keeps the order of the fields behind it: MongoDB's do, those of the DocumentDB extension do not
-}
-
-// connect makes the client of a configuration; it has not yet spoken to the server.
-func connect(ctx context.Context, c Config) (*mongo.Client, error) { return nil, errUnbuilt }
-
-// Open connects to the database, makes what is missing of collections and indexes, and verifies what is there.
-func Open(ctx context.Context, c Config) (*Store, error) { return nil, errUnbuilt }
-
-// Ready says whether the database takes reads and writes.
-func (s *Store) Ready(ctx context.Context) error { return errUnbuilt }
-
-// prepare makes the collections and indexes of a type, the first time that this process writes to it.
-func (s *Store) prepare(ctx context.Context, typ string) error { return errUnbuilt }
-
-// types are the types that have collections, sorted. They may be as old as a second; those that this process has prepared are among them.
-func (s *Store) types(ctx context.Context) ([]string, error) { return nil, errUnbuilt }
-
-// classify makes the error of a method out of whatever went wrong below.
-func classify(ctx context.Context, err error) error { return err }
-
-func unavailable() *fhir.Error {
-	return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The store is busy or out of reach at the moment. Try again later.")
-}
-
-// isDuplicate says whether an insertion failed because its _id is there.
-func isDuplicate(err error) bool { return false }
 
 // ---- clock.go
 
 // clock gives instants that strictly increase over all processes of a store, and knows up to where all that were given are decided.
 type clock struct{}
+
+// newClock is the clock of a store whose database is set.
+func newClock(s *Store) *clock { return &clock{} }
 
 // take gives n instants, first, first+1, ..., for versions of these types. The caller writes them and then calls done, whatever came of it.
 func (c *clock) take(ctx context.Context, n int, types ...string) (first fhir.Instant, done func(), err error) {
@@ -130,24 +99,4 @@ func (s *Store) Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir
 // Check is storage.Store's.
 func (s *Store) Check(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error), report func(storage.Fault)) (storage.Checked, error) {
 	return storage.Checked{}, errUnbuilt
-}
-
-// ---- records.go
-
-// records is storage.Records of a Store.
-type records struct{ *Store }
-
-// Get is storage.Records'.
-func (r records) Get(ctx context.Context, name string) (storage.Record, error) {
-	return storage.Record{}, errUnbuilt
-}
-
-// Scan is storage.Records'.
-func (r records) Scan(ctx context.Context, prefix, after string, limit int) ([]storage.Record, error) {
-	return nil, errUnbuilt
-}
-
-// Swap is storage.Records'.
-func (r records) Swap(ctx context.Context, name string, old int64, value []byte, expires fhir.Instant) (storage.Record, error) {
-	return storage.Record{}, errUnbuilt
 }

@@ -1,0 +1,235 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// Defaults, which the connection string may replace.
+const (
+	patience = 10 * time.Second // of one call of the database; half of it for choosing a server, or for connecting to one
+	pool     = 64               // connections to each server
+	appName  = "portico"        // in the server's log
+)
+
+// compressors are offered to the server, which may take one of them.
+var compressors = []string{"snappy", "zstd"}
+
+// Open connects to the database, makes what is missing of collections and indexes, and verifies what is there.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	dial, name, err := dialling(c)
+	if err != nil {
+		return nil, err
+	}
+	client, err := mongo.Connect(dial)
+	if err != nil {
+		return nil, unusable(c.URI, err)
+	}
+	c.Patience = *dial.Timeout
+	s := &Store{config: c, client: client, now: c.Now, catalogue: newCatalogue()}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if err := s.begin(ctx, dial, name); err != nil {
+		return nil, classify(ctx, errors.Join(err, s.client.Disconnect(ctx)))
+	}
+	return s, nil
+}
+
+// begin looks at the server and prepares the database.
+func (s *Store) begin(ctx context.Context, dial *options.ClientOptions, name string) (err error) {
+	ctx = s.patient(ctx)
+	if s.deployment, err = look(ctx, s.client, dial.Hosts); err != nil {
+		return err
+	}
+	if s.deployment.replicated && !s.deployment.retries && (dial.RetryWrites == nil || *dial.RetryWrites) {
+		// It looks like a replica set, and the driver would send it what it refuses or does twice.
+		client, err := mongo.Connect(dial.SetRetryWrites(false))
+		if err != nil {
+			return err
+		}
+		s.client, client = client, s.client
+		if err := client.Disconnect(ctx); err != nil {
+			return err
+		}
+	}
+	s.db = s.client.Database(name, concerns(s.deployment, dial))
+	s.clock = newClock(s)
+	if err := s.ensure(ctx, recordCollection, recordIndexes()); err != nil {
+		return err
+	}
+	for _, typ := range s.config.Types {
+		if err := s.prepare(ctx, typ); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// connect makes the client of a configuration; it has not yet spoken to the server.
+func connect(c Config) (*mongo.Client, error) {
+	dial, _, err := dialling(c)
+	if err != nil {
+		return nil, err
+	}
+	client, err := mongo.Connect(dial)
+	if err != nil {
+		return nil, unusable(c.URI, err)
+	}
+	return client, nil
+}
+
+// dialling are the options of the client and the name of the database. All that is wrong with the connection string is in the error, nothing of its credentials.
+func dialling(c Config) (dial *options.ClientOptions, database string, err error) {
+	dial = options.Client().ApplyURI(c.URI)
+	if err := dial.Validate(); err != nil {
+		return nil, "", unusable(c.URI, err)
+	}
+	database, err = databaseOf(c.URI)
+	if err != nil {
+		return nil, "", unusable(c.URI, err)
+	}
+	var faults []string
+	if database == "" {
+		faults = append(faults, `The connection string names no database. Put its name behind the servers: "mongodb://server:27017/portico".`)
+	}
+	if p := dial.ReadPreference; p != nil && p.Mode() != readpref.PrimaryMode {
+		faults = append(faults, fmt.Sprintf("The connection string asks for readPreference=%s. Portico reads from the primary alone: what was written has to be seen. Leave it out.", p.Mode()))
+	}
+	if w := dial.WriteConcern; w != nil && !w.Acknowledged() {
+		faults = append(faults, "The connection string asks for w=0. Portico needs its writes acknowledged. Leave it out.")
+	}
+	if faults != nil {
+		return nil, "", fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "%s", strings.Join(faults, " "))
+	}
+	setDefaults(dial, c)
+	return dial, database, nil
+}
+
+// databaseOf is the path of a connection string.
+func databaseOf(uri string) (string, error) {
+	_, rest, _ := strings.Cut(withoutSecrets(uri), "://")
+	rest, _, _ = strings.Cut(rest, "?")
+	_, path, _ := strings.Cut(rest, "/")
+	return url.PathUnescape(path)
+}
+
+// setDefaults sets what the connection string leaves open. A time-out of 0, which would be none, counts as open.
+func setDefaults(dial *options.ClientOptions, c Config) {
+	if dial.Timeout == nil || *dial.Timeout <= 0 {
+		dial.SetTimeout(c.Patience)
+		if c.Patience <= 0 {
+			dial.SetTimeout(patience)
+		}
+	}
+	half := *dial.Timeout / 2
+	if dial.ServerSelectionTimeout == nil {
+		dial.SetServerSelectionTimeout(half)
+	}
+	if dial.ConnectTimeout == nil {
+		dial.SetConnectTimeout(half)
+	}
+	if dial.MaxPoolSize == nil {
+		dial.SetMaxPoolSize(pool)
+	}
+	if dial.AppName == nil {
+		dial.SetAppName(appName)
+	}
+	if dial.Compressors == nil {
+		dial.SetCompressors(compressors)
+	}
+	if c.monitor != nil {
+		dial.SetMonitor(c.monitor)
+	}
+}
+
+// concerns are what a deployment has to say of a write before it counts, and of what is read: https://www.mongodb.com/docs/manual/reference/write-concern/.
+func concerns(d deployment, dial *options.ClientOptions) *options.DatabaseOptionsBuilder {
+	o := options.Database()
+	if dial.WriteConcern == nil {
+		journal := true
+		w := &writeconcern.WriteConcern{Journal: &journal}
+		if d.replicated {
+			w.W = writeconcern.WCMajority
+		}
+		o.SetWriteConcern(w)
+	}
+	if dial.ReadConcern == nil && d.replicated {
+		o.SetReadConcern(readconcern.Majority())
+	}
+	return o
+}
+
+// unusable is the error for a connection string that the driver does not take. The driver's reason may quote a password: it is given as it reads for the same
+// string without credentials.
+func unusable(uri string, err error) error {
+	public := withoutSecrets(uri)
+	if public != uri {
+		if err = options.Client().ApplyURI(public).Validate(); err == nil {
+			err = errors.New("its user name, password or the options of its authentication are wrong; characters other than letters and digits are written as %XX in them")
+		}
+	}
+	return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The connection string of the store cannot be used: %s.", strings.TrimSuffix(err.Error(), "."))
+}
+
+// secretOptions are the options of a connection string that nobody may see, in small letters.
+var secretOptions = []string{"authmechanismproperties", "tlscertificatekeyfilepassword", "sslclientcertificatekeypassword", "proxypassword", "proxyusername"}
+
+// withoutSecrets is a connection string without user name and password, and without options that are secret.
+func withoutSecrets(uri string) string {
+	scheme, rest, _ := strings.Cut(uri, "://")
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		rest = rest[at+1:]
+	}
+	servers, query, asks := strings.Cut(rest, "?")
+	if !asks {
+		return scheme + "://" + servers
+	}
+	kept := slices.DeleteFunc(strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }), func(option string) bool {
+		name, _, _ := strings.Cut(option, "=")
+		return slices.Contains(secretOptions, strings.ToLower(name)) || strings.HasPrefix(strings.ToLower(name), "auth")
+	})
+	return scheme + "://" + servers + "?" + strings.Join(kept, "&")
+}
+
+// Ready says whether the database takes reads and writes: there is a primary, and a write, be it of nothing, is acknowledged as every other.
+func (s *Store) Ready(ctx context.Context) error {
+	return s.call(ctx, func(ctx context.Context) error {
+		_, err := s.db.Collection(clockCollection).DeleteOne(ctx, bson.D{{Key: fieldID, Value: "nothing"}})
+		return err
+	})
+}
+
+// patient bounds each call of the database below: by Config.Patience, or by ctx where that ends before.
+func (s *Store) patient(ctx context.Context) context.Context {
+	return patient{ctx, s.config.Patience}
+}
+
+// patient is a context that keeps a deadline to itself that is further away than the patience for one call: the driver sets its time-out only where it sees none.
+type patient struct {
+	context.Context
+	patience time.Duration
+}
+
+// Deadline is context.Context's.
+func (p patient) Deadline() (time.Time, bool) {
+	end, ends := p.Context.Deadline()
+	if ends && time.Until(end) > p.patience {
+		return time.Time{}, false
+	}
+	return end, ends
+}
