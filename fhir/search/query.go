@@ -143,6 +143,19 @@ type Within struct {
 	HighFrom, HighTo fhir.Instant
 }
 
+// Instants are the bounds, both included, that a test on LastUpdated puts on the instant of a version. Nothing is between them where from is
+// behind to.
+func (w Within) Instants() (from, to fhir.Instant) {
+	if w.HighTo == fhir.Beginning {
+		return fhir.End, fhir.Beginning
+	}
+	from, to = w.LowFrom, min(w.LowTo, w.HighTo-1)
+	if w.HighFrom != fhir.Beginning {
+		from = max(from, w.HighFrom-1)
+	}
+	return from, to
+}
+
 // Between holds when the resource has an Ordered of Param with LowFrom <= Low < LowTo and HighFrom <= High < HighTo, byte by byte. An open
 // bound is First or Last.
 type Between struct {

@@ -173,7 +173,7 @@ func (x *searching) arms(t search.Test) (arms []clause, ok bool, err error) {
 		}), true, nil
 	case search.Within:
 		if t.Param == search.LastUpdated {
-			from, to := instantsOf(t)
+			from, to := t.Instants()
 			return []clause{x.boundsArm(bounds{from, to})}, true, nil
 		}
 		arms, err := x.windowOf(t)

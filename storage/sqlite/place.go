@@ -75,45 +75,14 @@ func (j judge) near(t search.Near) clause {
 // nearArm selects the instants of places within a circle. The index leads to those between its southern and its northern end, and says which of them
 // are between its western and its eastern end; the distance decides.
 func (x *searching) nearArm(param int64, t search.Near) clause {
-	c := around(t)
-	arm := []clause{sql("SELECT DISTINCT instant FROM place WHERE param = ? AND latitude BETWEEN ? AND ?", param, c.south, c.north)}
-	if len(c.stretches) > 0 {
-		each := make([]clause, len(c.stretches))
-		for i, s := range c.stretches {
+	c := t.Surroundings()
+	arm := []clause{sql("SELECT DISTINCT instant FROM place WHERE param = ? AND latitude BETWEEN ? AND ?", param, c.South, c.North)}
+	if len(c.Stretches) > 0 {
+		each := make([]clause, len(c.Stretches))
+		for i, s := range c.Stretches {
 			each[i] = sql("longitude BETWEEN ? AND ?", s[0], s[1])
 		}
 		arm = append(arm, nest(each, " OR "))
 	}
 	return join(append(arm, x.meter.spend("instant", 1), sql("metres(latitude, longitude, ?, ?) <= ?", t.Latitude, t.Longitude, t.Metres)), " AND ")
-}
-
-// surroundings are degrees between which a circle is.
-type surroundings struct {
-	south, north float64
-	stretches    [][2]float64 // of longitude, west to east; none means all
-}
-
-// around are the surroundings of a circle, a little wider than it: distances are rounded, by less than what a millionth of the radian is.
-func around(t search.Near) surroundings {
-	const degree, margin = math.Pi / 180, 1e-6
-	radius := t.Metres/search.EarthRadius + margin
-	if !(radius < math.Pi) { // also when it is no number
-		return surroundings{south: -90, north: 90}
-	}
-	c := surroundings{south: t.Latitude - radius/degree, north: t.Latitude + radius/degree}
-	if c.south <= -90 || c.north >= 90 {
-		return c // a pole is in it
-	}
-	half := (math.Asin(min(1, math.Sin(radius)/math.Cos(t.Latitude*degree))) + margin) / degree
-	west, east := t.Longitude-half, t.Longitude+half
-	switch {
-	case half >= 180:
-	case west < -180:
-		c.stretches = [][2]float64{{-180, east}, {west + 360, 180}}
-	case east > 180:
-		c.stretches = [][2]float64{{west, 180}, {-180, east - 360}}
-	default:
-		c.stretches = [][2]float64{{west, east}}
-	}
-	return c
 }

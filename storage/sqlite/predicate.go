@@ -158,7 +158,7 @@ func sought(value string) []byte {
 
 func (j judge) within(t search.Within) clause {
 	if t.Param == search.LastUpdated {
-		from, to := instantsOf(t)
+		from, to := t.Instants()
 		return sql("+"+j.at+" BETWEEN ? AND ?", int64(from), int64(to))
 	}
 	number, ok := j.names[t.Param]

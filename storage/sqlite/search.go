@@ -151,7 +151,7 @@ func instants(a search.Any) (bounds, bool) {
 		return bounds{}, false
 	}
 	t, ok := a[0].(search.Within)
-	from, to := instantsOf(t)
+	from, to := t.Instants()
 	return bounds{from, to}, ok && t.Param == search.LastUpdated
 }
 

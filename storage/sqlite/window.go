@@ -127,18 +127,6 @@ func minus(at fhir.Instant, n int64) fhir.Instant {
 	return at - fhir.Instant(n)
 }
 
-// instantsOf are the bounds that a window on [instant, instant+1µs) puts on the instant.
-func instantsOf(w search.Within) (from, to fhir.Instant) {
-	if w.HighTo == fhir.Beginning {
-		return fhir.End, fhir.Beginning
-	}
-	from, to = w.LowFrom, min(w.LowTo, w.HighTo-1)
-	if w.HighFrom != fhir.Beginning {
-		from = max(from, w.HighFrom-1)
-	}
-	return from, to
-}
-
 // tighter is the end, low or high, whose index has a window in the shorter stretch, as far as that can be told: the low one, unless it alone is open.
 func (w window) tighter() string {
 	if low, high := w.bounded(); high && !low {
