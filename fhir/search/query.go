@@ -149,7 +149,10 @@ func (w Within) Instants() (from, to fhir.Instant) {
 	if w.HighTo == fhir.Beginning {
 		return fhir.End, fhir.Beginning
 	}
-	from, to = w.LowFrom, min(w.LowTo, w.HighTo-1)
+	from, to = w.LowFrom, w.LowTo
+	if w.HighTo != fhir.End {
+		to = min(to, w.HighTo-1)
+	}
 	if w.HighFrom != fhir.Beginning {
 		from = max(from, w.HighFrom-1)
 	}

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 )
 
 var errUnbuilt = errors.New("mongo: not built yet")
-
 
 // ---- clock.go
 
@@ -79,15 +76,6 @@ func (s *Store) Explain(ctx context.Context, p fhir.Partition, q search.Query, p
 func (s *Store) matches(ctx context.Context, p fhir.Partition, q search.Query) (bool, error) {
 	return false, errUnbuilt
 }
-
-// condition is what a filter for the current collection of a type says of a clause.
-type condition struct {
-	filter bson.D // every resource that satisfies the clause satisfies it; empty: it says nothing
-	exact  bool   // and the reverse
-}
-
-// filterAll is the filter for the clauses of a query. Clauses with a Refers or ReferredBy have to be grounded before: otherwise they say nothing.
-func filterAll(all []search.Any) condition { return condition{} }
 
 // ---- reindex.go, check.go
 

@@ -1,0 +1,190 @@
+package mongo
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage/storagetest"
+)
+
+// samples is a collection of current versions beside the memory of them.
+type samples struct {
+	*mongo.Collection
+	all []search.Indexed
+}
+
+// newSamples makes a collection of resources that have these entries, and of the mark of a deletion.
+func newSamples(t *testing.T, all []search.Indexed) *samples {
+	t.Helper()
+	uri := testURI(t, t.Name())
+	client, err := mongo.Connect(options.Client().ApplyURI(uri))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := uri[strings.LastIndex(uri, "/")+1:]
+	t.Cleanup(func() {
+		ctx := context.Background()
+		if err := cmp.Or(client.Database(name).Drop(ctx), client.Disconnect(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
+	docs := []any{document{ID: documentID("demo/test", "deleted"), Partition: "demo/test", Name: "deleted", Instant: 7, Method: fhir.Deleted.String()}}
+	for _, x := range all {
+		ix, err := encodeEntries(x.Entries, storagetest.SortKeys("Patient"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, document{ID: documentID("demo/test", x.ID), Partition: "demo/test", Name: x.ID, Instant: x.Instant, Method: fhir.Created.String(), Index: ix})
+	}
+	s := &samples{client.Database(name).Collection("Patient"), all}
+	if _, err := s.InsertMany(t.Context(), docs); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// found are the ids that a filter finds.
+func (s *samples) found(t *testing.T, filter bson.D) (ids []string) {
+	t.Helper()
+	rows, err := s.Find(t.Context(), filter, options.Find().SetProjection(bson.D{{Key: fieldName, Value: 1}}).SetSort(bson.D{{Key: fieldID, Value: 1}}))
+	if err != nil {
+		t.Fatalf("%v: %v", filter, err)
+	}
+	var docs []document
+	if err := rows.All(t.Context(), &docs); err != nil {
+		t.Fatalf("%v: %v", filter, err)
+	}
+	for _, d := range docs {
+		ids = append(ids, d.Name)
+	}
+	return ids
+}
+
+// holds demands that a filter finds what satisfies the clauses; and nothing else, where it is said to be exact.
+func (s *samples) holds(t *testing.T, all []search.Any) condition {
+	t.Helper()
+	c := filterAll(all)
+	got := s.found(t, c.filter)
+	var want []string
+	for _, x := range s.all {
+		if search.Match(search.Query{All: all}, x) {
+			want = append(want, x.ID)
+		}
+	}
+	slices.Sort(want)
+	lacks := slices.ContainsFunc(want, func(id string) bool { return !slices.Contains(got, id) })
+	if lacks || c.exact && !slices.Equal(got, want) || c.never && len(got) > 0 || slices.Contains(got, "deleted") {
+		t.Errorf("%#v, exact %t: found %q by %v, want %q", all, c.exact, got, c.filter, want)
+	}
+	return c
+}
+
+// Every filter finds what search.Match does, by chance.
+func TestFiltersByChance(t *testing.T) {
+	for _, seed := range []uint64{0, 1, rand.Uint64()} {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			var all []search.Indexed
+			var instants []fhir.Instant
+			for i := range 60 {
+				instants = append(instants, fhir.Instant(1_000_000+i*i))
+			}
+			chance := storagetest.NewChance(seed, instants)
+			for i := range instants {
+				all = append(all, search.Indexed{ID: fmt.Sprint(chance.ID(), i), Instant: instants[i], Entries: chance.Entries()})
+			}
+			s := newSamples(t, all)
+			exact := 0
+			for range 400 {
+				if s.holds(t, chance.Query().All).exact {
+					exact++
+				}
+			}
+			if exact < 200 {
+				t.Errorf("%d filters of 400 are exact", exact)
+			}
+		})
+	}
+}
+
+// What is hard to say in another system's words is found as it is in ours.
+func TestFiltersOfStrangeValues(t *testing.T) {
+	values := []string{"", "a", "a\n", "\n", "a\nb", "a\r\nb", "\x00", "a\x00b", "é", "e\u0301", "É", "😀", "\U0010ffff", "\ufffd", "\ud7ff", "\ue000", "a=b", "a|b", `\`, `\E`, `\Qa`, `a\z`,
+		"$", "^", "(", "[a]", "a.b", "a*", "{1}", "#a", "a b", strings.Repeat("long ", 200), strings.Repeat("é", 200), strings.Repeat("\x00", 301), "a\u2028b"}
+	bytes := []string{search.Last, "\xc3", "a\xff", "\xed\xa0\x80", "a\xf4\x90", "\U0010ffff\xff", "\xc3\xa9\x80"}
+	var all []search.Indexed
+	for i, v := range values {
+		all = append(all, search.Indexed{ID: fmt.Sprint(i), Instant: fhir.Instant(i + 1), Entries: search.Entries{
+			Terms: []search.Term{{Param: "code", Value: v}}, Texts: []search.Text{{Param: "name", Folded: v, Exact: v}, {Param: "name", Folded: "b" + v}},
+			Ordereds: []search.Ordered{{Param: "size", Low: v, High: v}, {Param: "other", Low: v, High: v}},
+		}})
+	}
+	s := newSamples(t, all)
+	for _, v := range slices.Concat(values, bytes) {
+		for _, test := range []search.Test{
+			search.Equal{Param: "code", Value: v}, search.Equal{Param: search.ID, Value: v},
+			search.StartsWith{Param: "name", Folded: v}, search.Contains{Param: "name", Folded: v}, search.EndsWith{Param: "name", Folded: v},
+			search.Whole{Param: "name", Folded: v}, search.Exactly{Param: "name", Exact: v},
+			search.Between{Param: "size", LowFrom: v, LowTo: search.Last, HighFrom: search.First, HighTo: search.Last},
+			search.Between{Param: "size", LowFrom: search.First, LowTo: search.Last, HighFrom: search.First, HighTo: v},
+		} {
+			s.holds(t, []search.Any{{test}})
+		}
+		if c := s.holds(t, []search.Any{{search.StartsWith{Param: "name", Folded: v}}}); !c.exact {
+			t.Errorf("the filter for what begins with %q is not exact", v)
+		}
+	}
+}
+
+// A filter is as simple as its clauses are: a list of values, a field tested once, and nothing that says nothing.
+func TestFilters(t *testing.T) {
+	exists := bson.E{Key: "ix", Value: bson.D{{Key: "$exists", Value: true}}}
+	code := func(v string) search.Equal { return search.Equal{Param: "code", Value: v} }
+	open := search.Within{Param: search.LastUpdated, LowFrom: fhir.Beginning, LowTo: fhir.End, HighFrom: fhir.Beginning, HighTo: fhir.End}
+	chain := search.Refers{Param: "subject", To: search.Selection{Type: "Patient"}}
+	for _, c := range []struct {
+		all  []search.Any
+		want condition
+	}{
+		{nil, condition{filter: bson.D{exists}, exact: true}},
+		{[]search.Any{{}}, never},
+		{[]search.Any{{code("a")}}, condition{filter: bson.D{exists, {Key: "ix.term", Value: "code=a"}}, exact: true}},
+		{[]search.Any{{code("a"), code("b")}}, condition{filter: bson.D{exists, {Key: "ix.term", Value: bson.D{{Key: "$in", Value: []string{"code=a", "code=b"}}}}}, exact: true}},
+		{[]search.Any{{code("a")}, {code("b")}}, condition{filter: bson.D{exists, {Key: "ix.term", Value: "code=a"}, {Key: "$and", Value: bson.A{bson.D{{Key: "ix.term", Value: "code=b"}}}}}, exact: true}},
+		{[]search.Any{{open}}, condition{filter: bson.D{exists}, exact: true}},
+		{[]search.Any{{code("a"), open}}, condition{filter: bson.D{exists}, exact: true}},
+		{[]search.Any{{code("a"), chain}}, condition{filter: bson.D{exists}}},
+		{[]search.Any{{code("a")}, {chain}}, condition{filter: bson.D{exists, {Key: "ix.term", Value: "code=a"}}}},
+		{[]search.Any{{search.Not{Any: search.Any{chain}}}}, condition{filter: bson.D{exists}}},
+		{[]search.Any{{search.Not{}}, {search.Every{}}}, condition{filter: bson.D{exists}, exact: true}},
+		{[]search.Any{{search.Not{Any: search.Any{open}}}}, never},
+		{[]search.Any{{search.Missing{Param: search.LastUpdated, Absent: true}, search.Every{{code("a")}}}}, condition{filter: bson.D{exists, {Key: "ix.term", Value: "code=a"}}, exact: true}},
+		{[]search.Any{{search.Not{Any: search.Any{code("a")}}}}, condition{filter: bson.D{exists, {Key: "$nor", Value: bson.A{bson.D{{Key: "ix.term", Value: "code=a"}}}}}, exact: true}},
+	} {
+		if got := filterAll(c.all); fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%+v:\ngot  %v\nwant %v", c.all, got, c.want)
+		}
+	}
+}
+
+// However deep clauses nest, their filter does not nest deeper than servers take it.
+func TestDeepFilters(t *testing.T) {
+	s := newSamples(t, []search.Indexed{{ID: "a", Entries: search.Entries{Terms: []search.Term{{Param: "code", Value: "a"}}}}, {ID: "b"}})
+	test := search.Test(search.Equal{Param: "code", Value: "a"})
+	for depth := range 60 {
+		if c := s.holds(t, []search.Any{{test}}); c.exact != (depth < maxNesting-1) {
+			t.Errorf("at depth %d the filter is exact: %t", depth, c.exact)
+		}
+		test = search.Not{Any: search.Any{test, search.Every{{search.Equal{Param: "code", Value: "nobody"}}, {search.Missing{Param: "code"}}}}}
+	}
+}
