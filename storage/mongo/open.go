@@ -68,7 +68,7 @@ func (s *Store) begin(ctx context.Context, dial *options.ClientOptions, name str
 		}
 	}
 	s.db = s.client.Database(name, concerns(s.deployment, dial))
-	s.clock = newClock(s)
+	s.clock, s.claims = newClock(s), newClaims(s)
 	if err := s.ensure(ctx, recordCollection, recordIndexes()); err != nil {
 		return err
 	}

@@ -57,6 +57,8 @@ type Store struct {
 	deployment deployment
 	clock      *clock
 	catalogue  *catalogue
+	claims     *claims
+	writers    turns // of one resource
 	now        func() time.Time
 
 	revision atomic.Int64 // the last that this process gave to a record

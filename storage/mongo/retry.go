@@ -1,0 +1,42 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+)
+
+// again runs a call of the database that may be carried out twice, and once more when its answer did not arrive: a server that was restarted has left
+// dead connections in the pool, which the first call to use one of them clears.
+func again(ctx context.Context, call func() error) error {
+	err := call()
+	if err != nil && ctx.Err() == nil && mongo.IsNetworkError(err) {
+		err = call()
+	}
+	return err
+}
+
+// pause waits for about as long as it is told, so that those who collided do not again.
+func pause(ctx context.Context, about time.Duration) error {
+	t := time.NewTimer(about/2 + rand.N(about))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// isAbsent says whether nothing was found.
+func isAbsent(err error) bool { return errors.Is(err, mongo.ErrNoDocuments) }
+
+// unheard says whether a write may have been done although it failed, or would be done if it were sent again.
+func unheard(err error) bool {
+	var write mongo.WriteException
+	undone := errors.As(err, &write) && write.WriteConcernError != nil // it is there, but may vanish
+	return undone || passes(err) || hasCode(err, []int{internalError}) // of an engine whose own database is out of reach
+}
