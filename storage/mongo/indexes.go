@@ -45,10 +45,8 @@ func sortField(k search.SortKey) string {
 	return indexSort + "." + k.Param + ".low"
 }
 
-// isPromised says whether an index has the order of a key, beside those that the version itself answers.
-func isPromised(k search.SortKey) bool {
-	return k.Absent != "" && k.Param != search.ID && k.Param != search.LastUpdated
-}
+// isPromised says whether a key has an index of its own: the end of its order, those without a value, has to be found, too.
+func isPromised(k search.SortKey) bool { return k.Absent != "" && hasField(k) }
 
 // index is an index that a collection has to have.
 type index struct {
