@@ -188,23 +188,23 @@ func negation(c condition) condition {
 func within(t search.Within) condition {
 	if t.Param == search.LastUpdated {
 		from, to := t.Instants()
-		if bounds := between64(from, to); len(bounds) > 0 {
+		if bounds := instantBounds(from, to); len(bounds) > 0 {
 			return exactly(bson.E{Key: fieldInstant, Value: bounds})
 		}
 		return always
 	}
 	tests := bson.D{{Key: "param", Value: t.Param}}
-	if bounds := between64(t.LowFrom, t.LowTo); len(bounds) > 0 {
+	if bounds := instantBounds(t.LowFrom, t.LowTo); len(bounds) > 0 {
 		tests = append(tests, bson.E{Key: "low", Value: bounds})
 	}
-	if bounds := between64(t.HighFrom, t.HighTo); len(bounds) > 0 {
+	if bounds := instantBounds(t.HighFrom, t.HighTo); len(bounds) > 0 {
 		tests = append(tests, bson.E{Key: "high", Value: bounds})
 	}
 	return oneOf(indexTime, tests...)
 }
 
-// between64 are the bounds of an instant, both included, without those that are open.
-func between64(from, to fhir.Instant) (bounds bson.D) {
+// instantBounds are the bounds of an instant, both included, without those that are open.
+func instantBounds(from, to fhir.Instant) (bounds bson.D) {
 	if from != fhir.Beginning {
 		bounds = append(bounds, bson.E{Key: "$gte", Value: int64(from)})
 	}

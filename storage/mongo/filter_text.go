@@ -18,6 +18,8 @@ import (
 const (
 	textFolded = "folded"
 	textExact  = "exact"
+
+	indexFolded = indexText + "." + textFolded
 )
 
 // isValue is the test that a text is a value, not a part of one.
@@ -50,15 +52,20 @@ func written(t search.Exactly) condition {
 const maxPattern = 300
 
 func containing(t search.Contains) condition {
-	part := t.Folded
-	for len(part) > maxPattern {
-		_, size := utf8.DecodeLastRuneInString(part)
-		part = part[:len(part)-size]
-	}
 	if !utf8.ValidString(t.Folded) {
 		return unknown
 	}
-	return condition{filter: bson.D{{Key: indexText + "." + textFolded, Value: pattern(t.Param, part, "")}}, exact: len(part) == len(t.Folded)}
+	part := firstBytes(t.Folded, maxPattern)
+	return condition{filter: bson.D{{Key: indexFolded, Value: pattern(t.Param, part, "")}}, exact: len(part) == len(t.Folded)}
+}
+
+// firstBytes is the beginning of a text, of at most n bytes.
+func firstBytes(text string, n int) string {
+	for len(text) > n {
+		_, size := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-size]
+	}
+	return text
 }
 
 func ending(t search.EndsWith) condition {
