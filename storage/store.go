@@ -60,6 +60,16 @@ type Store interface {
 	// Transactions says whether Commit takes several operations. It is the same as long as the store is open.
 	Transactions() bool
 
+	// Restore takes over versions of another store as they are, in the order of their instants: number, instant, method and body stay, and each has its event.
+	// What is there already, the same, is passed over, so that a copy that was cut off can be made again from its
+	// beginning. Conflict, naming the key, for a version that contradicts what is there: it is another one of its number, its number is not
+	// the next one of its resource, its instant is not later than that of the version before it or is that of another
+	// resource, it says otherwise than that version whether there was a resource, or deletes none. TooLarge as for Commit. All versions of a call are taken
+	// over or none; where the store has no Transactions, some may be there when it fails, of each resource without a gap.
+	// Commits get later instants than everything that was restored. They may go on beside it, but not in other processes, which may not notice older versions
+	// than they know of; nor does a reader of Events that is further. Some hundred versions a call are fast.
+	Restore(ctx context.Context, versions []Restored) error
+
 	// Events returns at most limit events of all partitions that follow after, in the order in which they were
 	// committed. Zero is before the first event.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)

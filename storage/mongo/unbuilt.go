@@ -11,6 +11,11 @@ import (
 
 var errUnbuilt = errors.New("mongo: not built yet")
 
+// ---- restore.go
+
+// Restore is storage.Store's.
+func (s *Store) Restore(ctx context.Context, versions []storage.Restored) error { return errUnbuilt }
+
 // ---- history.go, events.go
 
 // History is storage.Store's.

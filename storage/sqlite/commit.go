@@ -213,8 +213,13 @@ func (s *Store) write(t *tx, p fhir.Partition, c *change, before state) (fhir.Ve
 			return fhir.Version{}, err
 		}
 	}
-	return v, t.exec(t.ctx, "INSERT INTO version (instant, partition, type, id, number, method, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		int64(at), string(p), c.Key.Type, c.Key.ID, v.Number, int64(v.Method), v.Body)
+	return v, t.insert(p, v)
+}
+
+// insert adds a version to those of its resource.
+func (t *tx) insert(p fhir.Partition, v fhir.Version) error {
+	return t.exec(t.ctx, "INSERT INTO version (instant, partition, type, id, number, method, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		int64(v.Instant), string(p), v.Key.Type, v.Key.ID, v.Number, int64(v.Method), v.Body)
 }
 
 // unindex takes a version out of what searches find.

@@ -83,6 +83,7 @@ func (x *house) everyMethod(ctx context.Context) map[string]error {
 	_, errs["Search"] = x.Search(ctx, home, search.Query{Type: "Patient"}, storage.PageRequest{Limit: 1})
 	_, errs["Commit"] = x.Commit(ctx, home, []storage.Op{put(key, "2")})
 	_, errs["Events"] = x.Events(ctx, 0, 1)
+	errs["Restore"] = x.Restore(ctx, nil)
 	errs["Reindex"] = x.Reindex(ctx, func(fhir.Partition, fhir.Version) (search.Entries, error) { return search.Entries{}, nil }, unheeded)
 	_, errs["Check"] = x.Check(ctx, nil, func(storage.Fault) {})
 	errs["Ready"] = x.Ready(ctx)

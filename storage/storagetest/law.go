@@ -51,6 +51,7 @@ func Run(t *testing.T, h Harness) {
 		{"crawling", crawling}, {"crawling within a budget", crawlingWithin}, {"too many to sort", tooManyToSort},
 		{"reindexing", reindexing}, {"reindexing beside writes", reindexingBesideWrites}, {"reindexing by chance", reindexingByChance},
 		{"checking", checking}, {"checking beside writes", checkingBesideWrites},
+		{"restoring", restoring}, {"contradictions", contradictions},
 		{"records", records}, {"record races", recordRaces}, {"record scans", recordScans},
 		{"ended contexts", endedContexts}, {"commits given up", commitsGivenUp}, {"reopening", reopening}, {"closing", closing},
 	} {
