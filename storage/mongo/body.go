@@ -3,6 +3,7 @@ package mongo
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -84,7 +85,7 @@ func (w *writer) value(name string, v any) {
 // somebody else wrote and JSON or fhir.ParseJSON does not have is an error: other types, nesting beyond fhir.MaxDepth, text that is not UTF-8.
 func appendBody(dst []byte, resource bson.Raw) ([]byte, error) {
 	began := len(dst)
-	dst, err := appendMembers(dst, resource, 1)
+	dst, err := appendAll(slices.Grow(dst, len(resource)), elementsOf(resource), bson.TypeEmbeddedDocument, 1)
 	if err != nil {
 		return nil, fmt.Errorf("mongo: resource: %w", err)
 	}
@@ -94,75 +95,61 @@ func appendBody(dst []byte, resource bson.Raw) ([]byte, error) {
 	return dst, nil
 }
 
-func appendMembers(dst []byte, document []byte, depth int) ([]byte, error) {
-	e := elementsOf(document)
-	dst = append(dst, '{')
-	for first := true; e.next(); first = false {
+// appendAll appends an object, or an array as kind says, of what a walk goes over.
+func appendAll(dst []byte, e elements, kind bson.Type, depth int) ([]byte, error) {
+	opening, closing := byte('{'), byte('}')
+	if kind == bson.TypeArray {
+		opening, closing = '[', ']'
+	}
+	dst = append(dst, opening)
+	for first := true; e.more(); first = false {
 		if !first {
 			dst = append(dst, ',')
 		}
-		dst = append(fhir.AppendString(dst, e.name), ':')
-		if dst = appendValue(dst, &e, depth); e.err != nil {
-			return dst, e.err
+		if kind != bson.TypeArray {
+			dst = append(fhir.AppendString(dst, e.name()), ':')
 		}
+		dst = appendValue(dst, &e, depth)
 	}
-	return append(dst, '}'), e.err
-}
-
-func appendItems(dst []byte, array []byte, depth int) ([]byte, error) {
-	e := elementsOf(array)
-	dst = append(dst, '[')
-	for first := true; e.next(); first = false {
-		if !first {
-			dst = append(dst, ',')
-		}
-		if dst = appendValue(dst, &e, depth); e.err != nil {
-			return dst, e.err
-		}
-	}
-	return append(dst, ']'), e.err
+	return append(dst, closing), e.err
 }
 
 // appendValue appends the value of an element that stands in objects and arrays of a depth.
 func appendValue(dst []byte, e *elements, depth int) []byte {
 	switch e.kind {
 	case bson.TypeString:
-		return fhir.AppendString(dst, e.value)
+		return fhir.AppendString(dst, e.value())
 	case bson.TypeEmbeddedDocument, bson.TypeArray:
 		return appendNested(dst, e, depth+1)
 	case bson.TypeBoolean:
-		return strconv.AppendBool(dst, e.value[0] != 0)
+		return strconv.AppendBool(dst, e.value()[0] != 0)
 	case bson.TypeNull:
 		return append(dst, "null"...)
 	case bson.TypeInt32:
-		return strconv.AppendInt(dst, int64(int32(binary.LittleEndian.Uint32(e.value))), 10)
+		return strconv.AppendInt(dst, int64(int32(binary.LittleEndian.Uint32(e.value()))), 10)
 	case bson.TypeInt64:
 		return strconv.AppendInt(dst, e.int64(), 10)
 	case bson.TypeDecimal128:
-		d, ok := decimalIn(e.value)
+		d, ok := decimalIn(e.value())
 		if !ok {
-			e.err = fmt.Errorf("%w: %q is no number of JSON", errBroken, e.name)
+			e.err = fmt.Errorf("%w: %q is no number of JSON", errBroken, e.name())
 			return dst
 		}
 		return d.append(dst)
 	default:
-		e.err = fmt.Errorf("%w: %q is a %s", errBroken, e.name, e.kind)
+		e.err = fmt.Errorf("%w: %q is a %s", errBroken, e.name(), e.kind)
 		return dst
 	}
 }
 
 func appendNested(dst []byte, e *elements, depth int) []byte {
-	var err error
-	switch {
-	case depth > fhir.MaxDepth:
-		err = fmt.Errorf("%w: deeper than %d levels", errBroken, fhir.MaxDepth)
-	case e.kind == bson.TypeArray:
-		dst, err = appendItems(dst, e.value, depth)
-	default:
-		dst, err = appendMembers(dst, e.value, depth)
+	if depth > fhir.MaxDepth {
+		e.err = fmt.Errorf("%w: %q is deeper than %d levels", errBroken, e.name(), fhir.MaxDepth)
+		return dst
 	}
+	dst, err := appendAll(dst, e.inside(), e.kind, depth)
 	if err != nil {
-		e.err = fmt.Errorf("%s: %w", e.name, err)
+		e.err = fmt.Errorf("%s: %w", e.name(), err)
 	}
 	return dst
 }

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -137,6 +138,39 @@ func TestBodyRefused(t *testing.T) {
 		}
 		if got := e.Issues[0]; want != (fhir.Issue{}) && (got.Path != want.Path || got.Detail != want.Detail) {
 			t.Errorf("%s:\ngot  %s: %s\nwant %s: %s", text, got.Path, got.Detail, want.Path, want.Detail)
+		}
+	}
+}
+
+// TestBodiesInTheDatabase: what is written comes back from a database byte for byte, whatever it is. $ and dots in names are kept by MongoDB from 5.0 on
+// (https://www.mongodb.com/docs/manual/core/dot-dollar-considerations/), unless an update is made of them.
+func TestBodiesInTheDatabase(t *testing.T) {
+	bodies := openTest(t, t.TempDir(), nil).current("Basic")
+	written := make(map[string]bson.Raw)
+	var documents []document
+	for name, value := range awkward {
+		written[name] = mustEncode(t, resource(value))
+		documents = append(documents, document{ID: name, Resource: written[name]})
+	}
+	if _, err := bodies.InsertMany(t.Context(), documents); err != nil {
+		t.Fatal(err)
+	}
+	for name, raw := range written { // as a change is written
+		if _, err := bodies.ReplaceOne(t.Context(), bson.D{{Key: fieldID, Value: name}}, document{ID: name, Version: 2, Resource: raw}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := bodies.Find(t.Context(), bson.D{{Key: fieldVersion, Value: 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []document
+	if err := found.All(t.Context(), &read); err != nil || len(read) != len(written) {
+		t.Fatalf("%d documents of %d: %v", len(read), len(written), err)
+	}
+	for _, d := range read {
+		if !bytes.Equal(d.Resource, written[d.ID]) {
+			t.Errorf("%s:\ngot  %v\nwant %v", d.ID, d.Resource, written[d.ID])
 		}
 	}
 }

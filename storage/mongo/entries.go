@@ -119,7 +119,7 @@ func (w *writer) orders(e search.Entries, keys []search.SortKey) {
 
 // order writes the element of a key, if the resource has a value of it.
 func (w *writer) order(e search.Entries, k search.SortKey) bool {
-	if !hasField(k) {
+	if !isPromised(k) {
 		return false
 	}
 	if w.err == nil && strings.Contains(k.Param, ".") {
@@ -142,7 +142,7 @@ func (w *writer) order(e search.Entries, k search.SortKey) bool {
 	return found
 }
 
-// hasField says whether a sort key goes by a field of the sub-document.
+// hasField says whether a sort key goes by entries that have an order of their own.
 func hasField(k search.SortKey) bool {
 	return k.Param != search.ID && k.Param != search.LastUpdated && (k.By == search.ByTime || k.By == search.ByOrder)
 }
@@ -178,7 +178,7 @@ func ordereds(e search.Entries, param string) (low, high string, found bool) {
 // longTimes are the promised keys by time of which low says little of high.
 func longTimes(e search.Entries, keys []search.SortKey) (long []string) {
 	for _, k := range keys {
-		if !hasField(k) || k.By != search.ByTime {
+		if !isPromised(k) || k.By != search.ByTime {
 			continue
 		}
 		if _, n, oneIsLong := times(e, k.Param); n > 1 || oneIsLong {
@@ -188,12 +188,13 @@ func longTimes(e search.Entries, keys []search.SortKey) (long []string) {
 	return long
 }
 
-// decodeEntries are the entries that encodeEntries made a sub-document of, in their order. An error: somebody else wrote it.
+// decodeEntries are the entries that encodeEntries made a sub-document of, in their order; their texts share one copy of it. An error: somebody else wrote it.
 func decodeEntries(ix bson.Raw) (search.Entries, error) {
 	var e search.Entries
 	d := elementsOf(ix)
-	for d.next() {
-		switch string(d.name) {
+	d.copy = string(ix)
+	for d.more() {
+		switch string(d.name()) {
 		case "term":
 			d.within(bson.TypeArray, func(item *elements) {
 				param, value := item.marked()
@@ -222,7 +223,7 @@ func decodeEntries(ix bson.Raw) (search.Entries, error) {
 func (e *elements) documents(see func(*elements)) {
 	e.within(bson.TypeArray, func(item *elements) {
 		if item.expect(bson.TypeEmbeddedDocument) {
-			inner := elementsOf(item.value)
+			inner := item.inside()
 			see(&inner)
 			item.err = inner.err
 		}
@@ -233,14 +234,14 @@ func (e *elements) documents(see func(*elements)) {
 func (e *elements) marked() (param, value string) {
 	param, value, found := strings.Cut(e.text(), paramMark)
 	if !found && e.err == nil {
-		e.err = fmt.Errorf("mongo: %q begins with no parameter", e.name)
+		e.err = fmt.Errorf("mongo: %q begins with no parameter", e.name())
 	}
 	return param, value
 }
 
 func textIn(d *elements) (t search.Text) {
-	for d.next() {
-		switch string(d.name) {
+	for d.more() {
+		switch string(d.name()) {
 		case "folded":
 			t.Param, t.Folded = d.marked()
 		case "exact":
@@ -253,8 +254,8 @@ func textIn(d *elements) (t search.Text) {
 }
 
 func rangeIn(d *elements) (r search.Range) {
-	for d.next() {
-		switch string(d.name) {
+	for d.more() {
+		switch string(d.name()) {
 		case "param":
 			r.Param = d.text()
 		case "low":
@@ -269,8 +270,8 @@ func rangeIn(d *elements) (r search.Range) {
 }
 
 func orderedIn(d *elements) (o search.Ordered) {
-	for d.next() {
-		switch string(d.name) {
+	for d.more() {
+		switch string(d.name()) {
 		case "low":
 			o.Param, o.Low = d.marked()
 		case "high":
@@ -283,8 +284,8 @@ func orderedIn(d *elements) (o search.Ordered) {
 }
 
 func placeIn(d *elements) (p search.Place) {
-	for d.next() {
-		switch string(d.name) {
+	for d.more() {
+		switch string(d.name()) {
 		case "param":
 			p.Param = d.text()
 		case "latitude":

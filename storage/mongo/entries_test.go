@@ -106,7 +106,7 @@ func TestEntriesRefused(t *testing.T) {
 		"a sort key with a dot":         {Ranges: []search.Range{{Param: "a.b"}}},
 		"a sort key with the character": {Ranges: []search.Range{{Param: "a\x00b"}}},
 	} {
-		keys := []search.SortKey{{Param: "a.b"}, {Param: "a\x00b"}}
+		keys := []search.SortKey{{Param: "a.b", Absent: "none"}, {Param: "a\x00b", Absent: "none"}}
 		if raw, err := encodeEntries(e, keys); err == nil {
 			t.Errorf("%s: %v", name, raw)
 		}
@@ -123,7 +123,8 @@ func TestStrangeEntries(t *testing.T) {
 		"no document":                 {{Key: "time", Value: bson.A{"date"}}},
 		"an unknown field of a range": {{Key: "time", Value: bson.A{bson.D{{Key: "from", Value: int64(1)}}}}},
 		"no int64":                    {{Key: "time", Value: bson.A{bson.D{{Key: "low", Value: math.Pi}}}}},
-		"a type that nobody writes":   {{Key: "has", Value: bson.NewObjectID()}},
+		"a type that nobody writes":   {{Key: "has", Value: bson.JavaScript("x")}},
+		"a type of another kind":      {{Key: "place", Value: bson.A{bson.D{{Key: "latitude", Value: bson.NewObjectID()}}}}},
 	} {
 		raw, err := bson.Marshal(ix)
 		if err != nil {

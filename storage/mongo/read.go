@@ -66,8 +66,8 @@ var shown = options.FindOne().SetProjection(bson.D{
 // readDocument reads as much of a version's document as there is. What it returns shares the memory of raw.
 func readDocument(raw bson.Raw) (d document, err error) {
 	e := elementsOf(raw)
-	for e.next() {
-		switch string(e.name) {
+	for e.more() {
+		switch string(e.name()) {
 		case fieldID:
 			d.ID = e.text()
 		case fieldPartition:
@@ -85,9 +85,9 @@ func readDocument(raw bson.Raw) (d document, err error) {
 		case fieldPrevious:
 			d.Previous = fhir.Instant(e.int64())
 		case fieldResource:
-			d.Resource = e.value
+			d.Resource = e.value()
 		case fieldIndex:
-			d.Index = e.value
+			d.Index = e.value()
 		}
 	}
 	return d, e.err
