@@ -12,6 +12,7 @@ import (
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/engine"
+	"github.com/portico-health/portico/storage/storagetest"
 )
 
 // step is a change of a patient, in the words of the model.
@@ -232,6 +233,51 @@ func TestTransactAgainstAModel(t *testing.T) {
 	})
 	if carried == 0 || refused == 0 {
 		t.Errorf("%d transactions were carried out, %d refused: that shows nothing", carried, refused)
+	}
+}
+
+// TestWriteAgainstAModel: a single change leaves what a transaction of it would leave, and needs none: the store takes one operation a commit.
+func TestWriteAgainstAModel(t *testing.T) {
+	carried, refused := 0, 0
+	e, partitions := newEngine(t), 0
+	e.Store = storagetest.WithoutTransactions(e.Store)
+	rapid.Check(t, func(rt *rapid.T) {
+		who, w := partition(&partitions), world{}
+		for range rapid.IntRange(1, 12).Draw(rt, "changes") {
+			s := drawStep(rt)
+			next, targets, ok := w.after([]step{s})
+			out, err := e.Write(t.Context(), who, s.change(t))
+			if (err == nil) != ok {
+				rt.Fatalf("%+v should succeed: %v; %v", s, ok, err)
+			}
+			if err != nil {
+				refused++
+				continue
+			}
+			carried++
+			w = next
+			if fresh, made := next["new0"]; made && targets[0] == "new0" { // it has an id now
+				delete(w, "new0")
+				w[out.Version.Key.ID] = fresh
+			}
+			if diff := cmp.Diff(w.state(), stateOf(t, e, who)); diff != "" {
+				rt.Fatal(diff)
+			}
+		}
+	})
+	if carried == 0 || refused == 0 {
+		t.Errorf("%d changes were carried out, %d refused: that shows nothing", carried, refused)
+	}
+}
+
+// Without transactions not even one change is a transaction: its references by a search would need more than one operation.
+func TestTransactWithoutTransactions(t *testing.T) {
+	e := newEngine(t)
+	e.Store = storagetest.WithoutTransactions(e.Store)
+	_, err := e.Transact(t.Context(), alice, []engine.Change{entry(t, "PUT Patient/a", patientOf("a", "1", "Ash"))})
+	wantKind(t, err, fhir.Invalid, "no transactions")
+	if len(stateOf(t, e, alice)) > 0 {
+		t.Error("something was written")
 	}
 }
 

@@ -30,8 +30,11 @@ const (
 // The error is a *ChangeError or ChangeErrors, with the faults of every change as far as they can be known together; their kinds are those of Write, and
 // Invalid for what contradicts the above, PreconditionFailed for a conditional reference to none or several. It is Conflict for the whole
 // when other writes came between again and again, TooLarge when it is more than can be written at once, TooCostly for too many conditions
-// that nothing narrows.
+// that nothing narrows. A store without transactions carries out none: Invalid.
 func (e *Engine) Transact(ctx context.Context, p fhir.Principal, changes []Change) ([]Outcome, error) {
+	if !e.Store.Transactions() {
+		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "The store of this server has no transactions: it makes one change at a time.")
+	}
 	t := transaction{Engine: e, who: p, drafts: make([]*draft, len(changes)), named: map[string]*draft{}, queries: map[string]*conditionalReference{}}
 	for i, c := range changes {
 		t.drafts[i] = &draft{Change: c, index: i}

@@ -363,7 +363,7 @@ func TestBundlesThatAreNotPromised(t *testing.T) {
 	})
 	h = open(t, func(f *rest.Face) { f.Promises.System = []conformance.Interaction{conformance.Batch} })
 	h.play(t, []scenario{
-		{name: "a transaction", method: "POST", body: bundleOf("transaction"), status: 400, contains: []string{"one of type batch is"}},
+		{name: "a transaction", method: "POST", body: bundleOf("transaction"), status: 400, contains: []string{"Send a Bundle of type batch"}},
 	})
 }
 

@@ -42,7 +42,13 @@ func (s *server) checkEnvelope(r fhir.Resource) error {
 	if err := s.Engine.Validator.CheckEnvelope(fhir.NewResource(shell)); err != nil {
 		return err
 	}
-	if bundleType := shell.Text("type"); !slices.Contains(s.bundleTypes(), bundleType) {
+	bundleType := shell.Text("type")
+	switch {
+	case slices.Contains(s.bundleTypes(), bundleType):
+	case bundleType == string(conformance.Transaction):
+		return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "This server has no transactions, for its store makes one change at a time. Send a Bundle of type %s, whose entries are carried out each for itself.",
+			strings.Join(s.bundleTypes(), " or ")).At("Bundle.type")
+	default:
 		return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "A Bundle of type %s is not carried out at the base; one of type %s is. To be stored, a Bundle goes to [type], where Bundle is served.",
 			fhir.Quote(bundleType), strings.Join(s.bundleTypes(), " or ")).At("Bundle.type")
 	}
