@@ -30,14 +30,22 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]storage.E
 
 // ---- search.go and beside it
 
-// Search is storage.Store's.
-func (s *Store) Search(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (storage.SearchPage, error) {
-	return storage.SearchPage{}, errUnbuilt
+// world is what chains lead to.
+type world struct {
+	ctx       context.Context
+	store     *Store
+	partition fhir.Partition
+	meter     *meter
 }
 
-// Explain is storage.Store's.
-func (s *Store) Explain(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (storage.Plan, error) {
-	return storage.Plan{}, errUnbuilt
+// ground makes terms and ids of the chains that lead to few.
+func (w world) ground(all []search.Any, typ string) (grounded []search.Any, left bool, err error) {
+	return all, false, nil
+}
+
+// groundFor makes terms and ids of all chains, as far as they concern a batch.
+func (w world) groundFor(all []search.Any, typ string, batch []search.Indexed) ([]search.Any, error) {
+	return all, nil
 }
 
 // matches says whether any current resource of the partition satisfies the query (a NoMatch), reading from the primary.

@@ -1,0 +1,208 @@
+package mongo
+
+import (
+	"cmp"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
+)
+
+const (
+	handful = 100   // candidates: they are fetched at once, bodies and all
+	enough  = 1_000 // candidates: as many are not fetched by the index that has them, but one is followed that has the order
+	mostLed = 16    // leads that are counted
+)
+
+// way is how the matches of a quest are come by.
+type way struct {
+	lead *lead // by whose index; nil: none, the whole type is gone through
+	size int   // candidates that the index has, as far as they were counted
+	full bool  // they were counted to the end
+
+	follows bool // that index has them in the order asked for
+	never   bool // there are none
+	some    []row
+	whole   bool // some are all matches
+}
+
+// weighed is the lead with the fewest candidates.
+type weighed struct {
+	best *lead
+	size int
+	full bool
+}
+
+// plan chooses how the matches of a quest are come by. The database is left no choice: it would have to try, and it might keep to what was good
+// for another value.
+func (x *searching) plan(a *quest, o *order) (way, error) {
+	leads := x.leads(a)
+	for i := range leads {
+		if len(leads[i].arms) == 0 {
+			return way{lead: &leads[i], full: true, never: true}, nil
+		}
+	}
+	if a.says.never {
+		return way{full: true, never: true}, nil
+	}
+	if l := x.only(leads, o); l != nil {
+		return way{lead: l, follows: true}, nil
+	}
+	if w, err := x.few(a, leads); err != nil || w.whole {
+		return w, err
+	}
+	w, err := x.weigh(a, leads)
+	if err != nil || o == nil || w.full && w.lead != nil {
+		return w, err
+	}
+	for i := range leads {
+		if x.follows(&leads[i], o) {
+			return way{lead: &leads[i], size: enough, follows: true}, nil
+		}
+	}
+	return way{}, nil
+}
+
+// leads are those of a quest, as many as are worth a look.
+func (x *searching) leads(a *quest) []lead {
+	all := leadsOf(x.partition, a.all, x.keys)
+	return all[:min(len(all), mostLed)]
+}
+
+// only is the lead whose index has the order asked for, if no other clause has one: then there is no choice.
+func (x *searching) only(leads []lead, o *order) *lead {
+	i := slices.IndexFunc(leads, func(l lead) bool { return x.follows(&l, o) })
+	if i < 0 || slices.ContainsFunc(leads, func(l lead) bool { return l.what != leads[i].what }) {
+		return nil
+	}
+	return &leads[i]
+}
+
+// follows says whether the index of a lead has the matches in an order. One over terms has, behind a single one, the instants; where the engine keeps to it.
+func (x *searching) follows(l *lead, o *order) bool {
+	switch {
+	case o == nil:
+		return false
+	case o.field == fieldInstant:
+		return l.key == search.LastUpdated || l.term && x.store.deployment.ordersByTerms
+	case o.field == fieldID:
+		return len(l.arms) == 1 && l.arms[0].index == hintID
+	default:
+		return l.key == o.key
+	}
+}
+
+// few fetches all matches if a lead has but a handful of candidates. That of a query of one clause is not counted before: it takes one call either way.
+func (x *searching) few(a *quest, leads []lead) (way, error) {
+	for i := range leads {
+		l := &leads[i]
+		if size, err := x.countUpTo(a, leads, l, handful); err != nil {
+			return way{}, err
+		} else if size > handful {
+			continue
+		}
+		rows, whole, err := x.gather(a, l, handful, true)
+		if err != nil || whole {
+			return way{lead: l, size: len(rows), full: true, some: rows, whole: whole}, err
+		}
+	}
+	return way{}, nil
+}
+
+// countUpTo counts the candidates of a lead up to one more than a number; those of one that is alone and says everything are 0: they are counted
+// when they come.
+func (x *searching) countUpTo(a *quest, leads []lead, l *lead, upTo int) (int, error) {
+	if len(leads) == 1 && len(a.all) == 1 && a.says.exact && len(l.arms) == 1 {
+		return 0, nil
+	}
+	return x.size(l, upTo)
+}
+
+// weigh finds the lead with the fewest candidates, if any has not more than enough.
+func (x *searching) weigh(a *quest, leads []lead) (best way, err error) {
+	if a.weighed == nil {
+		a.weighed = &weighed{}
+		for i := range leads {
+			limit := enough
+			if a.weighed.full {
+				limit = a.weighed.size
+			}
+			size, err := x.size(&leads[i], limit)
+			if err != nil {
+				return best, err
+			}
+			if size <= limit && (!a.weighed.full || size < limit) {
+				*a.weighed = weighed{&leads[i], size, true}
+			}
+		}
+		if a.weighed.best == nil && len(leads) > 0 {
+			*a.weighed = weighed{best: &leads[0], size: enough}
+		}
+	}
+	return way{lead: a.weighed.best, size: a.weighed.size, full: a.weighed.full}, nil
+}
+
+// size counts the candidates of a lead, up to one more than a number.
+func (x *searching) size(l *lead, upTo int) (size int, err error) {
+	for _, arm := range l.arms {
+		n, err := x.number(arm.index, upTo+1-size, arm.filter)
+		if err != nil {
+			return 0, err
+		}
+		if size += n; size > upTo {
+			break
+		}
+	}
+	return size, x.meter.look(size)
+}
+
+// number counts the documents that satisfy some filters, up to a limit; 0: all.
+func (x *searching) number(index string, limit int, filters ...bson.D) (int, error) {
+	o := options.Count().SetHint(index)
+	if limit > 0 {
+		o.SetLimit(int64(limit))
+	}
+	n, err := x.of.CountDocuments(x.ctx, both(filters...), o)
+	return int(n), tooLong(err)
+}
+
+// ours is the filter for the partition.
+func (x *searching) ours() bson.D { return bson.D{{Key: fieldPartition, Value: string(x.partition)}} }
+
+// first finds the first matches behind a place in their order, so many of them, and says how many there are in all if that comes to be known. Where they weigh
+// more than a page may, those behind that may be missing.
+func (x *searching) first(a *quest, after *search.Indexed, n int) (rows []row, all int, err error) {
+	o := x.orderOf(a.sort[0])
+	w, err := x.plan(a, o)
+	if err != nil {
+		return nil, 0, err
+	}
+	x.tell(a, w, o)
+	switch {
+	case w.never:
+		return nil, 0, nil
+	case w.whole:
+		return ranked(a, w.some, after, n), len(w.some), nil
+	case o != nil:
+		rows, err = x.stream(a, w, o, after, n)
+		return rows, uncounted, err
+	}
+	rows, whole, err := x.gather(a, w.lead, storage.MaxGathered, false)
+	if err != nil {
+		return nil, 0, err
+	}
+	if whole {
+		return ranked(a, rows, after, n), len(rows), nil
+	}
+	if held, err := x.isHeld(a.sort[0]); err != nil || held {
+		return nil, 0, cmp.Or(err, error(tooMany()))
+	}
+	rest := *a
+	if rest.sort = a.sort[1:]; len(rest.sort) == 0 {
+		rest.sort = []search.SortKey{{Param: search.ID}}
+	}
+	return x.first(&rest, after, n)
+}

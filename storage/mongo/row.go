@@ -1,0 +1,189 @@
+package mongo
+
+import (
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
+)
+
+// row is a document that a search was sent. Its version has a body where the body was asked for, and its entries are those that were.
+type row struct {
+	search.Indexed
+	version fhir.Version
+}
+
+// asked is what is asked of a collection.
+type asked struct {
+	index  string // by which it is found
+	filter []bson.D
+	order  bson.D
+	limit  int // rows; 0: all
+	fields bson.D
+}
+
+// both is the filter that holds where all of some filters do.
+func both(filters ...bson.D) bson.D {
+	conditions := make([]condition, len(filters))
+	for i, f := range filters {
+		conditions[i] = condition{filter: f, exact: true}
+	}
+	return conjunction(conditions).filter
+}
+
+// mostAtOnce is how many rows the database sends at once, at most.
+const mostAtOnce = 1_000
+
+// rows calls fn with each row that is asked for, until it wants no more.
+func (x *searching) rows(a asked, fn func(row) (more bool, err error)) error {
+	o := options.Find().SetHint(a.index).SetProjection(a.fields).SetBatchSize(mostAtOnce)
+	if a.order != nil {
+		o.SetSort(a.order)
+	}
+	if a.limit > 0 {
+		o.SetLimit(int64(a.limit)).SetBatchSize(int32(min(a.limit+1, mostAtOnce)))
+	}
+	cursor, err := x.of.Find(x.ctx, both(a.filter...), o)
+	if err != nil {
+		return tooLong(err)
+	}
+	defer func() { _ = cursor.Close(x.ctx) }() // that a cursor could not be closed changes nothing of what it gave
+	for cursor.Next(x.ctx) {
+		r, err := x.row(cursor.Current)
+		if err != nil {
+			return err
+		}
+		if more, err := fn(r); err != nil || !more {
+			return err
+		}
+	}
+	return tooLong(cursor.Err())
+}
+
+// tooLong makes of the error that the database took too long for a search the one that the search is too costly.
+func tooLong(err error) error {
+	const maxTimeExpired = 50
+	var answered mongo.ServerError
+	if errors.As(err, &answered) && answered.HasErrorCode(maxTimeExpired) {
+		return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "The search takes the database too long. Ask for fewer, or by another parameter.").Because(err)
+	}
+	return err
+}
+
+// row reads a document.
+func (x *searching) row(raw bson.Raw) (r row, err error) {
+	var d document
+	if err := bson.Unmarshal(raw, &d); err != nil {
+		return r, err
+	}
+	if r.version, err = d.version(x.typ); err != nil {
+		return r, err
+	}
+	r.ID, r.Instant = d.Name, d.Instant
+	if d.Index != nil {
+		r.Entries, err = decodeEntries(d.Index)
+	}
+	return r, err
+}
+
+// The fields of a row: what every one has, the body, and the entries.
+var (
+	versionFields = bson.D{{Key: fieldID, Value: 0}, {Key: fieldName, Value: 1}, {Key: fieldVersion, Value: 1}, {Key: fieldInstant, Value: 1}, {Key: fieldMethod, Value: 1}}
+	bodyFields    = bson.D{{Key: fieldResource, Value: 1}}
+)
+
+// fields are those of the rows of a quest: of their entries, what it takes to decide and to order them.
+func (a *quest) fields(bodies bool) bson.D {
+	f := versionFields[:len(versionFields):len(versionFields)]
+	if bodies {
+		f = append(f, bodyFields...)
+	}
+	if len(a.byRow) > 0 {
+		return append(f, bson.E{Key: fieldIndex, Value: 1})
+	}
+	lists := make(map[string]bool)
+	for _, k := range a.sort {
+		if list := indexOf(k); list != "" && !lists[list] {
+			f, lists[list] = append(f, bson.E{Key: list, Value: 1}), true
+		}
+	}
+	return f
+}
+
+// indexOf is the list of entries that a key goes by; none where the version itself has what it goes by.
+func indexOf(k search.SortKey) string {
+	switch {
+	case k.Param == search.ID || k.Param == search.LastUpdated:
+		return ""
+	case k.By == search.ByTime:
+		return indexTime
+	case k.By == search.ByOrder:
+		return indexOrder
+	case k.By == search.ByText:
+		return indexText
+	default:
+		return indexTerm
+	}
+}
+
+// bodies gives rows their bodies, as many as there is room for; the first row of a page has room in any case. Those that have changed or gone since they
+// were chosen are told apart.
+func (x *searching) bodies(rows []row, room int) (got, changed []row, err error) {
+	for at, step := 0, len(rows); at < len(rows); {
+		chunk := rows[at:min(at+step, len(rows))]
+		there, whole, err := x.fetch(chunk, room)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !whole && step > 1 { // what is heavy is fetched in smaller parts
+			step = max(1, step/4)
+			continue
+		}
+		for _, r := range chunk {
+			v, same := there[r.Instant]
+			if !same {
+				changed = append(changed, r)
+				continue
+			}
+			if room -= len(v.Body); room < 0 && room+len(v.Body) < storage.MaxPageBytes {
+				return got, changed, nil
+			}
+			r.version = v
+			got = append(got, r)
+		}
+		at += len(chunk)
+	}
+	return got, changed, nil
+}
+
+// fetch are the versions of rows with their bodies, by their instants. It is not whole when more bytes came than there is room for.
+func (x *searching) fetch(rows []row, room int) (there map[fhir.Instant]fhir.Version, whole bool, err error) {
+	there = make(map[fhir.Instant]fhir.Version, len(rows))
+	var ids []string
+	for _, r := range rows {
+		if r.version.Body != nil {
+			there[r.Instant] = r.version
+		} else {
+			ids = append(ids, documentID(x.partition, r.ID))
+		}
+	}
+	if ids == nil {
+		return there, true, nil
+	}
+	whole = true
+	a := asked{index: hintID, filter: []bson.D{{{Key: fieldID, Value: bson.D{{Key: "$in", Value: ids}}}}}, fields: append(versionFields[:len(versionFields):len(versionFields)], bodyFields...)}
+	err = x.rows(a, func(r row) (bool, error) {
+		if r.version.Body != nil {
+			there[r.Instant] = r.version
+		}
+		room -= len(r.version.Body)
+		whole = room >= 0 || len(rows) == 1
+		return whole, nil
+	})
+	return there, whole, err
+}
