@@ -94,7 +94,7 @@ func (a *App) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.store, err = openStore(ctx, a.Config, rules, a.Now); err != nil {
+	if a.store, err = openStore(ctx, a.Config, rules, a.Now, func(found string) { a.Log.Info(found) }); err != nil {
 		return err
 	}
 	a.engine, err = engine.New(ctx, engine.Config{

@@ -32,7 +32,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	root.AddCommand(serveCommand(std), loadCommand(std), demoCommand(), backupCommand(), checkCommand(), configCommand(), versionCommand())
+	root.AddCommand(serveCommand(std), loadCommand(std), demoCommand(), backupCommand(), checkCommand(), copyCommand(), configCommand(), versionCommand())
 	return root
 }
 

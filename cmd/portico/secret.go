@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"net/url"
 	"slices"
@@ -74,7 +75,7 @@ func hideSecrets(store string) func(text string) string {
 	}
 }
 
-// hidden is an error in whose text no secrets are left.
+// hidden is an error in whose text no secrets are left. What it wraps can be asked for its kind, and not for its text.
 type hidden struct {
 	cause error
 	text  string
@@ -83,8 +84,8 @@ type hidden struct {
 // Error is the text without secrets.
 func (h hidden) Error() string { return h.text }
 
-// Unwrap gives errors.Is and errors.As the error itself.
-func (h hidden) Unwrap() error { return h.cause }
+// Is says what errors.Is says of the error itself.
+func (h hidden) Is(target error) bool { return errors.Is(h.cause, target) }
 
 // withoutSecretsOf is an error in whose text the secrets of a store setting are masked.
 func withoutSecretsOf(store string, err error) error {
@@ -92,7 +93,7 @@ func withoutSecretsOf(store string, err error) error {
 	if hide == nil || err == nil {
 		return err
 	}
-	return hidden{cause: err, text: hide(err.Error())}
+	return hidden{cause: err, text: hide(sentence(err))}
 }
 
 // hideInLog masks the secrets of a store setting in the texts and errors of a log.

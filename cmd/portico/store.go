@@ -51,12 +51,13 @@ func badStore(store string) string {
 	return ""
 }
 
-// openStore opens the store of a configuration for a server, and makes it where there is none.
-func openStore(ctx context.Context, c Config, rules *search.Rules, now func() time.Time) (storage.Store, error) {
+// openStore opens the store of a configuration for a server, and makes it where there is none. What it finds there that Portico did not make is
+// told to note, unless that is nil.
+func openStore(ctx context.Context, c Config, rules *search.Rules, now func() time.Time, note func(string)) (storage.Store, error) {
 	var store storage.Store
 	var err error
 	if isMongo(c.Store) {
-		store, err = asStore(mongo.Open(ctx, mongoConfig(c, rules, now)))
+		store, err = asStore(mongo.Open(ctx, mongoConfig(c, rules, now, note)))
 	} else {
 		store, err = asStore(sqlite.Open(ctx, sqlite.Config{Path: sqliteFile(c.Store), Now: now, Alone: true}))
 	}
@@ -71,7 +72,7 @@ func openToRead(ctx context.Context, c Config, rules *search.Rules) (storage.Sto
 	var store storage.Store
 	var err error
 	if isMongo(c.Store) {
-		store, err = asStore(mongo.Open(ctx, mongoConfig(c, rules, time.Now)))
+		store, err = asStore(mongo.OpenToRead(ctx, mongoConfig(c, rules, time.Now, nil)))
 	} else {
 		store, err = asStore(sqlite.OpenToRead(ctx, sqlite.Config{Path: sqliteFile(c.Store), Now: time.Now}))
 	}
@@ -81,8 +82,8 @@ func openToRead(ctx context.Context, c Config, rules *search.Rules) (storage.Sto
 	return store, nil
 }
 
-func mongoConfig(c Config, rules *search.Rules, now func() time.Time) mongo.Config {
-	return mongo.Config{URI: c.Store, SortKeys: rules.Streaming, Types: c.Resources, Now: now}
+func mongoConfig(c Config, rules *search.Rules, now func() time.Time, note func(string)) mongo.Config {
+	return mongo.Config{URI: c.Store, SortKeys: rules.Streaming, Types: c.Resources, Now: now, Note: note}
 }
 
 // asStore leaves nothing in the interface where there is no store.

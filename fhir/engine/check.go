@@ -17,7 +17,7 @@ func Check(ctx context.Context, store storage.Store, rules *search.Rules, report
 		return looked, false, err
 	}
 	if before.Finished && before.Rules == rules.Fingerprint() {
-		looked, err = store.Check(ctx, func(_ fhir.Partition, v fhir.Version) (search.Entries, error) { return entriesBy(rules, v) }, report)
+		looked, err = store.Check(ctx, func(_ fhir.Partition, v fhir.Version) (search.Entries, error) { return Entries(rules, v) }, report)
 		return looked, true, err
 	}
 	looked, err = store.Check(ctx, nil, report)

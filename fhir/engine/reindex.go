@@ -15,8 +15,8 @@ import (
 	"github.com/portico-health/portico/storage"
 )
 
-// rulesRecord holds by which rules the index entries of the store were made.
-const rulesRecord = "engine/index-rules"
+// RulesRecord is the name of the record that says by which rules the index entries of the store were made.
+const RulesRecord = "engine/index-rules"
 
 // swaps bounds how often a record is written anew because another process came between.
 const swaps = 5
@@ -58,7 +58,7 @@ func Unfinished(ctx context.Context, store storage.Store, rules *search.Rules) (
 // store has none that could be wrong.
 func provenanceOf(ctx context.Context, store storage.Store, rules *search.Rules) (provenance, storage.Record, error) {
 	var before provenance
-	record, err := store.Records().Get(ctx, rulesRecord)
+	record, err := store.Records().Get(ctx, RulesRecord)
 	if err == nil {
 		if json.Unmarshal(record.Value, &before) != nil {
 			before = provenance{}
@@ -138,7 +138,7 @@ func (e *Engine) swapProvenance(ctx context.Context, old int64, next provenance)
 	if err != nil {
 		return err
 	}
-	record, err := e.Store.Records().Swap(ctx, rulesRecord, old, value, 0)
+	record, err := e.Store.Records().Swap(ctx, RulesRecord, old, value, 0)
 	if err == nil {
 		e.index.revision = record.Revision
 	}
@@ -187,6 +187,19 @@ func (e *Engine) finish(ctx context.Context) error {
 		e.index.revision = record.Revision
 	}
 	return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "Other processes are beginning on the same store. Try again later.")
+}
+
+// Settle records that all index entries in a store were made by the rules. It is for whoever made them, in a store that no engine works on.
+func Settle(ctx context.Context, store storage.Store, rules *search.Rules) error {
+	record, err := store.Records().Get(ctx, RulesRecord)
+	if err != nil && !errors.Is(err, fhir.NotFound) {
+		return err
+	}
+	value, err := json.Marshal(madeBy(rules))
+	if err == nil {
+		_, err = store.Records().Swap(ctx, RulesRecord, record.Revision, value, 0)
+	}
+	return err
 }
 
 // Index says how far the index entries are made by the engine's rules.
@@ -257,10 +270,11 @@ func owners(indexes []string) []string {
 
 // entriesOf makes the index entries of a stored version.
 func (e *Engine) entriesOf(_ fhir.Partition, v fhir.Version) (search.Entries, error) {
-	return entriesBy(e.Rules, v)
+	return Entries(e.Rules, v)
 }
 
-func entriesBy(rules *search.Rules, v fhir.Version) (search.Entries, error) {
+// Entries are the index entries that the rules make of a version, which is no deletion.
+func Entries(rules *search.Rules, v fhir.Version) (search.Entries, error) {
 	r, err := stored(v)
 	if err != nil {
 		return search.Entries{}, err

@@ -74,6 +74,9 @@ func (c *catalogue) all() []string {
 
 // prepare makes the collections and indexes of a type, the first time that this process writes to it.
 func (s *Store) prepare(ctx context.Context, typ string) error {
+	if s.config.reading {
+		return unavailable().Because(errReading)
+	}
 	c := s.catalogue
 	if c.isPrepared(typ) {
 		return nil

@@ -69,6 +69,9 @@ func (s *Store) begin(ctx context.Context, dial *options.ClientOptions, name str
 	}
 	s.db = s.client.Database(name, concerns(s.deployment, dial))
 	s.clock, s.claims = newClock(s), newClaims(s)
+	if s.config.reading {
+		return s.mustBeThere(ctx)
+	}
 	if err := s.ensure(ctx, recordCollection, recordIndexes()); err != nil {
 		return err
 	}

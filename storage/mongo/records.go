@@ -119,6 +119,9 @@ func successor(prefix string) string {
 func (r records) Swap(ctx context.Context, name string, old int64, value []byte, expires fhir.Instant) (storage.Record, error) {
 	swapped := storage.Record{Name: name, Value: value, Expires: expires}
 	err := r.call(ctx, func(ctx context.Context) (err error) {
+		if r.config.reading {
+			return unavailable().Because(errReading)
+		}
 		if old == 0 {
 			swapped.Revision, err = r.create(ctx, name, value, expires)
 		} else {

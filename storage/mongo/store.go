@@ -32,6 +32,7 @@ type Config struct {
 	// Note is told in a sentence what Open finds in the database that Portico did not make, and leaves alone. nil: nobody is.
 	Note func(string)
 
+	reading bool                  // nothing is written: OpenToRead
 	monitor *event.CommandMonitor // sees each command; nil: nobody does
 	step    func(step)            // is called behind each step of a write; nil: nothing is. For tests that die there
 }
