@@ -16,18 +16,6 @@ var errUnbuilt = errors.New("mongo: not built yet")
 // Restore is storage.Store's.
 func (s *Store) Restore(ctx context.Context, versions []storage.Restored) error { return errUnbuilt }
 
-// ---- history.go, events.go
-
-// History is storage.Store's.
-func (s *Store) History(ctx context.Context, p fhir.Partition, q storage.HistoryQuery) (storage.HistoryPage, error) {
-	return storage.HistoryPage{}, errUnbuilt
-}
-
-// Events is storage.Store's.
-func (s *Store) Events(ctx context.Context, after int64, limit int) ([]storage.Event, error) {
-	return nil, errUnbuilt
-}
-
 // ---- search.go and beside it
 
 // world is what chains lead to.
@@ -52,19 +40,6 @@ func (w world) groundFor(all []search.Any, typ string, batch []search.Indexed) (
 func (s *Store) matches(ctx context.Context, p fhir.Partition, q search.Query) (bool, error) {
 	return false, errUnbuilt
 }
-
-// ---- reindex.go, check.go
-
-// Reindex is storage.Store's.
-func (s *Store) Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error), progress func(done, total int64)) error {
-	return errUnbuilt
-}
-
-// Check is storage.Store's.
-func (s *Store) Check(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error), report func(storage.Fault)) (storage.Checked, error) {
-	return storage.Checked{}, errUnbuilt
-}
-
 // ---- transaction.go
 
 // transact carries out several operations in one transaction.
