@@ -200,10 +200,16 @@ func (c *clock) give(update bson.A, until time.Time) (last fhir.Instant, err err
 	how := options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After).SetProjection(bson.D{{Key: clockLast, Value: 1}})
 	err = again(ctx, func() error {
 		doc, err := c.docs.FindOneAndUpdate(ctx, bson.D{{Key: fieldID, Value: clockDocument}}, update, how).Raw()
-		last = fhir.Instant(doc.Lookup(clockLast).AsInt64())
+		last = instantIn(doc, clockLast)
 		return err
 	})
 	return last, err
+}
+
+// instantIn is a field of the clock's document; 0 where there is none, as there is no document when a call failed.
+func instantIn(doc bson.Raw, field string) fhir.Instant {
+	at, _ := doc.Lookup(field).AsInt64OK()
+	return fhir.Instant(at)
 }
 
 // leave takes this clock out of the document when nothing is under way. Should it fail, the others pass over the entry after a while.
@@ -316,7 +322,7 @@ func readFace(doc bson.Raw) (f face, err error) {
 	if doc == nil {
 		return f, nil
 	}
-	f.last = fhir.Instant(doc.Lookup(clockLast).AsInt64())
+	f.last = instantIn(doc, clockLast)
 	err = each(doc, clockTypes, func(name string, v bson.RawValue) {
 		f.types[name] = fhir.Instant(v.AsInt64())
 	})
@@ -325,7 +331,7 @@ func readFace(doc bson.Raw) (f face, err error) {
 	}
 	err = each(doc, clockUnder, func(name string, v bson.RawValue) {
 		if d, is := v.DocumentOK(); is {
-			f.under[name] = span{fhir.Instant(d.Lookup(clockLow).AsInt64()), fhir.Instant(d.Lookup(clockHigh).AsInt64())}
+			f.under[name] = span{instantIn(d, clockLow), instantIn(d, clockHigh)}
 		}
 	})
 	return f, err

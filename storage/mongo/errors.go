@@ -44,8 +44,9 @@ func passes(err error) bool {
 	}
 	var unselected topology.ServerSelectionError
 	var unconnected topology.ConnectionError
+	var cleared driver.RetryablePoolError
 	return hasCode(err, passingCodes) || mongo.IsTimeout(err) || mongo.IsNetworkError(err) ||
-		errors.As(err, &unselected) || errors.As(err, &unconnected) ||
+		errors.As(err, &unselected) || errors.As(err, &unconnected) || errors.As(err, &cleared) && cleared.Retryable() ||
 		errors.Is(err, context.Canceled) || errors.Is(err, mongo.ErrClientDisconnected)
 }
 

@@ -49,6 +49,7 @@ func TestClassify(t *testing.T) {
 		"no server":                  {topology.ServerSelectionError{Wrapped: io.EOF}, fhir.Unavailable},
 		"no connection":              {topology.ConnectionError{Wrapped: io.EOF}, fhir.Unavailable},
 		"no connection free":         {topology.WaitQueueTimeoutError{Wrapped: io.EOF}, fhir.Unavailable},
+		"a pool that was cleared":    {clearedPool{}, fhir.Unavailable},
 		"a closed client":            {mongo.ErrClientDisconnected, fhir.Unavailable},
 		"the time of a call":         {driver.ErrDeadlineWouldBeExceeded, fhir.Unavailable},
 		"a call given up":            {context.Canceled, fhir.Unavailable},
@@ -62,6 +63,12 @@ func TestClassify(t *testing.T) {
 		t.Errorf("no error became %v", err)
 	}
 }
+
+// clearedPool is what the driver says of a pool whose connections it gave up.
+type clearedPool struct{}
+
+func (clearedPool) Error() string   { return "the pool was cleared" }
+func (clearedPool) Retryable() bool { return true }
 
 // checkKind demands that an error becomes one of a kind, and wraps its cause.
 func checkKind(t *testing.T, name string, ctx context.Context, cause error, kind fhir.Kind) {
