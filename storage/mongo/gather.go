@@ -18,15 +18,16 @@ const sifted = 500
 // errEnough ends what goes through all matches.
 var errEnough = errors.New("mongo: enough")
 
-// through goes through all matches of a quest, in no order, and calls fn with some at a time; of a quest that the filter decides it needs so many of an index at
-// most. A resource that changes meanwhile may come twice.
-func (x *searching) through(a *quest, l *lead, fields bson.D, most int, fn func([]row) error) error {
-	if len(a.byRow) > 0 {
-		most = 0
+// through goes through all matches of a quest, in no order, and calls fn with some at a time: with those of so many candidates at first, and then of more and more. Of
+// a quest that the filter decides it asks each index for no more than the first. A resource that changes meanwhile may come twice.
+func (x *searching) through(a *quest, l *lead, fields bson.D, first int, fn func([]row) error) error {
+	limit := 0
+	if len(a.byRow) == 0 {
+		limit = first
 	}
 	for _, arm := range x.armsOf(l) {
 		var batch []row
-		heavy := 0
+		heavy, size := 0, min(first, sifted)
 		flush := func() error {
 			if err := x.meter.look(len(batch) * a.toll()); err != nil {
 				return err
@@ -35,12 +36,12 @@ func (x *searching) through(a *quest, l *lead, fields bson.D, most int, fn func(
 			if err != nil {
 				return err
 			}
-			batch, heavy = batch[:0:0], 0
+			batch, heavy, size = batch[:0:0], 0, min(2*size, sifted)
 			return fn(matches)
 		}
-		err := x.rows(asked{index: arm.index, filter: []bson.D{arm.filter, a.says.filter}, fields: fields, limit: most}, func(r row) (bool, error) {
+		err := x.rows(asked{index: arm.index, filter: []bson.D{arm.filter, a.says.filter}, fields: fields, limit: limit}, func(r row) (bool, error) {
 			batch, heavy = append(batch, r), heavy+len(r.version.Body)
-			if len(batch) < sifted && heavy < storage.MaxPageBytes {
+			if len(batch) < size && heavy < storage.MaxPageBytes {
 				return true, nil
 			}
 			return true, flush()
