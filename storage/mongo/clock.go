@@ -2,7 +2,7 @@ package mongo
 
 import (
 	"context"
-	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -263,11 +263,7 @@ func (c *clock) close(ctx context.Context) error {
 
 // horizon is the instant before which every version that will ever come to be can be read; last are the newest instants that were given, by type.
 func (c *clock) horizon(ctx context.Context) (before fhir.Instant, last map[string]fhir.Instant, err error) {
-	doc, err := c.docs.FindOne(ctx, bson.D{{Key: fieldID, Value: clockDocument}}).Raw()
-	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
-		return 0, nil, err
-	}
-	face, err := readFace(doc)
+	face, err := c.read(ctx)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -285,6 +281,27 @@ func (c *clock) horizon(ctx context.Context) (before fhir.Instant, last map[stri
 	c.others.keep(func(process string) bool { _, there := face.under[process]; return there })
 	c.safe = max(c.safe, before)
 	return c.safe, face.types, nil
+}
+
+// raise sees to it that what is given from now on is newer than the newest instants of some types.
+func (c *clock) raise(ctx context.Context, last map[string]fhir.Instant) error {
+	greatest := bson.D{{Key: clockLast, Value: int64(slices.Max(slices.Collect(maps.Values(last))))}}
+	for typ, at := range last {
+		greatest = append(greatest, bson.E{Key: clockTypes + "." + typ, Value: int64(at)})
+	}
+	return again(ctx, func() error {
+		_, err := c.docs.UpdateOne(ctx, bson.D{{Key: fieldID, Value: clockDocument}}, bson.D{{Key: "$max", Value: greatest}}, options.UpdateOne().SetUpsert(true))
+		return err
+	})
+}
+
+// read reads the clock's document.
+func (c *clock) read(ctx context.Context) (face, error) {
+	doc, err := c.docs.FindOne(ctx, bson.D{{Key: fieldID, Value: clockDocument}}).Raw()
+	if err != nil && !isAbsent(err) {
+		return face{}, err
+	}
+	return readFace(doc)
 }
 
 // own is the smallest instant that this clock has under way, or fhir.End; s is what the document had of it a moment ago. The caller holds the mutex.

@@ -263,8 +263,9 @@ func (s *Store) write(ctx context.Context, p fhir.Partition, c *change, before d
 	}
 	decided, stop := context.WithDeadline(context.WithoutCancel(ctx), until)
 	defer stop()
-	won, err = s.set(decided, c, before, next, raw)
-	s.passed(stepWritten)
+	if won, err = s.set(decided, c, before, next, raw); won {
+		s.passed(stepWritten)
+	}
 	return v, won, err
 }
 
@@ -283,8 +284,7 @@ func (c *change) next(p fhir.Partition, before document, at fhir.Instant) (d doc
 
 // archive copies a version that is to be superseded. That it is there already is as good.
 func (s *Store) archive(ctx context.Context, typ string, d document) error {
-	d.ID, d.Index = pastID(d.Partition, d.Name, d.Version), nil
-	raw, err := d.raw()
+	raw, err := d.superseded().raw()
 	if err != nil {
 		return err
 	}
@@ -335,20 +335,18 @@ func (s *Store) compareAndSet(ctx context.Context, typ string, before, next docu
 		return err == nil, err
 	}
 	var r *mongo.UpdateResult
-	r, err = docs.ReplaceOne(ctx, append(at(next.Partition, next.Name), bson.E{Key: fieldVersion, Value: before.Version}), raw)
+	r, err = docs.ReplaceOne(ctx, before.itself(), raw)
 	return err == nil && r.MatchedCount == 1, err
 }
 
 // outcome says whether it is decided if a version became current, and if it did: its instant is its own.
 func (s *Store) outcome(ctx context.Context, typ string, d document) (known, mine bool) {
-	filter := at(d.Partition, d.Name)
-	now, err := s.instantOf(ctx, s.current(typ), filter)
+	now, err := s.instantOf(ctx, s.current(typ), d.place())
 	if err != nil || now.Version < d.Version {
 		return false, false
 	}
 	if now.Version > d.Version {
-		filter[0].Value = pastID(d.Partition, d.Name, d.Version)
-		if now, err = s.instantOf(ctx, s.past(typ), filter); err != nil {
+		if now, err = s.instantOf(ctx, s.past(typ), d.superseded().place()); err != nil {
 			return false, false
 		}
 	}

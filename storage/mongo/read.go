@@ -27,18 +27,33 @@ func (s *Store) ReadVersion(ctx context.Context, p fhir.Partition, key fhir.Key,
 	err = s.call(ctx, func(ctx context.Context) error {
 		v, err = find(ctx, s.current(key.Type), key, append(at(p, key.ID), bson.E{Key: fieldVersion, Value: number}))
 		if isAbsent(err) {
-			past := at(p, key.ID)
-			past[0].Value = pastID(p, key.ID, number)
-			v, err = find(ctx, s.past(key.Type), key, past)
+			past := document{Partition: p, Name: key.ID, Version: number}.superseded()
+			v, err = find(ctx, s.past(key.Type), key, past.place())
 		}
 		return err
 	})
 	return v, err
 }
 
-// at is the filter for the current version of a resource. It has the shard key, too, so that only one shard is asked.
+// at is the filter for the current version of a resource.
 func at(p fhir.Partition, id string) bson.D {
-	return bson.D{{Key: fieldID, Value: documentID(p, id)}, {Key: fieldPartition, Value: string(p)}, {Key: fieldName, Value: id}}
+	return document{ID: documentID(p, id), Partition: p, Name: id}.place()
+}
+
+// place is the filter for the document, whatever else it says. It has the shard key.
+func (d document) place() bson.D {
+	return bson.D{{Key: fieldID, Value: d.ID}, {Key: fieldPartition, Value: string(d.Partition)}, {Key: fieldName, Value: d.Name}}
+}
+
+// itself is the filter for the document while it is in this version.
+func (d document) itself() bson.D {
+	return append(d.place(), bson.E{Key: fieldVersion, Value: d.Version})
+}
+
+// superseded is the document as it is when another version is current.
+func (d document) superseded() document {
+	d.ID, d.Index = pastID(d.Partition, d.Name, d.Version), nil
+	return d
 }
 
 // find is the version of a resource that a filter is for. NotFound, because of mongo.ErrNoDocuments.

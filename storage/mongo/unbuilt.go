@@ -11,10 +11,6 @@ import (
 
 var errUnbuilt = errors.New("mongo: not built yet")
 
-// ---- restore.go
-
-// Restore is storage.Store's.
-func (s *Store) Restore(ctx context.Context, versions []storage.Restored) error { return errUnbuilt }
 
 // ---- search.go and beside it
 
@@ -45,4 +41,8 @@ func (s *Store) matches(ctx context.Context, p fhir.Partition, q search.Query) (
 // transact carries out several operations in one transaction.
 func (s *Store) transact(ctx context.Context, p fhir.Partition, changes []change) ([]storage.Result, error) {
 	return nil, errUnbuilt
+}
+
+func (s *Store) inTransaction(ctx context.Context, fn func(ctx context.Context) error) error {
+	return errUnbuilt
 }
