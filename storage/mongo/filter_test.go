@@ -1,8 +1,6 @@
 package mongo
 
 import (
-	"cmp"
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,7 +8,6 @@ import (
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/portico-health/portico/fhir"
@@ -18,45 +15,45 @@ import (
 	"github.com/portico-health/portico/storage/storagetest"
 )
 
-// samples is a collection of current versions beside the memory of them.
+// samples are resources in a store, beside the memory of them.
 type samples struct {
-	*mongo.Collection
+	*Store
 	all []search.Indexed
 }
 
-// newSamples makes a collection of resources that have these entries, and of the mark of a deletion.
-func newSamples(t *testing.T, all []search.Indexed) *samples {
+// newSamples makes a store of Patients that have these entries, and of the mark of a deletion.
+func newSamples(t *testing.T, all []search.Indexed, change func(*Config)) *samples {
 	t.Helper()
-	uri := testURI(t, t.Name())
-	client, err := mongo.Connect(options.Client().ApplyURI(uri))
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := uri[strings.LastIndex(uri, "/")+1:]
-	t.Cleanup(func() {
-		ctx := context.Background()
-		if err := cmp.Or(client.Database(name).Drop(ctx), client.Disconnect(ctx)); err != nil {
-			t.Error(err)
-		}
-	})
-	docs := []any{document{ID: documentID("demo/test", "deleted"), Partition: "demo/test", Name: "deleted", Instant: 7, Method: fhir.Deleted.String()}}
-	for _, x := range all {
-		ix, err := encodeEntries(x.Entries, storagetest.SortKeys("Patient"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		docs = append(docs, document{ID: documentID("demo/test", x.ID), Partition: "demo/test", Name: x.ID, Instant: x.Instant, Method: fhir.Created.String(), Index: ix})
-	}
-	s := &samples{client.Database(name).Collection("Patient"), all}
-	for _, i := range currentIndexes(storagetest.SortKeys("Patient")) {
-		if _, err := s.Indexes().CreateOne(t.Context(), i.model()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := s.InsertMany(t.Context(), docs); err != nil {
+	s := &samples{openTest(t, t.TempDir(), change), all}
+	s.insert(t, "Patient", all)
+	gone := document{ID: documentID(home, "deleted"), Partition: home, Name: "deleted", Version: 2, Instant: 7, Method: fhir.Deleted.String()}
+	if _, err := s.current("Patient").InsertOne(t.Context(), gone); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// insert puts resources of a type into the database, all with the same body.
+func (s *samples) insert(t *testing.T, typ string, all []search.Indexed) {
+	t.Helper()
+	if err := s.prepare(t.Context(), typ); err != nil {
+		t.Fatal(err)
+	}
+	body, err := encodeBody(fmt.Appendf(nil, `{"resourceType":%q}`, typ))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var docs []any
+	for _, x := range all {
+		ix, err := encodeEntries(x.Entries, storagetest.SortKeys(typ))
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, document{ID: documentID(home, x.ID), Partition: home, Name: x.ID, Version: 1, Instant: x.Instant, Method: fhir.Created.String(), Resource: body, Index: ix})
+	}
+	if _, err := s.current(typ).InsertMany(t.Context(), docs); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // found are the ids that a filter finds, by an index or without.
@@ -66,7 +63,7 @@ func (s *samples) found(t *testing.T, filter bson.D, index ...string) (ids []str
 	for _, hint := range index {
 		find.SetHint(hint)
 	}
-	rows, err := s.Find(t.Context(), filter, find.SetProjection(bson.D{{Key: fieldName, Value: 1}}).SetSort(bson.D{{Key: fieldID, Value: 1}}))
+	rows, err := s.current("Patient").Find(t.Context(), filter, find.SetProjection(bson.D{{Key: fieldName, Value: 1}}).SetSort(bson.D{{Key: fieldID, Value: 1}}))
 	if err != nil {
 		t.Fatalf("%v: %v", filter, err)
 	}
@@ -118,7 +115,7 @@ func samplesByChance(t *testing.T, seed uint64) (*samples, *storagetest.Chance) 
 	for i := range instants {
 		all = append(all, search.Indexed{ID: fmt.Sprint(chance.ID(), i), Instant: instants[i], Entries: chance.Entries()})
 	}
-	return newSamples(t, all), chance
+	return newSamples(t, all, nil), chance
 }
 
 // Every filter finds what search.Match does, by chance.
@@ -151,7 +148,7 @@ func TestFiltersOfStrangeValues(t *testing.T) {
 			Ordereds: []search.Ordered{{Param: "size", Low: v, High: v}, {Param: "other", Low: v, High: v}},
 		}})
 	}
-	s := newSamples(t, all)
+	s := newSamples(t, all, nil)
 	for _, v := range slices.Concat(values, bytes) {
 		for _, test := range []search.Test{
 			search.Equal{Param: "code", Value: v}, search.Equal{Param: search.ID, Value: v},
@@ -201,7 +198,7 @@ func TestFilters(t *testing.T) {
 
 // However deep clauses nest, their filter does not nest deeper than servers take it.
 func TestDeepFilters(t *testing.T) {
-	s := newSamples(t, []search.Indexed{{ID: "a", Entries: search.Entries{Terms: []search.Term{{Param: "code", Value: "a"}}}}, {ID: "b"}})
+	s := newSamples(t, []search.Indexed{{ID: "a", Entries: search.Entries{Terms: []search.Term{{Param: "code", Value: "a"}}}}, {ID: "b"}}, nil)
 	test := search.Test(search.Equal{Param: "code", Value: "a"})
 	for depth := range 60 {
 		if c := s.holds(t, []search.Any{{test}}); c.exact != (depth < maxNesting-1) {

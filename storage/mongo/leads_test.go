@@ -20,7 +20,7 @@ func TestLeadsByChance(t *testing.T) {
 			made := make(map[rank]int)
 			for range 120 {
 				q := chance.Query()
-				for _, l := range leadsOf("demo/test", q.All, storagetest.SortKeys("Patient")) {
+				for _, l := range leadsOf(home, q.All, storagetest.SortKeys("Patient")) {
 					made[l.rank]++
 					var got []string
 					for _, a := range l.arms {
@@ -88,7 +88,7 @@ func TestLeads(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
-			for _, l := range leadsOf("demo/test", c.all, storagetest.SortKeys("Patient")) {
+			for _, l := range leadsOf(home, c.all, storagetest.SortKeys("Patient")) {
 				got = append(got, fmt.Sprintf("%d %t %q: %s: %s", l.clause, l.term, l.key, l.what, inJSON(t, l.arms)))
 			}
 			if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", c.want) {
@@ -96,7 +96,7 @@ func TestLeads(t *testing.T) {
 			}
 		})
 	}
-	for _, l := range leadsOf("demo/test", []search.Any{many}, storagetest.SortKeys("Patient")) {
+	for _, l := range leadsOf(home, []search.Any{many}, storagetest.SortKeys("Patient")) {
 		if len(l.arms) != maxArms {
 			t.Errorf("many days have %d arms in %s", len(l.arms), l.key)
 		}
