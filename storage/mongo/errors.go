@@ -45,7 +45,7 @@ func passes(err error) bool {
 	var unselected topology.ServerSelectionError
 	var unconnected topology.ConnectionError
 	var cleared driver.RetryablePoolError
-	return hasCode(err, passingCodes) || mongo.IsTimeout(err) || mongo.IsNetworkError(err) ||
+	return hasCode(err, passingCodes) || hasWords(err, passingWords) || mongo.IsTimeout(err) || mongo.IsNetworkError(err) ||
 		errors.As(err, &unselected) || errors.As(err, &unconnected) || errors.As(err, &cleared) && cleared.Retryable() ||
 		errors.Is(err, context.Canceled) || errors.Is(err, mongo.ErrClientDisconnected)
 }
@@ -58,13 +58,26 @@ func hasCode(err error, codes []int) bool {
 
 // isDuplicate says whether an insertion failed because its _id is there.
 func isDuplicate(err error) bool {
-	var answered mongo.ServerError
-	return mongo.IsDuplicateKeyError(err) ||
-		errors.As(err, &answered) && answered.HasErrorCodeWithMessage(internalError, "duplicate key value violates unique constraint")
+	return mongo.IsDuplicateKeyError(err) || hasWords(err, duplicateWords)
 }
 
-// internalError is what FerretDB answers to the second of two upserts at once, with the words of PostgreSQL.
+// hasWords says whether FerretDB answered with one of these: what its PostgreSQL told it has no code of its own.
+func hasWords(err error, words []string) bool {
+	var answered mongo.ServerError
+	return errors.As(err, &answered) && slices.ContainsFunc(words, func(w string) bool { return answered.HasErrorCodeWithMessage(internalError, w) })
+}
+
+// internalError is the code of failures that have none.
 const internalError = 1
+
+// Words of PostgreSQL and of the connection to it, behind internalError.
+var (
+	duplicateWords = []string{"duplicate key value violates unique constraint"} // for the second of two upserts at once
+	passingWords   = []string{
+		"failed to connect to", "unexpected EOF", "write failed", "connection reset", "broken pipe", "conn closed",
+		"terminating connection", "the database system is", "too many clients", "canceling statement",
+	}
+)
 
 var passingLabels = []string{
 	driver.NetworkError, driver.RetryableWriteError, driver.TransientTransactionError, driver.UnknownTransactionCommitResult, driver.ErrSystemOverloadedError, driver.ErrRetryableError,

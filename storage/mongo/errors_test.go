@@ -55,6 +55,8 @@ func TestClassify(t *testing.T) {
 		"a call given up":            {context.Canceled, fhir.Unavailable},
 		"too large for the protocol": {driver.ErrDocumentTooLarge, fhir.TooLarge},
 		"an upsert beside another":   {mongo.CommandError{Code: 1, Message: `duplicate key value violates unique constraint "collection_pk_16"`}, fhir.Conflict},
+		"an engine without its own":  {mongo.CommandError{Code: 1, Message: "msg_find.go:43: failed to connect to `user=postgres`: connection refused"}, fhir.Unavailable},
+		"the same words of another":  {mongo.CommandError{Code: 2, Message: "failed to connect to"}, fhir.Internal},
 		"a defect":                   {errors.New("x"), fhir.Internal},
 	} {
 		checkKind(t, name, t.Context(), c.err, c.kind)
