@@ -23,16 +23,15 @@ type specimen struct {
 	document
 	typ        string
 	past       bool // it is one of the superseded versions
-	raw        bson.Raw
 	unreadable bool // but its _id, from which partition, id and number are taken then
 }
 
 func newSpecimen(typ string, past bool, raw bson.Raw) specimen {
-	s := specimen{typ: typ, past: past, raw: raw}
-	if err := bson.Unmarshal(raw, &s.document); err == nil {
-		return s
+	d, err := readDocument(raw)
+	if err == nil {
+		return specimen{document: d, typ: typ, past: past}
 	}
-	s.unreadable = true
+	s := specimen{typ: typ, past: past, unreadable: true}
 	rest := raw.Lookup(fieldID).StringValue()
 	s.document = document{ID: rest}
 	if past {

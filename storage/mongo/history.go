@@ -85,7 +85,7 @@ func (s *Store) inOrder(ctx context.Context, fn func(ctx context.Context) error)
 	return s.client.UseSession(ctx, fn)
 }
 
-// visit hands the documents that a filter finds to fn, as long as it wants more.
+// visit hands the documents that a filter finds to fn, as long as it wants more. Resource and Index are fn's until it returns.
 func visit(ctx context.Context, in *mongo.Collection, filter bson.D, opts *options.FindOptionsBuilder, fn func(document) (more bool, err error)) error {
 	cursor, err := in.Find(ctx, filter, opts)
 	if err != nil {
@@ -94,7 +94,7 @@ func visit(ctx context.Context, in *mongo.Collection, filter bson.D, opts *optio
 	more := true
 	for more && err == nil && cursor.Next(ctx) {
 		var d document
-		if err = cursor.Decode(&d); err == nil {
+		if d, err = readDocument(cursor.Current); err == nil {
 			more, err = fn(d)
 		}
 	}

@@ -2,10 +2,8 @@ package mongo
 
 import (
 	"context"
-	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/portico-health/portico/fhir"
@@ -47,12 +45,14 @@ func (l *lineage) readNewest(ctx context.Context, whole bool) error {
 	if !whole {
 		without = append(without, bson.E{Key: fieldResource, Value: 0})
 	}
-	filter := bson.D{{Key: fieldID, Value: documentID(l.partition, l.key.ID)}, {Key: fieldPartition, Value: l.partition}, {Key: fieldName, Value: l.key.ID}}
-	var d document
-	err := l.current(l.key.Type).FindOne(ctx, filter, options.FindOne().SetProjection(without)).Decode(&d)
-	if errors.Is(err, mongo.ErrNoDocuments) {
+	raw, err := l.current(l.key.Type).FindOne(ctx, at(l.partition, l.key.ID), options.FindOne().SetProjection(without)).Raw()
+	if isAbsent(err) {
 		return notFound(l.key)
 	}
+	if err != nil {
+		return err
+	}
+	d, err := readDocument(raw)
 	if err == nil {
 		l.newest, err = entryOf(l.key.Type, d)
 	}
@@ -118,7 +118,9 @@ func (l *lineage) instants(ctx context.Context, numbers []int64) (map[int64]fhir
 
 // superseded is the filter for superseded versions of the lineage. That it names partition and id sends it to the one shard that has them.
 func (l *lineage) superseded(ids ...bson.E) bson.D {
-	return bson.D{{Key: fieldID, Value: bson.D(ids)}, {Key: fieldPartition, Value: l.partition}, {Key: fieldName, Value: l.key.ID}}
+	filter := at(l.partition, l.key.ID)
+	filter[0].Value = bson.D(ids)
+	return filter
 }
 
 func (l *lineage) page(ctx context.Context, before fhir.Instant, to *sheet) error {

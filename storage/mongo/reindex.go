@@ -55,8 +55,8 @@ func (r *renewal) renew(ctx context.Context, typ string, some []bson.Raw) error 
 	keys := r.sortKeys(typ)
 	var changes []mongo.WriteModel
 	for _, raw := range some {
-		var d document
-		if err := bson.Unmarshal(raw, &d); err != nil {
+		d, err := readDocument(raw)
+		if err != nil {
 			return err
 		}
 		v, err := d.version(typ)
@@ -72,7 +72,8 @@ func (r *renewal) renew(ctx context.Context, typ string, some []bson.Raw) error 
 			return err
 		}
 		if !bytes.Equal(index, d.Index) {
-			changes = append(changes, mongo.NewUpdateOneModel().SetFilter(d.same()).SetUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: fieldIndex, Value: index}}}}))
+			same := append(at(d.Partition, d.Name), bson.E{Key: fieldVersion, Value: d.Version}) // as long as it is of this version
+			changes = append(changes, mongo.NewUpdateOneModel().SetFilter(same).SetUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: fieldIndex, Value: index}}}}))
 		}
 	}
 	for part := range slices.Chunk(changes, walkRows) {
@@ -87,9 +88,4 @@ func (r *renewal) renew(ctx context.Context, typ string, some []bson.Raw) error 
 	r.done += int64(len(some))
 	r.progress(min(r.done, r.total), r.total)
 	return nil
-}
-
-// same is the filter for the document as long as it is of this version. That it names partition and id sends a change to the one shard that has it.
-func (d document) same() bson.D {
-	return bson.D{{Key: fieldID, Value: d.ID}, {Key: fieldPartition, Value: d.Partition}, {Key: fieldName, Value: d.Name}, {Key: fieldVersion, Value: d.Version}}
 }
