@@ -83,6 +83,6 @@ func TestLaw(t *testing.T) {
 			}
 			return openAgain(t, c)
 		},
-		Largest: maxResource, Respells: true, Gathers: true,
+		Largest: maxResource, Respells: true, Gathers: true, Slow: 4,
 	})
 }

@@ -17,7 +17,7 @@ func historiesBesideWrites(x *house) {
 	var all sync.WaitGroup
 	for w := range writers {
 		all.Go(func() {
-			for i := range max(5, rounds/scale) {
+			for i := range max(5, x.fewer(rounds)) {
 				ops := []storage.Op{put(patient(name("%d", w)), ""), put(fhir.Key{Type: "Slot", ID: "a"}, ""), put(fhir.Key{Type: "Task", ID: name("%d-%d", w, i)}, "")}
 				if i%4 == 3 {
 					ops[0] = remove(ops[0].Key)

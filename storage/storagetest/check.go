@@ -104,7 +104,7 @@ func checkingBesideWrites(x *house) {
 	var all sync.WaitGroup
 	all.Go(func() {
 		defer close(done)
-		for range 8 / min(scale, 4) {
+		for range max(2, x.fewer(8)) {
 			x.sound(nil)
 		}
 	})

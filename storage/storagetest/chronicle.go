@@ -133,7 +133,7 @@ func nothing() {}
 // histories holds every kind of history against the memory of what was written, over random scripts.
 func histories(x *house) {
 	const scripts, writes, questions = 3, 60, 250
-	for seed := range max(uint64(1), scripts/scale) {
+	for seed := range uint64(max(1, x.fewer(scripts))) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		c := newChronicle(x)
 		partitions := []fhir.Partition{fhir.Partition(name("a%d/test", seed)), fhir.Partition(name("a%d/live", seed))}
@@ -141,7 +141,7 @@ func histories(x *house) {
 			c.write(pick(r, partitions...), c.someOps(r)...)
 			x.clock.move(pick(r, 0, time.Microsecond, time.Second, -time.Minute, time.Hour))
 		}
-		for range questions / scale {
+		for range max(16, x.fewer(questions)) {
 			p, q := pick(r, partitions...), c.question(r)
 			if q.Key.ID == "" || c.knows(p, q.Key) {
 				c.same(p, q)

@@ -36,7 +36,7 @@ var crawls = func() (all [][]search.SortKey) {
 func Crawl(t *testing.T, h Harness, rows int) { newHouse(t, h).crawlAll(rows) }
 
 // crawling is Crawl among few.
-func crawling(x *house) { x.crawlAll(600 / min(scale, 5)) }
+func crawling(x *house) { x.crawlAll(max(120, x.fewer(600))) }
 
 func (x *house) crawlAll(rows int) {
 	world := map[string][]search.Indexed{"Patient": x.settlers("Patient", rows), "Slot": x.settlers("Slot", min(rows, storage.MaxGathered-2*restless))}
@@ -71,7 +71,7 @@ func (x *house) gathers(k search.SortKey) bool {
 // crawlingWithin holds that all pages of an order that an index has can be had within a budget that is below the number of resources, the last one and
 // those of resources without a value among them.
 func crawlingWithin(x *house) {
-	settlers := x.settlers("Patient", 600/min(scale, 2)) // fewer are hardly more than those who share a value
+	settlers := x.settlers("Patient", max(300, x.fewer(600))) // fewer are hardly more than those who share a value
 	date, number, id := toldKeys[0], toldKeys[2], search.SortKey{Param: search.ID}
 	down := func(k search.SortKey) search.SortKey { k.Descending = true; return k }
 	for _, sort := range [][]search.SortKey{nil, {{Param: search.LastUpdated}}, {id}, {down(id)}, {date}, {down(date)}, {number}, {down(number)}, {number, down(id)}} {

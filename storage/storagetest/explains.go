@@ -14,7 +14,7 @@ func explains(x *house) {
 	for range 8 {
 		c.write(25, c.anyID)
 	}
-	for range 150 / scale {
+	for range max(10, x.fewer(150)) {
 		q := c.query()
 		page := storage.PageRequest{Limit: one(c, 1, 3, 20, 1_000)}
 		want, err := c.Search(c.ctx, home, q, page)
@@ -58,7 +58,7 @@ func budgets(x *house) {
 		c.write(25, c.anyID)
 	}
 	costly, uncounted := 0, 0
-	for i := range max(20, 60/scale) {
+	for i := range max(20, x.fewer(60)) {
 		q := c.query()
 		if i%4 == 0 { // what is outside of a circle has no index
 			q.All = []search.Any{{search.Not{Any: search.Any{c.near()}}}}

@@ -30,6 +30,10 @@ type Harness struct {
 	// Respells says that the numbers of a resource may come back in another spelling, with the digits and the exponent that they had.
 	Respells bool
 
+	// Slow divides how often chance is tried, and how many rows are gone through, for a store of which every call takes milliseconds; 0 and 1: not at all. What
+	// the law holds stays the same.
+	Slow int
+
 	// Gathers says that searches are gathered whose first key says nothing of absence (search.SortKey.Absent).
 	Gathers bool
 }
@@ -84,6 +88,9 @@ func newHouse(t *testing.T, h Harness) *house {
 	})
 	return x
 }
+
+// fewer is how often something is tried, of how often it would be tried with a fast store.
+func (x *house) fewer(n int) int { return n / (scale * max(1, x.h.Slow)) }
 
 // clock stands still until it is moved.
 type clock struct {

@@ -98,7 +98,7 @@ func reindexing(x *house) {
 
 // reindexingBesideWrites holds that what is written between the reading of a version and the writing of its entries keeps its own.
 func reindexingBesideWrites(x *house) {
-	const resources = 500
+	resources := max(200, x.fewer(500)) // several batches, and what is written meanwhile
 	ops := make([]storage.Op, resources)
 	for i := range ops {
 		ops[i] = put(patient(name("%d", i)), "", "old")
@@ -172,7 +172,7 @@ func reindexingByChance(x *house) {
 			c.alive[v.Key] = anew
 			return anew.Entries, nil
 		}, unheeded))
-		for range 150 / scale {
+		for range max(10, x.fewer(150)) {
 			q := c.query()
 			page, err := c.Search(c.ctx, home, q, storage.PageRequest{Limit: 10_000})
 			c.check(err)

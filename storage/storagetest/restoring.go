@@ -106,7 +106,7 @@ func (x *house) answersAs(from *corpus) {
 		q := storage.HistoryQuery{Key: key, Limit: 10_000, CountUpTo: -1}
 		x.equal(must(x.History(x.ctx, home, q)), must(from.History(x.ctx, home, q)))
 	}
-	for range max(10, 60/scale) {
+	for range max(10, x.fewer(60)) {
 		q := from.query()
 		page, err := x.Search(x.ctx, home, q, storage.PageRequest{Limit: 10_000})
 		x.check(err)

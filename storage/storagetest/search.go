@@ -29,7 +29,7 @@ func (c *corpus) agrees(round int) bool {
 	for range 4 {
 		c.write(20, c.anyID)
 	}
-	for i := range 150 / scale {
+	for i := range max(10, c.fewer(150)) {
 		q := c.query()
 		if i%5 == round%5 {
 			q = c.linked()
@@ -65,9 +65,9 @@ func large(x *house) {
 	} {
 		many := search.Any{search.Equal{Param: "code", Value: "a"}}
 		var all []search.Any
-		for i := range 1_200 / scale {
+		for i := range max(80, x.fewer(1_200)) {
 			many = append(many, test(i))
-			if i < 100/scale {
+			if i < max(6, x.fewer(100)) {
 				all = append(all, search.Any{search.Equal{Param: "code", Value: "a"}, test(i)})
 			}
 		}
@@ -93,7 +93,7 @@ func totals(x *house) {
 	for range 10 {
 		c.write(20, c.anyID)
 	}
-	for range 60 / scale {
+	for range max(4, c.fewer(60)) {
 		q := c.query()
 		want := len(c.expect(q))
 		for _, upTo := range []int{-1, 0, 1, want - 1, want, want + 1, 1_000} {
@@ -121,7 +121,7 @@ func pages(x *house) {
 	for range 8 {
 		c.write(20, c.anyID)
 	}
-	for range 60 / scale {
+	for range max(4, c.fewer(60)) {
 		q := c.query()
 		want := c.expect(q)
 		for _, size := range []int{1, 2, 3, 7, max(1, len(want)-1), max(1, len(want)), len(want) + 1} {
@@ -162,7 +162,7 @@ func churn(x *house) {
 		c.write(30, c.anyID)
 		c.write(20, restless)
 	}
-	for range 50 / scale {
+	for range max(3, c.fewer(50)) {
 		q := c.query()
 		before := c.expect(q)
 		matched := make(map[seen]bool)

@@ -18,7 +18,7 @@ import (
 // nothing, whatever it fails by.
 func largeCommits(x *house) {
 	x.transactions()
-	n := max(20, 500/scale)
+	n := max(20, x.fewer(500))
 	var before []storage.Op
 	for i := range n / 2 {
 		before = append(before, put(patient(name("p%d", i)), "1", "old"))
@@ -97,7 +97,7 @@ func transfers(x *house) {
 		all.Go(func() {
 			defer open.Add(-1)
 			r := rand.New(rand.NewPCG(uint64(clerk), 11))
-			for range max(4, 40/scale) {
+			for range max(4, x.fewer(40)) {
 				from := r.IntN(accounts)
 				to := (from + 1 + r.IntN(accounts-1)) % accounts
 				a, b := must(x.Read(x.ctx, home, account(from))), must(x.Read(x.ctx, home, account(to)))
@@ -153,7 +153,7 @@ func twins(x *house) {
 	for w := range writers {
 		all.Go(func() {
 			defer open.Add(-1)
-			for i := range max(4, 40/scale) {
+			for i := range max(4, x.fewer(40)) {
 				ops := []storage.Op{put(left, name("%d %d", w, i), "twin"), put(right, name("%d %d", w, i), "twin")}
 				if i%2 == 1 {
 					ops[0], ops[1] = ops[1], ops[0]
@@ -189,7 +189,7 @@ func commitsGivenUp(x *house) {
 	if !x.Transactions() {
 		size = 1
 	}
-	n := max(20, 200/scale)
+	n := max(20, x.fewer(200))
 	told := make([]error, n)
 	together(n, func(i int) {
 		ctx, giveUp := context.WithCancel(x.ctx)
