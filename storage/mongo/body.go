@@ -13,9 +13,9 @@ import (
 	"github.com/portico-health/portico/fhir"
 )
 
-// encodeBody makes native BSON of a resource's stamped JSON: objects and arrays in their order; integers as int32 or, where they do not fit, int64; numbers
-// with a fraction or an exponent, -0 and integers beyond int64 as Decimal128 of the same digits and exponent. None is rounded: fhir.ParseJSON, which
-// reads the text, takes no number that Decimal128 cannot have whole.
+// encodeBody makes native BSON of a resource's stamped JSON: objects and arrays in their order; numbers whose last digit is that of the units as int32 or, where they
+// do not fit, int64; others, -0 and what is beyond int64 as Decimal128 of the same digits and exponent. None is rounded: fhir.ParseJSON, which reads the
+// text, takes no number that Decimal128 cannot have whole.
 //
 // The error is a *fhir.Error: that of fhir.ParseResource, or Invalid for a name with the character NUL, which BSON does not have in names.
 func encodeBody(body []byte) (bson.Raw, error) {
