@@ -1,0 +1,123 @@
+package mongo
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
+)
+
+// Every class of searches that is promised is answered by so many calls of the database, of which each goes by an index, and is sent no more than is said here,
+// however many resources there are.
+func TestPromisedSearches(t *testing.T) {
+	p := newPractice(t, resources())
+	const counted = enough + 1
+	var (
+		rare, frequent = is("service", "rare"), is("status", "booked")
+		patient        = is("patient", "Patient/patient-0000007")
+		week           = during(p.appointments/3-100, p.appointments/3+100)
+		long           = during(p.appointments/3, p.appointments)
+		family         = starts("family", p.family(0))
+		all            = func(clauses ...search.Any) []search.Any { return clauses }
+		and            = func(some []search.Any, more ...search.Any) []search.Any {
+			return append(some[:len(some):len(some)], more...)
+		}
+		newest    = fhir.Instant(1_000_000 + p.locations + p.patients + p.appointments)
+		lately    = since(newest - 199)
+		idKey     = search.SortKey{Param: search.ID}
+		nameKey   = search.SortKey{Param: "name", By: search.ByText}
+		oldestKey = search.SortKey{Param: search.LastUpdated}
+	)
+	for _, c := range []struct {
+		name  string
+		kind  string // "" is Appointment
+		all   []search.Any
+		sort  []search.SortKey
+		index string
+		most  int // documents and counts
+		calls int
+	}{
+		{name: "nothing", index: "resources by instant", most: 21, calls: 1},
+		{name: "nothing, oldest first", sort: by(oldestKey), index: "resources by instant", most: 21, calls: 1},
+		{name: "nothing, by date", sort: by(dateKey), index: "ranges of date", most: 21, calls: 1},
+		{name: "nothing, by date, latest first", sort: by(descending(dateKey)), index: "ranges of date", most: 21, calls: 1},
+		{name: "nothing, by an ordered value", sort: by(feeKey), index: "values of fee", most: 21, calls: 1},
+		{name: "nothing, by an ordered value, highest first", sort: by(descending(feeKey)), index: "values of fee", most: 21, calls: 1},
+		{name: "nothing, by a name that some share, and a date", kind: "Patient", sort: by(familyKey, bornKey), index: "values of family", most: 63, calls: 3},
+		{name: "nothing, by id", sort: by(idKey), index: "resources by id", most: 21, calls: 1},
+		{name: "nothing, by id, last first", sort: by(descending(idKey)), index: "resources by id", most: 21, calls: 1},
+
+		{name: "token that one has", all: all(is("identifier", "booking|77")), index: "terms of identifier", most: 1, calls: 1},
+		{name: "token that one has, by date", all: all(is("identifier", "booking|77")), sort: by(dateKey), index: "terms of identifier", most: 1, calls: 1},
+		{name: "token that few have", all: all(rare), index: "terms of service", most: 20, calls: 1},
+		{name: "token that few have, by date", all: all(rare), sort: by(dateKey), index: "terms of service", most: 20, calls: 1},
+		{name: "token that few have, by a text", all: all(rare), sort: by(nameKey), index: "terms of service", most: 20, calls: 1},
+		{name: "token that many have", all: all(frequent), most: handful + counted + 22, calls: 3},
+		{name: "token that many have, by date", all: all(frequent), sort: by(dateKey), index: "ranges of date", most: handful + counted + 22, calls: 3},
+		{name: "token that many have, by an ordered value, highest first", all: all(frequent), sort: by(descending(feeKey)), index: "values of fee", most: handful + counted + 22, calls: 3},
+		{name: "tokens that many and few have", all: all(frequent, rare), index: "terms of service", most: handful + 41, calls: 3},
+		{name: "tokens that many and many have", all: all(frequent, is("kind", "consultation")), most: 2*(handful+counted) + 23, calls: 5},
+
+		{name: "reference", all: all(patient), index: "terms of patient", most: 6, calls: 1},
+		{name: "reference, by date", all: all(patient), sort: by(dateKey), index: "terms of patient", most: 6, calls: 1},
+		{name: "reference and a token that many have", all: all(patient, frequent), index: "terms of patient", most: 12, calls: 2},
+		{name: "reference, from a date on, by date", all: and(during(0, p.appointments), patient), sort: by(dateKey), index: "terms of patient", most: 2*handful + 12, calls: 4},
+
+		{name: "week, by date", all: week, sort: by(dateKey), index: "ranges of date", most: 21, calls: 2},
+		{name: "week, by date, latest first", all: week, sort: by(descending(dateKey)), index: "ranges of date", most: 21, calls: 2},
+		{name: "week", all: week, index: "ranges of date", most: handful + 250 + 22, calls: 5},
+		{name: "long, by date", all: long, sort: by(dateKey), index: "ranges of date", most: 21, calls: 2},
+		{name: "week, and a token that many have, by date", all: and(week, frequent), sort: by(dateKey), index: "ranges of date", most: 2*handful + counted + 250 + 23, calls: 8},
+
+		{name: "text", kind: "Patient", all: all(family), index: "texts of family", most: 20, calls: 1},
+		{name: "text, by date", kind: "Patient", all: all(family), sort: by(bornKey), index: "texts of family", most: 20, calls: 1},
+		{name: "circle", kind: "Location", all: all(search.Any{search.Near{Param: "near", Point: p.place(17), Metres: 20_000}}), index: "places of near", most: 2*handful + 1, calls: 2},
+		{name: "lately", all: all(lately), index: "resources by instant", most: 21, calls: 1},
+		{name: "lately, by date", all: all(lately), sort: by(dateKey), index: "resources by instant", most: handful + 200 + 23, calls: 3},
+		{name: "id", all: all(is(search.ID, "appointment-0000077")), index: "ids", most: 1, calls: 1},
+		{name: "id, and a token that many have", all: all(is(search.ID, "appointment-0000077"), is("kind", "consultation")), index: "ids", most: 2, calls: 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q := search.Query{Type: c.kind, All: c.all, Sort: c.sort}
+			if q.Type == "" {
+				q.Type = "Appointment"
+			}
+			var plan storage.Plan
+			sent := p.listen(func() {
+				var err error
+				if plan, err = p.Explain(t.Context(), home, q, storage.PageRequest{Limit: pageSize}); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if c.index != "" && plan.Index != c.index || plan.Looked > c.most || plan.Found == 0 || len(sent) > c.calls {
+				t.Errorf("it finds %d by %q, looks at %d and asks %d times; want some by %q, looking at %d and asking %d times at most", plan.Found, plan.Index, plan.Looked, len(sent), c.index, c.most, c.calls)
+			}
+			for _, command := range sent {
+				p.goesByIndex(t, command)
+			}
+		})
+	}
+}
+
+// goesByIndex holds that a command that was sent reads by the index that it names, and not all there is.
+func (p *practice) goesByIndex(t *testing.T, sent bson.Raw) {
+	t.Helper()
+	var command bson.D
+	if err := bson.Unmarshal(sent, &command); err != nil {
+		t.Fatal(err)
+	}
+	command = without(command, "lsid", "$db", "$clusterTime", "txnNumber", "$readPreference", "readConcern", "maxTimeMS")
+	var told bson.Raw
+	if err := p.db.RunCommand(t.Context(), bson.D{{Key: "explain", Value: command}, {Key: "verbosity", Value: "queryPlanner"}}).Decode(&told); err != nil {
+		t.Fatalf("%v: %v", command, err)
+	}
+	text := fmt.Sprint(told)
+	if strings.Contains(text, "COLLSCAN") || strings.Contains(text, "Seq Scan") || strings.Contains(text, "CollScan") {
+		t.Errorf("all documents are read by %v: %s", command, text)
+	}
+}
