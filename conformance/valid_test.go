@@ -1,7 +1,6 @@
 package conformance_test
 
 import (
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -12,7 +11,7 @@ import (
 	"github.com/portico-health/portico/fhir/rest"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/fhir/validate"
-	"github.com/portico-health/portico/storage/sqlite"
+	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
 // The CapabilityStatement of the real table is valid R4, for the default types and for all, but for the narrative that dom-6 recommends.
@@ -26,15 +25,7 @@ func TestCapabilityIsValid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		store, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "valid.db"), Now: time.Now})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := store.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		store := anystore.Open(t, rules, time.Now)
 		e, err := engine.New(t.Context(), engine.Config{Store: store, Rules: rules, Types: types, SearchBudget: 1, MaxIncludes: 1})
 		if err != nil {
 			t.Fatal(err)

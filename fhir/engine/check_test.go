@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -9,20 +8,11 @@ import (
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
-	"github.com/portico-health/portico/storage/sqlite"
 )
 
 // TestCheck: index entries are compared with what the rules make of the bodies, if the rules made them, and only then.
 func TestCheck(t *testing.T) {
-	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "engine.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	store := openStore(t)
 	want := func(step, base string, compared bool, places ...string) {
 		t.Helper()
 		var faults []string
@@ -44,7 +34,7 @@ func TestCheck(t *testing.T) {
 	want("the rules of before", baseA, false)
 
 	body := resource(t, `{"resourceType":"Patient","id":"p","gender":"female"}`)
-	_, err = store.Commit(t.Context(), "demo/test", []storage.Op{{
+	_, err := store.Commit(t.Context(), "demo/test", []storage.Op{{
 		Key: fhir.Key{Type: "Patient", ID: "p"}, Resource: body, Entries: search.Entries{Terms: []search.Term{{Param: "gender", Value: "male"}}},
 	}})
 	if err != nil {

@@ -3,7 +3,6 @@ package engine_test
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -13,7 +12,7 @@ import (
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/fhir/validate"
-	"github.com/portico-health/portico/storage/sqlite"
+	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
 var (
@@ -33,19 +32,11 @@ func newEngine(t testing.TB) *engine.Engine {
 func newEngineOf(t testing.TB, served ...string) *engine.Engine {
 	t.Helper()
 	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
-	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "engine.db"), Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	rules, err := search.NewRules(search.Config{Types: served, BaseURL: "http://example.org/fhir"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	store := anystore.Open(t, rules, now)
 	e, err := engine.New(t.Context(), engine.Config{
 		Store: store, Rules: rules, Validator: validate.New(), Types: served, ReadOnly: []string{"AuditEvent"},
 		Now: now, NewID: fhir.NewID, SearchBudget: engine.DefaultSearchBudget, MaxIncludes: engine.DefaultMaxIncludes,

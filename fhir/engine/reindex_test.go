@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +19,7 @@ import (
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/fhir/validate"
 	"github.com/portico-health/portico/storage"
-	"github.com/portico-health/portico/storage/sqlite"
+	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
 const (
@@ -133,16 +132,7 @@ func wantUnfinished(t *testing.T, what string, err error, params ...string) {
 
 func openStore(t *testing.T) storage.Store {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "engine.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store
+	return anystore.Open(t, rulesOf(t, baseA, indexed...), nil)
 }
 
 // held is a store on which making entries anew stops before each version, in the order of their coming to be, and does what it is told.

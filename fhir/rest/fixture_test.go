@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,7 +23,7 @@ import (
 	"github.com/portico-health/portico/fhir/rest"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/fhir/validate"
-	"github.com/portico-health/portico/storage/sqlite"
+	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
 // base is the public URL of the server under test, wherever it listens.
@@ -54,11 +53,9 @@ func openWith(t testing.TB, types []string, change ...func(*rest.Face)) house {
 	t.Helper()
 	var sinceNoon atomic.Int64
 	now := func() time.Time { return noon.Add(time.Duration(sinceNoon.Load())) }
-	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "rest.db"), Now: now})
-	must(t, err)
-	t.Cleanup(func() { must(t, store.Close()) })
 	rules, err := search.NewRules(search.Config{Types: types, BaseURL: base})
 	must(t, err)
+	store := anystore.Open(t, rules, now)
 	var ids atomic.Int64
 	e, err := engine.New(t.Context(), engine.Config{
 		Store: store, Rules: rules, Validator: validate.New(), Types: types, ReadOnly: conformance.ReadOnlyTypes(),
