@@ -12,6 +12,7 @@ import (
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/fhir/validate"
+	"github.com/portico-health/portico/storage"
 	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
@@ -45,6 +46,28 @@ func newEngineOf(t testing.TB, served ...string) *engine.Engine {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// newTransacting is newEngine for tests of transactions, which are skipped where the store has none.
+func newTransacting(t testing.TB) *engine.Engine {
+	t.Helper()
+	return newTransactingOf(t, served...)
+}
+
+// newTransactingOf is newTransacting for other types.
+func newTransactingOf(t testing.TB, served ...string) *engine.Engine {
+	t.Helper()
+	e := newEngineOf(t, served...)
+	mustTransact(t, e.Store)
+	return e
+}
+
+// mustTransact skips a test where the store has no transactions.
+func mustTransact(t testing.TB, s storage.Store) {
+	t.Helper()
+	if !s.Transactions() {
+		t.Skipf("the store that %s chooses has no transactions", anystore.Variable)
+	}
 }
 
 func resource(t *testing.T, format string, args ...any) fhir.Resource {

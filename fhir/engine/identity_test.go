@@ -47,7 +47,7 @@ func TestIdentitiesDoNotOverlap(t *testing.T) {
 		{"two equal conditional updates of none", nil, []engine.Change{entry(t, "PUT Patient?"+mrn, one), entry(t, "PUT Patient?"+mrn, one)}, "PUT Patient?…"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := newEngine(t)
+			e := newTransacting(t)
 			have(t, e, c.there...)
 			commit(t, e, resource(t, "%s", patientOf("other", "7", "Else")))
 			before := state(t, e)
@@ -97,7 +97,7 @@ func TestIdentitiesApart(t *testing.T) {
 		{"the same id under another type", nil, []engine.Change{entry(t, "PUT Patient/s", patientOf("s", "1", "New")), entry(t, "PUT Subscription/s", subscription("off", "Patient?active=true"))}, 1, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := newEngine(t)
+			e := newTransacting(t)
 			have(t, e, c.there...)
 			out, err := e.Transact(t.Context(), alice, c.entries)
 			if err != nil || len(out) != len(c.entries) {
@@ -112,7 +112,7 @@ func TestIdentitiesApart(t *testing.T) {
 
 // Hundreds of conditions over hundreds of resources are told apart.
 func TestManyConditions(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	var entries []engine.Change
 	for i := range 100 {
 		number := fmt.Sprint(i)

@@ -192,7 +192,7 @@ func (w world) state() map[string]string {
 // order of its entries.
 func TestTransactAgainstAModel(t *testing.T) {
 	carried, refused := 0, 0
-	e, partitions := newEngine(t), 0
+	e, partitions := newTransacting(t), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		who := partition(&partitions)
 		w := world{}
@@ -284,7 +284,7 @@ func TestTransactWithoutTransactions(t *testing.T) {
 // "The outcome of processing the transaction SHALL NOT depend on the order of the resources in the transaction"
 // (https://hl7.org/fhir/R4/http.html#trules).
 func TestTransactInAnyOrder(t *testing.T) {
-	e, partitions := newEngine(t), 0
+	e, partitions := newTransacting(t), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := rapid.SliceOfN(rapid.Custom(drawStep), 2, 3).Draw(rt, "steps")
 		var results [2]map[string]int

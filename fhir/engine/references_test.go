@@ -84,7 +84,7 @@ func TestLinks(t *testing.T) {
 		{"a Bundle that is stored stays", "", `{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"%[1]s","resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"%[1]s"}}}]}`, otherPatient, otherPatient},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := newEngineOf(t, linkTypes...)
+			e := newTransactingOf(t, linkTypes...)
 			have(t, e, "a")
 			for _, id := range []string{"put", "gone", "patched"} {
 				put(t, e, alice, id, "Old")
@@ -114,7 +114,7 @@ func TestLinks(t *testing.T) {
 
 // Resources may refer to each other in a circle, and what is found by a reference is what was stored.
 func TestLinksInACircle(t *testing.T) {
-	e := newEngineOf(t, linkTypes...)
+	e := newTransactingOf(t, linkTypes...)
 	out, err := e.Transact(t.Context(), alice, []engine.Change{
 		entry(t, "POST Observation", observing(`"hasMember":[{"reference":"urn:uuid:b"}]`), fullURL("urn:uuid:a")),
 		entry(t, "POST Observation", observing(`"hasMember":[{"reference":"urn:uuid:a"}]`), fullURL("urn:uuid:b")),
@@ -132,7 +132,7 @@ func TestLinksInACircle(t *testing.T) {
 
 // A patch brings links, too; those that are stored stay as they are.
 func TestLinksOfAPatch(t *testing.T) {
-	e := newEngineOf(t, linkTypes...)
+	e := newTransactingOf(t, linkTypes...)
 	commit(t, e, resource(t, `{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"focus":[{"reference":"http://other.example/Patient/1"}]}`))
 	out, err := e.Transact(t.Context(), alice, []engine.Change{
 		entry(t, "PATCH Observation/o", `[{"op":"add","path":"/subject","value":{"reference":"urn:uuid:p"}},{"op":"add","path":"/focus/-","value":{"reference":"Patient?identifier=5"}},{"op":"add","path":"/focus/-","value":{"reference":"urn:uuid:q/_history/1"}}]`),
@@ -179,7 +179,7 @@ func TestLinkFaults(t *testing.T) {
 		{"two with one fullUrl", []engine.Change{entry(t, "POST Patient", p, fullURL("urn:uuid:x")), entry(t, "POST Patient", p, fullURL("urn:uuid:x"))}, []fault{{1, fhir.Invalid, "bdl-7"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := newEngineOf(t, linkTypes...)
+			e := newTransactingOf(t, linkTypes...)
 			_, err := e.Transact(t.Context(), alice, c.entries)
 			wantFaults(t, err, c.want...)
 			if left := state(t, e); len(left) != 0 {
@@ -228,7 +228,7 @@ func TestConditionalReferences(t *testing.T) {
 		{"a type that may not stand there", nil, []engine.Change{obs("Practitioner?identifier=1")}, "", fhir.Unprocessable, "Practitioner"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := newEngineOf(t, linkTypes...)
+			e := newTransactingOf(t, linkTypes...)
 			have(t, e, c.there...)
 			put(t, e, bob, "b", "Bobs")
 			before := state(t, e)
@@ -258,7 +258,7 @@ func TestConditionalReferences(t *testing.T) {
 
 // All places of a reference are told, and equal references are searched for once.
 func TestConditionalReferencesAreToldEach(t *testing.T) {
-	e := newEngineOf(t, linkTypes...)
+	e := newTransactingOf(t, linkTypes...)
 	const none = `{"reference":"Patient?identifier=none"}`
 	_, err := e.Transact(t.Context(), alice, []engine.Change{
 		entry(t, "POST Observation", observing(`"subject":`+none+`,"performer":[`+none+`]`)),
@@ -277,6 +277,7 @@ func TestConditionalReferencesAreToldEach(t *testing.T) {
 // While the index of a parameter is made anew, no reference can be followed by it; that is no fault of the client.
 func TestConditionalReferencesWaitForTheIndex(t *testing.T) {
 	store := openStore(t)
+	mustTransact(t, store)
 	observe(t, under(t, store, baseA))
 	e := under(t, store, baseB)
 	member := func(query string) []engine.Change {

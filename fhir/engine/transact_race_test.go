@@ -14,7 +14,7 @@ import (
 
 // Equal transactions that come at once make one resource, to which all refer.
 func TestConcurrentEqualTransactions(t *testing.T) {
-	e := newEngineOf(t, "Patient", "Observation")
+	e := newTransactingOf(t, "Patient", "Observation")
 	const clients = 16
 	var mu sync.Mutex
 	created, keys := 0, map[fhir.Key]int{}
@@ -46,7 +46,7 @@ func TestConcurrentEqualTransactions(t *testing.T) {
 
 // Transactions that overlap move amounts between the same resources: whatever succeeds was carried out whole, so that the sum stays.
 func TestConcurrentTransfers(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	const accounts, each, clients, rounds = 3, 100, 16, 6
 	account := func(i, amount int) string {
 		return fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","multipleBirthInteger":%d}`, i, amount)
@@ -108,7 +108,7 @@ func TestConcurrentTransfers(t *testing.T) {
 
 // Patches of the same resources in transactions all succeed: each is applied to what the others left, all or nothing.
 func TestConcurrentPatchingTransactions(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	for _, id := range []string{"a", "b"} {
 		commit(t, e, resource(t, `{"resourceType":"Patient","id":%q,"name":[{"given":["Zero"]}]}`, id))
 	}

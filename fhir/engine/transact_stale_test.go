@@ -54,7 +54,7 @@ func TestTransactIsDecidedAnew(t *testing.T) {
 			[]engine.Change{entry(t, "DELETE Patient?"+mrn, ""), entry(t, "PUT Patient/c", patientOf("c", "2", "New"))}, "", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := newEngineOf(t, "Patient", "Observation")
+			e := newTransactingOf(t, "Patient", "Observation")
 			put(t, e, alice, "c", "Other")
 			have(t, e, c.there...)
 			direct, commits := *e, 0
@@ -90,7 +90,7 @@ func TestTransactIsDecidedAnew(t *testing.T) {
 
 // What a conditional reference sees of another one's resource does not depend on how often it was decided.
 func TestConditionalReferencesAreDecidedAnew(t *testing.T) {
-	e := newEngineOf(t, "Patient", "Observation")
+	e := newTransactingOf(t, "Patient", "Observation")
 	have(t, e, "a")
 	direct, commits := *e, 0
 	e.Store = &meddler{Store: e.Store, before: func(commit int) {
@@ -130,7 +130,7 @@ func found(t *testing.T, e *engine.Engine, resourceType, query string) []string 
 
 // A transaction that never comes through ends, and leaves nothing.
 func TestTransactGivesUp(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	have(t, e, "a")
 	direct := *e
 	e.Store = &meddler{Store: e.Store, before: func(int) { have(t, &direct, "a") }}
@@ -143,7 +143,7 @@ func TestTransactGivesUp(t *testing.T) {
 
 // Failures of the store are no faults of a change.
 func TestTransactOnAFailingStore(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	e.Store = failing{e.Store}
 	for _, changes := range [][]engine.Change{{entry(t, "POST Patient", patientOf("", "1", "New"))}, {entry(t, "PATCH Patient/a", rename)}} {
 		_, err := e.Transact(t.Context(), alice, changes)
@@ -167,7 +167,7 @@ func (failing) Commit(context.Context, fhir.Partition, []storage.Op) ([]storage.
 
 // A request whose client went away before the commit leaves nothing.
 func TestTransactForNobody(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	e.Store = contended{e.Store, cancel}
 	_, err := e.Transact(ctx, alice, []engine.Change{entry(t, "POST Patient", patientOf("", "1", "New")), entry(t, "PUT Patient/a", patientOf("a", "2", "New"))})
@@ -196,7 +196,7 @@ func (s *closer) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op)
 
 // Conditions are not compared any more with what is written when nobody waits for the answer.
 func TestTransactEndsWithItsContext(t *testing.T) {
-	e := newEngineOf(t, "Patient")
+	e := newTransactingOf(t, "Patient")
 	ctx, cancel := context.WithCancel(t.Context())
 	store := &closer{Store: e.Store, end: cancel}
 	e.Store = store

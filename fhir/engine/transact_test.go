@@ -137,7 +137,7 @@ func wantFaults(t *testing.T, err error, want ...fault) {
 }
 
 func TestTransact(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	commit(t, e, resource(t, "%s", patientOf("updated", "1", "Old")), resource(t, "%s", patientOf("patched", "2", "Old")), resource(t, "%s", patientOf("deleted", "3", "Old")))
 	out, err := e.Transact(t.Context(), alice, []engine.Change{
 		entry(t, "PUT Patient/updated", patientOf("updated", "1", "New")),
@@ -181,7 +181,7 @@ func TestTransact(t *testing.T) {
 
 // Deletes are carried out first, then creates, then updates and patches, whatever their order in the Bundle: so they stand in the history.
 func TestTransactOrder(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	have(t, e, "deleted", "patched")
 	_, err := e.Transact(t.Context(), alice, []engine.Change{
 		entry(t, "PUT Patient/put", patientOf("put", "2", "New")),
@@ -239,7 +239,7 @@ func TestTransactFaults(t *testing.T) {
 		{"a patch that leaves an untrue narrative", []engine.Change{entry(t, "PATCH Patient/told", `[{"op":"add","path":"/active","value":true}]`)}, []fault{{0, fhir.Unprocessable, "narrative"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := newEngine(t)
+			e := newTransacting(t)
 			for _, id := range []string{"a", "b", "c"} {
 				put(t, e, alice, id, "Many")
 			}
@@ -263,7 +263,7 @@ func TestTransactFaults(t *testing.T) {
 
 // A large transaction that fails with its last change leaves no trace, and succeeds as a whole without it.
 func TestTransactAllOrNothing(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	put(t, e, alice, "last", "Old")
 	const n = 500
 	many := func(more ...engine.Change) []engine.Change {
@@ -289,7 +289,7 @@ func TestTransactAllOrNothing(t *testing.T) {
 
 // One resource cannot hold up all writers, nor can many small ones.
 func TestTransactIsBounded(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	var many []engine.Change
 	for range 11 {
 		many = append(many, entry(t, "POST Patient", `{"resourceType":"Patient","name":[{"given":["n1"`+manyNames(4_900)+`]}]}`))
@@ -304,7 +304,7 @@ func TestTransactIsBounded(t *testing.T) {
 // Conditions that no term narrows are bounded, for each looks at everything; those that one narrows are not. Where hundreds satisfy each other's,
 // each is told of one.
 func TestConditionsAreBounded(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	of := func(n int, change string) (all []engine.Change) {
 		for i := range n {
 			all = append(all, entry(t, fmt.Sprintf(change, i), patientOf("", strconv.Itoa(i), "New")))
@@ -319,7 +319,7 @@ func TestConditionsAreBounded(t *testing.T) {
 	if _, err := e.Transact(t.Context(), alice, of(101, "POST Patient?family:contains=x%[1]d&identifier=y%[1]d")); err != nil {
 		t.Error(err)
 	}
-	_, err = newEngine(t).Transact(t.Context(), alice, of(50, "POST Patient?family=new&birthdate:missing=true&_id:not=%d"))
+	_, err = newTransacting(t).Transact(t.Context(), alice, of(50, "POST Patient?family=new&birthdate:missing=true&_id:not=%d"))
 	var faults engine.ChangeErrors
 	if !errors.As(err, &faults) || len(faults) != 2*50 {
 		t.Errorf("%d faults: %v", len(faults), err)
@@ -328,7 +328,7 @@ func TestConditionsAreBounded(t *testing.T) {
 
 // What says nothing of what is to be done does nothing: it is not taken for a delete.
 func TestChangesSayWhatTheyDo(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	have(t, e, "a")
 	_, err := e.Write(t.Context(), alice, engine.Change{Key: patientA})
 	wantKind(t, err, fhir.Internal, "")
@@ -340,7 +340,7 @@ func TestChangesSayWhatTheyDo(t *testing.T) {
 }
 
 func TestTransactKeepsPartitionsApart(t *testing.T) {
-	e := newEngine(t)
+	e := newTransacting(t)
 	have(t, e, "a")
 	out, err := e.Transact(t.Context(), bob, []engine.Change{entry(t, "POST Patient?"+mrn, patientOf("", "1", "Bob")), entry(t, "DELETE Patient/a", "")})
 	if err != nil || !out[0].Created || out[1].Changed {
