@@ -164,15 +164,15 @@ func TestHistoryRefusals(t *testing.T) {
 // The total of a long history is known of one resource, and where it is asked for alone.
 func TestHistoryTotals(t *testing.T) {
 	e := newEngine(t)
-	ops := make([]storage.Op, 500)
-	for range 3 {
-		for i := range ops {
-			r := resource(t, `{"resourceType":"Patient","id":"p%d"}`, i)
-			ops[i] = storage.Op{Key: r.Key(), Resource: r}
-		}
-		if _, err := e.Store.Commit(t.Context(), alice.Partition, ops); err != nil {
-			t.Fatal(err)
-		}
+	var versions []storage.Restored
+	for i := range int64(1500) {
+		r, number, instant := resource(t, `{"resourceType":"Patient","id":"p%d"}`, i%500), 1+i/500, fhir.Instant(1+i)
+		versions = append(versions, storage.Restored{Partition: alice.Partition, Existed: number > 1, Version: fhir.Version{
+			Key: r.Key(), Number: number, Instant: instant, Method: fhir.Updated, Body: fhir.NewDraft(r).Stamp(number, instant),
+		}})
+	}
+	if err := e.Store.Restore(t.Context(), versions); err != nil {
+		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		ask     engine.HistoryRequest

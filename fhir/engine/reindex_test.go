@@ -354,9 +354,12 @@ func rewriteRecord(t *testing.T, store storage.Store, change func(*provenance) [
 	}
 }
 
-// stale stores a Patient with entries that other rules have made.
+// stale stores a Patient with entries that other rules have made. By the promised orders it has no value.
 func stale(t *testing.T, store storage.Store, id string, entries search.Entries) {
 	t.Helper()
+	for _, key := range rulesOf(t, baseA, "Patient").Streaming("Patient") {
+		entries.Terms = append(entries.Terms, search.Term{Param: key.Absent})
+	}
 	op := storage.Op{Key: fhir.Key{Type: "Patient", ID: id}, Resource: resource(t, `{"resourceType":"Patient","id":%q,"name":[{"family":"Ångström"}]}`, id), Entries: entries}
 	if _, err := store.Commit(t.Context(), alice.Partition, []storage.Op{op}); err != nil {
 		t.Fatal(err)

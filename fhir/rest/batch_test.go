@@ -20,9 +20,14 @@ import (
 // bundleOf is a Bundle of a type with entries.
 func bundleOf(bundleType string, entries ...string) string {
 	if len(entries) == 0 {
-		return `{"resourceType":"Bundle","type":"` + bundleType + `"}`
+		return bundleStart(bundleType) + `}`
 	}
-	return `{"resourceType":"Bundle","type":"` + bundleType + `","entry":[` + strings.Join(entries, ",") + `]}`
+	return bundleStart(bundleType) + `,"entry":[` + strings.Join(entries, ",") + `]}`
+}
+
+// bundleStart is how the Bundles of a type begin.
+func bundleStart(bundleType string) string {
+	return `{"resourceType":"Bundle","type":"` + bundleType + `"`
 }
 
 // entry asks for something in a Bundle. Behind the resource, which may be empty, come names and values of more elements of the request.

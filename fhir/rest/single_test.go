@@ -16,7 +16,7 @@ func TestWithoutTransactions(t *testing.T) {
 	h.put(t, "a", "Ash")
 	h.play(t, []scenario{
 		{
-			name: "transaction", method: "POST", status: 400, body: bundleOf("transaction", entry("PUT", "Patient/b", patient("b", "Birch"))),
+			name: "transaction", method: "POST", single: true, status: 400, body: bundleOf("transaction", entry("PUT", "Patient/b", patient("b", "Birch"))),
 			paths: map[string]string{"issue[0].code": "not-supported", "issue[0].expression[0]": "Bundle.type"}, contains: []string{"no transactions", "a Bundle of type batch"},
 		},
 		{
