@@ -3,9 +3,14 @@ package mongo
 import (
 	"context"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/portico-health/portico/fhir"
 )
 
 // deployment is what a server said of itself when it was connected to.
@@ -84,6 +89,32 @@ func deploymentOf(g greeting, b build, hosts []string) deployment {
 		d.transactions = d.retries && (sharded && g.MaxWire >= wireShardedTransactions || !sharded && g.MaxWire >= wireTransactions)
 	}
 	return d
+}
+
+// undoesTransactions finds out whether an aborted transaction leaves nothing behind, of a server that should have transactions: one that applies at once what is written in
+// them could only do harm with them.
+func (s *Store) undoesTransactions(ctx context.Context) (undone bool, err error) {
+	session, err := s.client.StartSession()
+	if err != nil {
+		return false, err
+	}
+	defer session.EndSession(ctx)
+	if err := session.StartTransaction(options.Transaction().SetWriteConcern(writeconcern.Majority())); err != nil {
+		return false, err
+	}
+	documents := s.db.Collection(recordCollection)
+	trial := bson.E{Key: fieldID, Value: "transaction/" + fhir.NewID(time.Now())}
+	// A record that has expired: should this process die here, it is swept.
+	_, err = documents.InsertOne(mongo.NewSessionContext(ctx, session), bson.D{trial, {Key: recordExpires, Value: int64(fhir.InstantOf(s.now()))}})
+	if err != nil && passes(err) {
+		return false, err
+	}
+	refused := err != nil
+	if err := session.AbortTransaction(ctx); err != nil {
+		return false, err
+	}
+	left, err := documents.DeleteOne(ctx, bson.D{trial})
+	return err == nil && !refused && left.DeletedCount == 0, err
 }
 
 func engineOf(g greeting, b build, hosts []string) string {

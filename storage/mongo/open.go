@@ -75,6 +75,14 @@ func (s *Store) begin(ctx context.Context, dial *options.ClientOptions, name str
 	if err := s.ensure(ctx, recordCollection, recordIndexes()); err != nil {
 		return err
 	}
+	if s.deployment.transactions {
+		if s.deployment.transactions, err = s.undoesTransactions(ctx); err != nil {
+			return err
+		}
+		if !s.deployment.transactions {
+			s.note("The server is a replica set or a sharded cluster by its own word, but what is written in a transaction stays when that is aborted, or is refused. Portico does without transactions.")
+		}
+	}
 	for _, typ := range s.config.Types {
 		if err := s.prepare(ctx, typ); err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 )
 
@@ -85,6 +86,27 @@ func callsOf(s *Store) map[string]func(ctx context.Context) error {
 			return err
 		},
 		"scan": func(ctx context.Context) error { _, err := s.Records().Scan(ctx, "", "", 10); return err },
+		"history": func(ctx context.Context) error {
+			_, err := s.History(ctx, home, storage.HistoryQuery{Limit: 10})
+			return err
+		},
+		"events": func(ctx context.Context) error { _, err := s.Events(ctx, 0, 10); return err },
+		"search": func(ctx context.Context) error {
+			_, err := s.Search(ctx, home, search.Query{Type: "Patient"}, storage.PageRequest{Limit: 10, CountUpTo: 10})
+			return err
+		},
+		"conditional create": func(ctx context.Context) error {
+			tag := crypto.Text()
+			_, err := commitOne(ctx, s, under(unmatched(tag), put(patientKey(tag), "x", tag)))
+			return err
+		},
+		"reindex": func(ctx context.Context) error {
+			return s.Reindex(ctx, func(fhir.Partition, fhir.Version) (search.Entries, error) { return search.Entries{}, nil }, func(int64, int64) {})
+		},
+		"check": func(ctx context.Context) error {
+			_, err := s.Check(ctx, nil, func(storage.Fault) {})
+			return err
+		},
 		"types": func(ctx context.Context) error {
 			return s.call(ctx, func(ctx context.Context) error { _, err := s.types(ctx); return err })
 		},
@@ -129,8 +151,9 @@ func TestLostAnswers(t *testing.T) {
 		"create": func(key fhir.Key, note string) storage.Op {
 			return under(storage.Condition{Absent: true}, put(key, note, ""))
 		},
-		"update": func(key fhir.Key, note string) storage.Op { return put(key, note, "") },
-		"delete": func(key fhir.Key, note string) storage.Op { return storage.Op{Key: key} },
+		"conditional": func(key fhir.Key, note string) storage.Op { return under(unmatched(key.ID), put(key, note, key.ID)) },
+		"update":      func(key fhir.Key, note string) storage.Op { return put(key, note, "") },
+		"delete":      func(key fhir.Key, note string) storage.Op { return storage.Op{Key: key} },
 	} {
 		for _, at := range []cut{beforeServer, beforeAnswer} {
 			t.Run(what+" "+string(at), func(t *testing.T) {
@@ -144,7 +167,7 @@ func TestLostAnswers(t *testing.T) {
 				}
 				wasCut := true
 				for n := 1; wasCut && n < 20; n++ {
-					wasCut = cutDuring(t, p, s, n, at, patientKey(fmt.Sprint(n)), write, what != "create")
+					wasCut = cutDuring(t, p, s, n, at, patientKey(fmt.Sprint(n)), write, what == "update" || what == "delete")
 				}
 				if wasCut {
 					t.Error("a write has no end")

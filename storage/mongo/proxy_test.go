@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
@@ -28,12 +29,11 @@ type proxy struct {
 	seen     []command
 
 	// as is what it makes of the server; "": nothing.
-	as    string
-	known map[string][]byte // the answers to writes that may be sent twice, by session and number
+	as     string
+	known  map[string][]byte // the answers to writes that may be sent twice, by session and number
+	direct *mongo.Client     // to the server
+	undone map[string][]undo // what transactions have written over, by session
 }
-
-// replicaSet is the name of the set that a proxy can play.
-const replicaSet = "rs0"
 
 // command is a command that a client sent.
 type command struct {
@@ -41,9 +41,10 @@ type command struct {
 	database      string
 	collection    string   // that it is about, if it is about one
 	body          bson.Raw // as it was sent, less the documents of a sequence
-	number        int64    // of the transaction or of a write that may be sent twice; 0: none
-	starts        bool     // it is the first of a transaction
-	inTransaction bool     // it is one of a transaction, or ends it
+	session       string
+	number        int64 // of the transaction or of a write that may be sent twice; 0: none
+	starts        bool  // it is the first of a transaction
+	inTransaction bool  // it is one of a transaction, or ends it
 }
 
 // reaction is what becomes of a command. The zero one forwards it.
@@ -82,15 +83,6 @@ func newProxy(t testing.TB) *proxy {
 	p.listen("127.0.0.1:0")
 	p.address = p.listener.Addr().String()
 	t.Cleanup(p.refuse)
-	return p
-}
-
-// newReplicaSet starts a proxy that says of the server that it is MongoDB, the primary of a set of one, and plays what the server lacks of it: a write that is
-// sent twice is carried out once, and transactions are begun and ended. What is written in them is there at once, and stays when they are aborted.
-func newReplicaSet(t testing.TB) *proxy {
-	t.Helper()
-	p := newProxy(t)
-	p.as = replicaSet
 	return p
 }
 
@@ -295,8 +287,10 @@ func (p *proxy) ask(m message, c command, raw []byte, server net.Conn) (answer [
 	}
 	switch {
 	case c.name == "commitTransaction" || c.name == "abortTransaction":
+		p.end(c)
 		return m.answer(marshal(bson.D{{Key: "ok", Value: 1.0}})).encode(), nil
 	case c.inTransaction:
+		p.note(c, m)
 		m.body = marshal(without(unmarshal(m.body), "txnNumber", "startTransaction", "autocommit", "readConcern"))
 		return exchange(m.encode(), m.flags, server)
 	case c.number > 0:
@@ -313,33 +307,6 @@ func (p *proxy) ask(m message, c command, raw []byte, server net.Conn) (answer [
 	default:
 		return answer, nil
 	}
-}
-
-// primary makes an answer to hello that of a primary.
-func (p *proxy) primary(d bson.D) bson.D {
-	return with(d,
-		bson.E{Key: "setName", Value: p.as}, bson.E{Key: "setVersion", Value: int32(1)}, bson.E{Key: "secondary", Value: false},
-		bson.E{Key: "hosts", Value: bson.A{p.address}}, bson.E{Key: "me", Value: p.address}, bson.E{Key: "primary", Value: p.address})
-}
-
-// once carries out a write that may be sent twice, and gives the second the answer of the first.
-func (p *proxy) once(m message, c command, raw []byte, server net.Conn) ([]byte, error) {
-	key := fmt.Sprintf("%s %d", m.body.Lookup("lsid"), c.number)
-	p.mu.Lock()
-	before := p.known[key]
-	p.mu.Unlock()
-	if before != nil {
-		a, err := decodeMessage(before)
-		a.to = m.id
-		return a.encode(), err
-	}
-	answer, err := exchange(raw, m.flags, server)
-	if err == nil {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.known[key] = answer
-	}
-	return answer, err
 }
 
 // exchange sends a message to the server and reads its answer.
@@ -369,6 +336,7 @@ func commandOf(m message) (c command) {
 	c.name, c.body = elements[0].Key(), append(bson.Raw(nil), m.body...)
 	c.collection, _ = elements[0].Value().StringValueOK()
 	c.database, _ = m.body.Lookup("$db").StringValueOK()
+	c.session = m.body.Lookup("lsid").String()
 	c.number, _ = m.body.Lookup("txnNumber").Int64OK()
 	c.starts, _ = m.body.Lookup("startTransaction").BooleanOK()
 	_, err = m.body.LookupErr("autocommit")
@@ -411,49 +379,6 @@ func TestProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	if told := p.commands(); len(told) != 1 || told[0].name != "findAndModify" || told[0].collection != recordCollection || told[0].database != s.db.Name() {
-		t.Errorf("told %+v", told)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// A server that is said to be a replica set is written to with a majority, and a write whose answer was lost is sent again, and carried out once.
-func TestReplicaSet(t *testing.T) {
-	p := newReplicaSet(t)
-	c := Config{URI: p.through(testURI(t, t.TempDir()))}
-	dropAfter(t, c)
-	s := openAgain(t, c)
-	if want := (deployment{engine: mongoDB, replicated: true, transactions: true, retries: true, ordersByTerms: true}); s.deployment != want {
-		t.Errorf("%+v", s.deployment)
-	}
-	for _, at := range []cut{beforeServer, beforeAnswer, withinAnswer} {
-		p.commands()
-		failed := false
-		p.on(func(c command) (r reaction) {
-			if !failed {
-				failed, r.cut = true, at
-			}
-			return r
-		})
-		if _, err := s.Records().Swap(t.Context(), string(at), 0, []byte("x"), 0); err != nil {
-			t.Error(at, err)
-		}
-		told := p.commands("findAndModify")
-		if len(told) != 2 || told[0].number == 0 || told[0].number != told[1].number {
-			t.Errorf("%s: %+v", at, told)
-			continue
-		}
-		if level := told[0].body.Lookup("writeConcern", "w").StringValue(); level != "majority" || !told[0].body.Lookup("writeConcern", "j").Boolean() {
-			t.Errorf("written with %s", told[0].body.Lookup("writeConcern"))
-		}
-	}
-	p.on(nil)
-	p.commands()
-	if _, err := s.Records().Get(t.Context(), string(beforeServer)); err != nil {
-		t.Error(err)
-	}
-	if told := p.commands("find"); len(told) != 1 || told[0].body.Lookup("readConcern", "level").StringValue() != "majority" {
 		t.Errorf("told %+v", told)
 	}
 	if err := s.Close(); err != nil {
