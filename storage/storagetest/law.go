@@ -57,7 +57,7 @@ func Run(t *testing.T, h Harness) {
 		{"checking", checking}, {"checking beside writes", checkingBesideWrites},
 		{"restoring", restoring}, {"contradictions", contradictions},
 		{"records", records}, {"record races", recordRaces}, {"record scans", recordScans},
-		{"ended contexts", endedContexts}, {"commits given up", commitsGivenUp}, {"reopening", reopening}, {"closing", closing},
+		{"ended contexts", endedContexts}, {"commits given up", commitsGivenUp}, {"processes", processes}, {"reopening", reopening}, {"closing", closing},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
