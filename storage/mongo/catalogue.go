@@ -74,6 +74,10 @@ func (c *catalogue) all() []string {
 
 // prepare makes the collections and indexes of a type, the first time that this process writes to it.
 func (s *Store) prepare(ctx context.Context, typ string) error {
+	return s.prepareWithin(ctx, typ, s.config.Patience)
+}
+
+func (s *Store) prepareWithin(ctx context.Context, typ string, within time.Duration) error {
 	if s.config.reading {
 		return unavailable().Because(errReading)
 	}
@@ -92,10 +96,10 @@ func (s *Store) prepare(ctx context.Context, typ string) error {
 	if s.config.SortKeys != nil {
 		keys = s.config.SortKeys(typ)
 	}
-	if err := s.ensure(ctx, typ+pastSuffix, versionIndexes()); err != nil {
+	if err := s.ensure(ctx, typ+pastSuffix, versionIndexes(), within); err != nil {
 		return err
 	}
-	if err := s.ensure(ctx, typ, currentIndexes(keys)); err != nil {
+	if err := s.ensure(ctx, typ, currentIndexes(keys), within); err != nil {
 		return err
 	}
 	c.mu.Lock()

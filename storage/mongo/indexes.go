@@ -142,11 +142,11 @@ func inWords(d bson.D) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// building is how long an index may take to build: that of a collection that is large already takes its time, and an interrupted one begins anew.
+// building is how long Open lets an index be built: that of a collection that is large already takes its time, and an interrupted one begins anew.
 const building = time.Hour
 
-// ensure makes what a collection lacks of these indexes. Another process may be at it, too: who comes second may be refused, and finds what it wants.
-func (s *Store) ensure(ctx context.Context, collection string, want []index) error {
+// ensure makes what a collection lacks of these indexes, within a time. Another process may be at it, too: who comes second may be refused, and finds what it wants.
+func (s *Store) ensure(ctx context.Context, collection string, want []index, within time.Duration) error {
 	indexes := s.db.Collection(collection).Indexes()
 	var refused error
 	for range 3 {
@@ -154,7 +154,7 @@ func (s *Store) ensure(ctx context.Context, collection string, want []index) err
 		if err != nil || len(missing) == 0 {
 			return err
 		}
-		long, cancel := context.WithTimeout(ctx, building)
+		long, cancel := context.WithTimeout(ctx, within)
 		_, refused = indexes.CreateMany(long, missing)
 		cancel()
 		if refused == nil {

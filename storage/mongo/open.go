@@ -51,44 +51,53 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 // begin looks at the server and prepares the database.
-func (s *Store) begin(ctx context.Context, dial *options.ClientOptions, name string) (err error) {
+func (s *Store) begin(ctx context.Context, dial *options.ClientOptions, name string) error {
 	ctx = s.patient(ctx)
-	if s.deployment, err = look(ctx, s.client, dial.Hosts); err != nil {
+	if err := s.meet(ctx, dial); err != nil {
 		return err
-	}
-	if s.deployment.replicated && !s.deployment.retries && (dial.RetryWrites == nil || *dial.RetryWrites) {
-		// It looks like a replica set, and the driver would send it what it refuses or does twice.
-		client, err := mongo.Connect(dial.SetRetryWrites(false))
-		if err != nil {
-			return err
-		}
-		s.client, client = client, s.client
-		if err := client.Disconnect(ctx); err != nil {
-			return err
-		}
 	}
 	s.db = s.client.Database(name, concerns(s.deployment, dial))
 	s.clock, s.claims = newClock(s), newClaims(s)
 	if s.config.reading {
 		return s.mustBeThere(ctx)
 	}
-	if err := s.ensure(ctx, recordCollection, recordIndexes()); err != nil {
+	if err := s.ensure(ctx, recordCollection, recordIndexes(), building); err != nil {
 		return err
 	}
-	if s.deployment.transactions {
-		if s.deployment.transactions, err = s.undoesTransactions(ctx); err != nil {
-			return err
-		}
-		if !s.deployment.transactions {
-			s.note("The server is a replica set or a sharded cluster by its own word, but what is written in a transaction stays when that is aborted, or is refused. Portico does without transactions.")
-		}
-	}
 	for _, typ := range s.config.Types {
-		if err := s.prepare(ctx, typ); err != nil {
+		if err := s.prepareWithin(ctx, typ, building); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.proveTransactions(ctx)
+}
+
+// meet finds out what the server is. To one that looks like a replica set and is none the driver would send writes a second time that are then done twice: the
+// client is made anew without that.
+func (s *Store) meet(ctx context.Context, dial *options.ClientOptions) (err error) {
+	if s.deployment, err = look(ctx, s.client, dial.Hosts); err != nil {
+		return err
+	}
+	if !s.deployment.replicated || s.deployment.retries {
+		return nil
+	}
+	client, err := mongo.Connect(dial.SetRetryWrites(false))
+	if err != nil {
+		return err
+	}
+	s.client, client = client, s.client
+	return client.Disconnect(ctx)
+}
+
+// proveTransactions takes back what the deployment promised when a trial does not bear it out.
+func (s *Store) proveTransactions(ctx context.Context) (err error) {
+	if !s.deployment.transactions {
+		return nil
+	}
+	if s.deployment.transactions, err = s.undoesTransactions(ctx); err == nil && !s.deployment.transactions {
+		s.note("The server is a replica set or a sharded cluster by its own word, but what is written in a transaction stays when that is aborted, or is refused. Portico does without transactions.")
+	}
+	return err
 }
 
 // connect makes the client of a configuration; it has not yet spoken to the server.

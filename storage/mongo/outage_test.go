@@ -59,6 +59,25 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// The first write to a type does not wait longer than others when the server hangs while it makes the indexes.
+func TestHungIndexes(t *testing.T) {
+	p := newProxy(t)
+	c := Config{URI: p.through(testURI(t, t.TempDir())), Patience: time.Second}
+	dropAfter(t, c)
+	s := openAgain(t, c)
+	p.on(func(c command) reaction { return reaction{hang: c.name == "createIndexes"} })
+	write := func(ctx context.Context) error {
+		_, err := commitOne(ctx, s, put(patientKey("1"), "x", ""))
+		return err
+	}
+	outOfReach(t, "first write", time.Hour, c.Patience, write)
+	p.heal()
+	succeedSoon(t, "first write", write)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // callsOf are the calls of a store that ask the database.
 func callsOf(s *Store) map[string]func(ctx context.Context) error {
 	return map[string]func(ctx context.Context) error{
