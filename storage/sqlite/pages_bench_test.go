@@ -9,6 +9,7 @@ import (
 
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
+	"github.com/portico-health/portico/storage/storagetest"
 )
 
 // BenchmarkPage asks for pages of 20 without a total, within a budget, in stores of 10 000 and 100 000 resources, and of a million where
@@ -70,7 +71,7 @@ var pages = []struct {
 		return search.Query{All: []search.Any{is("patient", fmt.Sprintf("Patient/patient-%07d", n%asked))}}
 	}},
 	{"date+sort", func(p *practice, n int) search.Query {
-		from := spread(n%asked, p.appointments)
+		from := storagetest.Spread(n%asked, p.Appointments)
 		return search.Query{All: during(from, from+1_000), Sort: []search.SortKey{{Param: "date"}}}
 	}},
 	{"token+sort", func(_ *practice, n int) search.Query {
@@ -108,5 +109,5 @@ func booking(n int) search.Any { return is("identifier", fmt.Sprint("booking|", 
 
 // named are the twenty of a family.
 func (p *practice) named(n int) search.Any {
-	return search.Any{search.StartsWith{Param: "family", Folded: p.family(n % families)}}
+	return search.Any{search.StartsWith{Param: "family", Folded: p.Family(n % families)}}
 }
