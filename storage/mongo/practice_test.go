@@ -3,8 +3,8 @@ package mongo
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 
@@ -13,14 +13,16 @@ import (
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
+	"github.com/portico-health/portico/storage/storagetest"
 )
 
-// practice is a store as a practice has it: of a hundred resources eighty are Appointments, fifteen Patients and five Locations. What they
-// have is spread evenly, and stands in no relation to when they came to be.
+// practice is a store that has what a practice has. It keeps the commands that go to the server.
 type practice struct {
 	*Store
 	*wire
-	appointments, patients, locations int
+	storagetest.Practice
+	last fhir.Instant
 }
 
 const (
@@ -36,10 +38,7 @@ func resources() int {
 	return 5_000
 }
 
-// spread is a number below n, another one for each i below n, in no order that can be seen.
-func spread(i, n int) int { return i * 7919 % n } // n has no factor 7919
-
-// The promised orders of a practice.
+// Promised orders of a practice.
 var (
 	dateKey   = search.SortKey{Param: "date", Absent: "date:none"}
 	bornKey   = search.SortKey{Param: "birthdate", Absent: "birthdate:none"}
@@ -47,103 +46,59 @@ var (
 	familyKey = search.SortKey{Param: "family", By: search.ByOrder, Absent: "family:none"}
 )
 
-// newPractice makes a store of so many resources. They are written as a restored backup would be: all at once.
+// newPractice makes a store of so many resources.
 func newPractice(t testing.TB, resources int) *practice {
 	t.Helper()
-	w := new(wire)
-	p := &practice{wire: w, appointments: resources * 80 / 100, patients: resources * 15 / 100, locations: resources * 5 / 100}
+	p := &practice{wire: new(wire), Practice: storagetest.NewPractice(resources), last: 1_000_000}
 	p.Store = openTest(t, fmt.Sprint(t.Name(), resources), func(c *Config) {
-		c.monitor = &event.CommandMonitor{Started: w.started}
-		c.SortKeys = func(typ string) []search.SortKey {
-			return map[string][]search.SortKey{"Appointment": {dateKey, feeKey}, "Patient": {bornKey, familyKey}}[typ]
-		}
+		c.monitor = &event.CommandMonitor{Started: p.started, Succeeded: p.answered}
+		c.SortKeys = p.SortKeys
 	})
-	at := fhir.Instant(1_000_000)
-	fill := func(kind string, n int, entries func(i int) search.Entries) {
-		if err := p.prepare(t.Context(), kind); err != nil {
-			t.Fatal(err)
-		}
-		var batch []any
-		for i := range n {
-			at++
-			if batch = append(batch, p.document(t, kind, i, at, entries(i))); len(batch) == 1_000 || i == n-1 {
-				if _, err := p.current(kind).InsertMany(t.Context(), batch); err != nil {
-					t.Fatal(err)
-				}
-				batch = nil
-			}
-		}
-	}
-	fill("Location", p.locations, p.location)
-	fill("Patient", p.patients, p.patient)
-	fill("Appointment", p.appointments, p.appointment)
+	p.fill(t, p.Ops())
 	return p
 }
 
-// document is that of a version of about 800 bytes.
-func (p *practice) document(t testing.TB, kind string, i int, at fhir.Instant, e search.Entries) document {
-	d := document{Partition: home, Name: fmt.Sprintf("%s-%07d", strings.ToLower(kind), i), Version: 1, Instant: at, Method: fhir.Created.String()}
-	d.ID = documentID(home, d.Name)
-	var err error
-	if d.Index, err = encodeEntries(e, p.config.SortKeys(kind)); err != nil {
+// fill writes resources as a restored backup would be: all at once, each at an instant behind those before it.
+func (p *practice) fill(t testing.TB, ops iter.Seq[storage.Op]) {
+	t.Helper()
+	var kind string
+	var batch []any
+	flush := func() {
+		if len(batch) == 0 {
+			return
+		}
+		if _, err := p.current(kind).InsertMany(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		batch = nil
+	}
+	for op := range ops {
+		if op.Key.Type != kind || len(batch) == 1_000 {
+			flush()
+			kind = op.Key.Type
+			if err := p.prepare(t.Context(), kind); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.last++
+		batch = append(batch, p.document(t, op))
+	}
+	flush()
+}
+
+// document is that of the version that an operation makes.
+func (p *practice) document(t testing.TB, op storage.Op) document {
+	t.Helper()
+	index, err := encodeEntries(op.Entries, p.SortKeys(op.Key.Type))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Resource, err = encodeBody(fmt.Appendf(nil, `{"resourceType":%q,"id":%q,"comment":%q}`, kind, d.Name, strings.Repeat("word ", 150))); err != nil {
+	c := change{Op: op, method: op.Becomes(), draft: fhir.NewDraft(op.Resource), index: index}
+	d, err := c.next(home, document{}, p.last)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return d
-}
-
-// family is the name of a Patient's family, of twenty.
-func (p *practice) family(i int) string { return fmt.Sprintf("family%05d", spread(i, p.patients)/20) }
-
-func (p *practice) location(i int) search.Entries {
-	n := spread(i, p.locations)
-	return search.Entries{
-		Texts:  []search.Text{{Param: "name", Folded: fmt.Sprint("clinic ", n), Exact: fmt.Sprint("Clinic ", n)}},
-		Terms:  []search.Term{{Param: "type", Value: "clinic"}},
-		Places: []search.Place{{Param: "near", Point: p.place(i)}},
-	}
-}
-
-// place is where a Location is: some way up and across the country.
-func (p *practice) place(i int) search.Point {
-	return search.Point{Latitude: 50 + 8*float64(spread(i, p.locations))/float64(p.locations), Longitude: -3 + 4*float64(i)/float64(p.locations)}
-}
-
-// patient is one of whom twenty share a family name, and half a gender.
-func (p *practice) patient(i int) search.Entries {
-	family, given := p.family(i), []string{"ann", "bob", "cy"}[i%3]
-	born := fhir.Instant(spread(i, p.patients)) * 1440 * minute
-	return search.Entries{
-		Terms: []search.Term{
-			{Param: "identifier", Value: fmt.Sprint("nhs|", i)}, {Param: "gender", Value: []string{"female", "male"}[i%2]},
-			{Param: "gp", Value: fmt.Sprintf("Location/location-%07d", spread(i, p.locations))},
-		},
-		Texts:    []search.Text{{Param: "family", Folded: family, Exact: family}, {Param: "name", Folded: family, Exact: family}, {Param: "name", Folded: given, Exact: given}},
-		Ranges:   []search.Range{{Param: "birthdate", Interval: fhir.Interval{Low: born, High: born + 1440*minute}}},
-		Ordereds: []search.Ordered{{Param: "family", Low: family, High: family}},
-	}
-}
-
-// appointment is one of those that a patient has at one time or another: five or six each.
-func (p *practice) appointment(i int) search.Entries {
-	start := fhir.Instant(spread(i, p.appointments)) * minute
-	fee := fmt.Sprintf("%07d", spread(i, p.appointments))
-	e := search.Entries{
-		Terms: []search.Term{
-			{Param: "identifier", Value: fmt.Sprint("booking|", i)}, {Param: "status", Value: []string{"booked", "fulfilled", "cancelled"}[(i+i/p.patients)%3]},
-			{Param: "patient", Value: fmt.Sprintf("Patient/patient-%07d", spread(i, p.patients))},
-			{Param: "actor", Value: fmt.Sprintf("Location/location-%07d", spread(i, p.locations))},
-			{Param: "kind", Value: "consultation"},
-		},
-		Ranges:   []search.Range{{Param: "date", Interval: fhir.Interval{Low: start, High: start + 15*minute}}},
-		Ordereds: []search.Ordered{{Param: "fee", Low: fee, High: fee}},
-	}
-	if i%(p.appointments/20) == 0 { // twenty of all
-		e.Terms = append(e.Terms, search.Term{Param: "service", Value: "rare"})
-	}
-	return e
 }
 
 func is(param, value string) search.Any { return search.Any{search.Equal{Param: param, Value: value}} }
@@ -182,6 +137,7 @@ type wire struct {
 	mu       sync.Mutex
 	on       bool
 	commands []bson.Raw
+	rows     int // that came back
 }
 
 func (w *wire) started(_ context.Context, e *event.CommandStartedEvent) {
@@ -192,7 +148,18 @@ func (w *wire) started(_ context.Context, e *event.CommandStartedEvent) {
 	}
 }
 
-// listen is what was sent to the server while fn ran.
+func (w *wire) answered(_ context.Context, e *event.CommandSucceededEvent) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, batch := range []string{"firstBatch", "nextBatch"} {
+		if list, ok := e.Reply.Lookup("cursor", batch).ArrayOK(); w.on && ok {
+			rows, _ := list.Values() // what cannot be read is none
+			w.rows += len(rows)
+		}
+	}
+}
+
+// listen is what was sent to the server while fn ran. How many documents came back is in rows then.
 func (w *wire) listen(fn func()) []bson.Raw {
 	set := func(on bool) []bson.Raw {
 		w.mu.Lock()
@@ -201,6 +168,7 @@ func (w *wire) listen(fn func()) []bson.Raw {
 		w.on, w.commands = on, nil
 		return sent
 	}
+	w.rows = 0
 	set(true)
 	fn()
 	return set(false)

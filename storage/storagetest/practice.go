@@ -90,8 +90,9 @@ func (p Practice) patient(i int) search.Entries {
 			{Param: "identifier", Value: fmt.Sprint("nhs|", i)}, {Param: "gender", Value: []string{"female", "male"}[i%2]},
 			{Param: "gp", Value: fmt.Sprintf("Location/location-%07d", Spread(i, p.Locations))},
 		},
-		Texts:  []search.Text{{Param: "family", Folded: family, Exact: family}, {Param: "name", Folded: family, Exact: family}, {Param: "name", Folded: given, Exact: given}},
-		Ranges: []search.Range{{Param: "birthdate", Interval: fhir.Interval{Low: born, High: born + 1440*minute}}},
+		Texts:    []search.Text{{Param: "family", Folded: family, Exact: family}, {Param: "name", Folded: family, Exact: family}, {Param: "name", Folded: given, Exact: given}},
+		Ranges:   []search.Range{{Param: "birthdate", Interval: fhir.Interval{Low: born, High: born + 1440*minute}}},
+		Ordereds: []search.Ordered{{Param: "family", Low: family, High: family}},
 	}
 }
 

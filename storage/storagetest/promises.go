@@ -17,7 +17,7 @@ type Promised struct {
 func (p Practice) SortKeys(kind string) []search.SortKey {
 	return map[string][]search.SortKey{
 		"Appointment": {{Param: "date", Absent: "date:none"}, {Param: "fee", By: search.ByOrder, Absent: "fee:none"}},
-		"Patient":     {{Param: "birthdate", Absent: "birthdate:none"}},
+		"Patient":     {{Param: "birthdate", Absent: "birthdate:none"}, {Param: "family", By: search.ByOrder, Absent: "family:none"}},
 		"Observation": {
 			{Param: "date", Absent: "date:none"}, {Param: "value", By: search.ByOrder, Absent: "value:none"}, {Param: "size", By: search.ByOrder, Absent: "size:none"},
 		},

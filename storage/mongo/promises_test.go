@@ -1,0 +1,80 @@
+package mongo
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
+)
+
+// mostLooked is how many documents a page has the database send or count, at most, however many there are: for each of two parts of a query a handful, and as many
+// as tell that they are not few; and as many again among which its rows are found.
+const mostLooked = 3*enough + 2*handful
+
+// Every class of searches that is promised is served by indexes alone: the first page, the second and one far behind.
+func TestPromisesOfAllDrivers(t *testing.T) {
+	p := newPractice(t, resources())
+	newest := p.last
+	p.fill(t, p.ObservationOps())
+	for _, class := range p.Promised(newest-199, newest-fhir.Instant(p.Appointments/4-1)) {
+		t.Run(class.Name, func(t *testing.T) {
+			cursors := p.cursors(t, class.Query)
+			for page, cursor := range cursors {
+				var plan storage.Plan
+				var err error
+				sent := p.listen(func() {
+					plan, err = p.Explain(t.Context(), home, class.Query, storage.PageRequest{Limit: pageSize, After: cursor})
+				})
+				if err != nil || plan.Found == 0 || plan.Looked > mostLooked || p.rows > mostLooked {
+					t.Errorf("the %s page finds %d by %q, looks at %d and is sent %d (%v); want some, with %d at most", page, plan.Found, plan.Index, plan.Looked, p.rows, err, mostLooked)
+				}
+				for _, command := range sent {
+					p.goesByIndex(t, command)
+				}
+			}
+		})
+	}
+}
+
+// deep is how many resources are before a page that is far behind.
+const deep = 10_000
+
+// cursors are those of the first and the second page of a search, and of one that is far behind or the last, as far as there are so many.
+func (p *practice) cursors(t *testing.T, q search.Query) map[string][]byte {
+	t.Helper()
+	cursors := map[string][]byte{"first": nil}
+	all, err := p.Search(t.Context(), home, q, storage.PageRequest{CountUpTo: deep})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, passed := range map[string]int{"second": pageSize, "deep": all.Total - pageSize/2} {
+		var at storage.PageRequest
+		for passed > 0 {
+			at.Limit = min(passed, 5_000)
+			page, err := p.Search(t.Context(), home, q, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			passed -= len(page.Versions)
+			if at.After = page.Next; page.Next == nil {
+				break
+			}
+		}
+		if at.After != nil {
+			cursors[name] = at.After
+		}
+	}
+	return cursors
+}
+
+// isByIndex says whether a plan goes by an index alone: in the words of MongoDB (https://www.mongodb.com/docs/manual/reference/explain-results/), or in those
+// of PostgreSQL. Nothing is gone through of what cannot be.
+func isByIndex(plan string) bool {
+	goes := func(ways ...string) bool {
+		return slices.ContainsFunc(ways, func(way string) bool { return strings.Contains(plan, way) })
+	}
+	return goes("IXSCAN", "IDHACK", "EXPRESS", `"EOF"`, "Index Scan", "Index Only Scan") && !goes("COLLSCAN", "Seq Scan")
+}
