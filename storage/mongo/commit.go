@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -34,9 +35,6 @@ func (s *Store) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op) 
 	}
 	return results, nil
 }
-
-// maxDocument is how many bytes a document may have: https://www.mongodb.com/docs/manual/reference/limits/#bson-documents.
-const maxDocument = 16 << 20
 
 // change is an operation with everything made that is known beforehand.
 type change struct {
@@ -128,7 +126,7 @@ func (c *change) refuses(before document) error {
 // change carries out an operation that is the only one of its commit. Whoever loses the compare-and-set to another process begins again.
 func (s *Store) change(ctx context.Context, p fhir.Partition, c *change) (storage.Result, error) {
 	if !c.Guard {
-		back, err := s.writers.wait(ctx, c.Key.Type+"/"+documentID(p, c.Key.ID))
+		back, err := s.writers.wait(ctx, nameOf(p, c.Key))
 		if err != nil {
 			return storage.Result{}, err
 		}
@@ -151,6 +149,9 @@ func (s *Store) change(ctx context.Context, p fhir.Partition, c *change) (storag
 		blind = false
 	}
 }
+
+// nameOf is the name of the turn of a resource.
+func nameOf(p fhir.Partition, key fhir.Key) string { return key.Type + "/" + documentID(p, key.ID) }
 
 // attempt carries out an operation, unless another writer is quicker: then it has not won. A blind one takes it that there never was such a
 // resource.
@@ -194,12 +195,14 @@ func (s *Store) attempt(ctx context.Context, p fhir.Partition, c *change, blind 
 func (s *Store) holdsNoMatch(ctx context.Context, p fhir.Partition, c *change, until time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	q := *c.Condition.NoMatch
-	matched, err := s.matches(ctx, p, q)
-	if err != nil || !matched {
+	if matched, err := s.matches(ctx, p, *c.Condition.NoMatch); err != nil || !matched {
 		return err
 	}
-	return c.fail(fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "A resource of type %s matches the condition, where none may.", q.Type))
+	return c.matched()
+}
+
+func (c *change) matched() error {
+	return c.fail(fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "A resource of type %s matches the condition, where none may.", c.Condition.NoMatch.Type))
 }
 
 // nothing is the result of an operation that writes nothing.
@@ -244,11 +247,8 @@ func (s *Store) write(ctx context.Context, p fhir.Partition, c *change, before d
 		return v, false, err
 	}
 	raw, err := next.raw()
-	switch {
-	case err != nil:
+	if err != nil {
 		return v, false, err
-	case len(raw) > maxDocument:
-		return v, false, c.fail(tooLarge())
 	}
 	inTime, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
@@ -275,12 +275,27 @@ func (c *change) next(p fhir.Partition, before document, at fhir.Instant) (d doc
 		ID: documentID(p, c.Key.ID), Partition: p, Name: c.Key.ID,
 		Version: before.Version + 1, Instant: at, Method: c.method.String(), Existed: before.exists(), Previous: before.Instant,
 	}
-	if c.stores() {
-		d.Index = c.index
-		d.Resource, err = encodeBody(c.draft.Stamp(d.Version, at))
+	if !c.stores() {
+		return d, nil
 	}
-	return d, err
+	d.Index = c.index
+	d.Resource, err = encodeBody(c.draft.Stamp(d.Version, at))
+	var unfit *fhir.Error
+	switch {
+	case errors.As(err, &unfit):
+		return d, c.fail(unfit)
+	case err == nil && !d.fits():
+		return d, c.fail(tooLarge())
+	default:
+		return d, err
+	}
 }
+
+// maxDocument is how many bytes the resource and the index of a document may have together, so that all of it has no more than MongoDB allows:
+// https://www.mongodb.com/docs/manual/reference/limits/#bson-documents.
+const maxDocument = 16<<20 - 4<<10
+
+func (d document) fits() bool { return len(d.Resource)+len(d.Index) <= maxDocument }
 
 // archive copies a version that is to be superseded. That it is there already is as good.
 func (s *Store) archive(ctx context.Context, typ string, d document) error {

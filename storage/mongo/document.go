@@ -36,6 +36,7 @@ const (
 //	previous   int64, the instant of the version before; not in version 1
 //	resource   the stamped resource (body.go); not in the mark of a deletion
 //	ix         its index entries (entries.go); of current, not deleted versions alone
+//	held       int64, counted up by transactions that rest on the version and do not change it (transaction.go); of current versions alone
 const (
 	fieldID        = "_id"
 	fieldPartition = "partition"
@@ -47,6 +48,7 @@ const (
 	fieldPrevious  = "previous"
 	fieldResource  = "resource"
 	fieldIndex     = "ix"
+	fieldHeld      = "held"
 )
 
 // The fields of an index sub-document (search.Entries). Strings that begin with a parameter have an equals sign behind it: no name of a parameter has one.

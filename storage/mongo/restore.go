@@ -22,9 +22,14 @@ func (s *Store) Restore(ctx context.Context, versions []storage.Restored) error 
 			return err
 		}
 		if s.Transactions() {
-			return s.inTransaction(ctx, func(inside context.Context) error { return s.takeOver(ctx, inside, docs) })
+			err = s.inTransaction(ctx, func(inside context.Context, w *work) error { return s.takeOver(ctx, inside, docs, w) })
+		} else {
+			err = s.takeOver(ctx, ctx, docs, &work{})
 		}
-		return s.takeOver(ctx, ctx, docs)
+		if errors.Is(err, errOvertaken) {
+			return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "Others write the same resources as are restored.").Because(err)
+		}
+		return err
 	})
 }
 
@@ -63,6 +68,9 @@ func (s *Store) restored(ctx context.Context, versions []storage.Restored) ([]ty
 				return nil, err
 			}
 		}
+		if !d.fits() {
+			return nil, tooLarge()
+		}
 		docs[i] = typed{v.Key.Type, d}
 	}
 	return docs, nil
@@ -70,11 +78,12 @@ func (s *Store) restored(ctx context.Context, versions []storage.Restored) ([]ty
 
 // takeOver carries out a call of Restore; inside is ctx with the transaction, if there is one. Before the first version is written, everything is known
 // that could contradict it.
-func (s *Store) takeOver(ctx, inside context.Context, docs []typed) error {
+func (s *Store) takeOver(ctx, inside context.Context, docs []typed, w *work) error {
 	waves, err := s.contrast(inside, docs)
 	if err != nil || len(waves) == 0 {
 		return err
 	}
+	w.proof = &waves[0][0].typed
 	fresh := slices.Concat(waves...)
 	last, err := s.unused(ctx, inside, fresh)
 	if err != nil {
@@ -245,16 +254,13 @@ func (s *Store) unused(ctx, inside context.Context, fresh []follower) (last map[
 
 const taken = "another resource has a version of its instant"
 
-// advance makes versions current, of each resource one: what they follow is archived first.
+// advance makes versions current, of each resource one: what they follow is archived first. errOvertaken where another one is current.
 func (s *Store) advance(ctx context.Context, wave []follower) error {
 	past, now := make(map[string][]mongo.WriteModel), make(map[string][]mongo.WriteModel)
 	for _, d := range wave {
 		raw, err := d.raw()
 		if err != nil {
 			return err
-		}
-		if len(raw) > maxDocument {
-			return tooLarge()
 		}
 		if d.before.Version == 0 {
 			now[d.typ] = append(now[d.typ], mongo.NewInsertOneModel().SetDocument(raw))
@@ -275,7 +281,7 @@ func (s *Store) advance(ctx context.Context, wave []follower) error {
 	for typ, all := range now {
 		r, err := s.current(typ).BulkWrite(ctx, all, unordered)
 		if isDuplicate(err) || err == nil && r.InsertedCount+r.MatchedCount < int64(len(all)) {
-			return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "Resources of type %s are written by others, too.", typ).Because(err)
+			return errors.Join(errOvertaken, err)
 		}
 		if err != nil {
 			return err
