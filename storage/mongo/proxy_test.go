@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -136,13 +137,7 @@ func (p *proxy) hang() {
 	}
 }
 
-// cut cuts all connections, wherever they are.
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.cutAll()
-}
-
+// cutAll cuts all connections, wherever they are. The caller holds the mutex.
 func (p *proxy) cutAll() {
 	for c := range p.open {
 		_ = c.Close()
@@ -168,7 +163,7 @@ func (p *proxy) heal() {
 }
 
 func (p *proxy) listen(address string) {
-	listener, err := net.Listen("tcp", address)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		p.t.Error(err)
 		return
@@ -205,7 +200,7 @@ func (p *proxy) drop(c net.Conn) {
 // serve forwards the messages of one connection, one after the other.
 func (p *proxy) serve(client net.Conn) {
 	defer p.drop(client)
-	server, err := net.Dial("tcp", p.server)
+	server, err := new(net.Dialer).DialContext(context.Background(), "tcp", p.server)
 	if err != nil {
 		return
 	}

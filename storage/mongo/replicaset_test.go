@@ -192,3 +192,30 @@ func TestFalseTransactions(t *testing.T) {
 		}
 	}
 }
+
+// To an engine that calls itself a replica set, and is none, nothing is written a second time by the driver.
+func TestFalseReplicaSet(t *testing.T) {
+	p := newReplicaSet(t)
+	p.on(func(c command) (r reaction) {
+		if c.name == "buildInfo" {
+			r.edit = func(d bson.D) bson.D { return with(d, bson.E{Key: "ferretdb", Value: bson.D{}}) }
+		}
+		return r
+	})
+	c := Config{URI: p.through(testURI(t, t.TempDir()))}
+	dropAfter(t, c)
+	s := openAgain(t, c)
+	if want := (deployment{engine: ferretDB, replicated: true}); s.deployment != want {
+		t.Errorf("%+v", s.deployment)
+	}
+	p.commands()
+	if _, err := s.Records().Swap(t.Context(), "a", 0, []byte("x"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if told := p.commands("findAndModify"); len(told) != 1 || told[0].number != 0 {
+		t.Errorf("told %+v", told)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
