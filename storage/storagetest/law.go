@@ -36,6 +36,9 @@ type Harness struct {
 
 	// Gathers says that searches are gathered whose first key says nothing of absence (search.SortKey.Absent).
 	Gathers bool
+
+	// Parts are the names of the parts of the law that are held; nil: all of them.
+	Parts []string
 }
 
 // SortKeys are the promised orders of every type in the law, for drivers that make indexes for them.
@@ -59,6 +62,9 @@ func Run(t *testing.T, h Harness) {
 		{"records", records}, {"record races", recordRaces}, {"record scans", recordScans},
 		{"ended contexts", endedContexts}, {"commits given up", commitsGivenUp}, {"processes", processes}, {"reopening", reopening}, {"closing", closing},
 	} {
+		if h.Parts != nil && !slices.Contains(h.Parts, part.name) {
+			continue
+		}
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
 			part.hold(newHouse(t, h))
