@@ -77,7 +77,7 @@ func TestLaw(t *testing.T) {
 	var known sync.Map // the folders that a database stands for; a part of the law that opens one again does not drop it
 	storagetest.Run(t, storagetest.Harness{
 		Open: func(t *testing.T, dir string, now func() time.Time) storage.Store {
-			c := Config{URI: testURI(t, dir), SortKeys: storagetest.SortKeys, Now: now}
+			c := Config{URI: testURI(t, dir), SortKeys: storagetest.SortKeys, Now: now, Patience: time.Minute} // eight megabytes on a busy machine
 			if _, again := known.LoadOrStore(dir, true); !again {
 				dropAfter(t, c)
 			}

@@ -1,7 +1,6 @@
 package storagetest
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -64,16 +63,42 @@ func (x *house) spelt(body []byte) string {
 	if !x.h.Respells {
 		return string(body)
 	}
-	return token.ReplaceAllStringFunc(string(body), func(t string) string {
-		if t[0] == '"' {
-			return t
+	var out strings.Builder
+	for rest := string(body); rest != ""; {
+		n := strings.IndexAny(rest, `"-0123456789`)
+		if n < 0 {
+			n = len(rest)
 		}
-		return respell(t)
-	})
+		out.WriteString(rest[:n])
+		if rest = rest[n:]; rest == "" {
+			break
+		}
+		if n = stringEnd(rest); n > 0 {
+			out.WriteString(rest[:n])
+		} else {
+			n = len(rest) - len(strings.TrimLeft(rest, "-+.0123456789eE"))
+			out.WriteString(respell(rest[:n]))
+		}
+		rest = rest[n:]
+	}
+	return out.String()
 }
 
-// token is a string of JSON, which is to stay as it is, or a number.
-var token = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|-?[0-9][-+.0-9eE]*`)
+// stringEnd is where the string of JSON ends that a text begins with; 0 where it begins with none.
+func stringEnd(text string) int {
+	if text[0] != '"' {
+		return 0
+	}
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(text)
+}
 
 // respell gives a number's digits as an integer, and its exponent: 1.50 is 150e-2, 1E+2 is 1e2, 100 is 100e0.
 func respell(number string) string {

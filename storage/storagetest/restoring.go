@@ -15,7 +15,7 @@ import (
 // it goes on behind it.
 func restoring(x *house) {
 	from := newCorpus(x, 37)
-	for range 6 {
+	for range max(3, x.fewer(6)) {
 		from.write(20, from.anyID)
 		x.clock.move(time.Second)
 	}

@@ -13,7 +13,11 @@ import (
 // oracle holds what searches find, in which order and how many, against search.Match and search.Compare: by chance, on changing
 // content. One seed is a new one every time.
 func oracle(x *house) {
-	for _, seed := range []uint64{0, 1, 2, rand.Uint64()} {
+	seeds := []uint64{rand.Uint64(), 0, 1, 2}
+	if x.h.Slow > 1 {
+		seeds = seeds[:2]
+	}
+	for _, seed := range seeds {
 		c := newCorpus(newHouse(x.T, x.h), seed)
 		for round := 0; round < 6 && c.agrees(round); round++ {
 			continue
