@@ -192,6 +192,9 @@ func (w world) members(s *search.Selection, by search.SortKey) (rows []row, few 
 	if a.says.never || slices.ContainsFunc(leads, func(l lead) bool { return len(l.arms) == 0 }) {
 		return nil, true, nil
 	}
+	if l := x.saysAll(a, leads); l != nil {
+		return x.gather(a, l, enough, false)
+	}
 	best, err := x.weigh(a, leads)
 	if err != nil || best.lead == nil || !best.full {
 		return nil, false, err

@@ -18,8 +18,8 @@ const sifted = 500
 // errEnough ends what goes through all matches.
 var errEnough = errors.New("mongo: enough")
 
-// through goes through all matches of a quest, in no order, and calls fn with some at a time: with those of so many candidates at first, and then of more and more. Of
-// a quest that the filter decides it asks each index for no more than the first. A resource that changes meanwhile may come twice.
+// through goes through all matches of a quest, in no order, and calls fn with some at a time: with those of so many candidates at first, then of more and more; 0: of
+// many. Of a quest that the filter decides it asks each index for no more than the first. A resource that changes meanwhile may come twice.
 func (x *searching) through(a *quest, l *lead, fields bson.D, first int, fn func([]row) error) error {
 	limit := 0
 	if len(a.byRow) == 0 {
@@ -27,7 +27,10 @@ func (x *searching) through(a *quest, l *lead, fields bson.D, first int, fn func
 	}
 	for _, arm := range x.armsOf(l) {
 		var batch []row
-		heavy, size := 0, min(first, sifted)
+		heavy, size := 0, sifted
+		if first > 0 {
+			size = min(first, sifted)
+		}
 		flush := func() error {
 			if err := x.meter.look(len(batch) * a.toll()); err != nil {
 				return err

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"math"
+	"sync"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/storage"
@@ -10,8 +11,9 @@ import (
 // meter counts the documents that a search was sent, and those that it had counted for it, and ends the search where they are too many. A nil meter
 // sets no bound.
 type meter struct {
-	budget int // that may be looked at in vain; 0 sets no bound
-	most   int // that may be looked at
+	mu     sync.Mutex // arms of a way are followed at once
+	budget int        // that may be looked at in vain; 0 sets no bound
+	most   int        // that may be looked at
 	looked int
 	vain   int // of what was settled
 }
@@ -36,6 +38,8 @@ func (m *meter) look(n int) error {
 	if m == nil {
 		return nil
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.looked += n; m.looked > m.most {
 		return overBudget(m.budget)
 	}

@@ -2,10 +2,10 @@ package mongo
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
@@ -95,14 +95,19 @@ func (x *searching) follows(l *lead, o *order) bool {
 	}
 }
 
-// few fetches all matches if a lead has but a handful of candidates. That of a query of one clause is not counted before: it takes one call either way.
+// few fetches all matches if a lead has but a handful of candidates. Those of one that says all are not counted before: it takes one call either way.
 func (x *searching) few(a *quest, leads []lead) (way, error) {
+	saysAll := x.saysAll(a, leads)
 	for i := range leads {
 		l := &leads[i]
-		if size, err := x.countUpTo(a, leads, l, handful); err != nil {
-			return way{}, err
-		} else if size > handful {
-			continue
+		if saysAll == nil {
+			size, err := x.size(l, handful)
+			if err != nil {
+				return way{}, err
+			}
+			if size > handful {
+				continue
+			}
 		}
 		rows, whole, err := x.gather(a, l, handful, true)
 		if err != nil || whole {
@@ -112,13 +117,12 @@ func (x *searching) few(a *quest, leads []lead) (way, error) {
 	return way{}, nil
 }
 
-// countUpTo counts the candidates of a lead up to one more than a number; those of one that is alone and says everything are 0: they are counted
-// when they come.
-func (x *searching) countUpTo(a *quest, leads []lead, l *lead, upTo int) (int, error) {
-	if len(leads) == 1 && len(a.all) == 1 && a.says.exact && len(l.arms) == 1 {
-		return 0, nil
+// saysAll is the only lead of a quest, if all that its only index has are matches.
+func (x *searching) saysAll(a *quest, leads []lead) *lead {
+	if len(leads) == 1 && len(a.all) == 1 && a.says.exact && len(leads[0].arms) == 1 {
+		return &leads[0]
 	}
-	return x.size(l, upTo)
+	return nil
 }
 
 // weigh finds the lead with the fewest candidates, if any has not more than enough.
@@ -160,13 +164,21 @@ func (x *searching) size(l *lead, upTo int) (size int, err error) {
 }
 
 // number counts the documents that satisfy some filters, up to a limit; 0: all.
-func (x *searching) number(index string, limit int, filters ...bson.D) (int, error) {
-	o := options.Count().SetHint(index)
+func (x *searching) number(index string, limit int, filters ...bson.D) (n int, err error) {
+	stages := bson.A{bson.D{{Key: "$match", Value: both(filters...)}}}
 	if limit > 0 {
-		o.SetLimit(int64(limit))
+		stages = append(stages, bson.D{{Key: "$limit", Value: limit}})
 	}
-	n, err := x.of.CountDocuments(x.ctx, both(filters...), o)
-	return int(n), tooLong(err)
+	cursor, err := x.aggregate(append(stages, bson.D{{Key: "$count", Value: "n"}}), index, 1)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = cursor.Close(x.ctx) }()
+	var counted struct{ N int }
+	if cursor.Next(x.ctx) { // of none nothing comes
+		err = cursor.Decode(&counted)
+	}
+	return counted.N, errors.Join(err, tooLong(cursor.Err()))
 }
 
 // ours is the filter for the partition.

@@ -2,6 +2,8 @@ package mongo
 
 import (
 	"errors"
+	"reflect"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -27,30 +29,55 @@ type asked struct {
 	fields bson.D
 }
 
-// both is the filter that holds where all of some filters do.
-func both(filters ...bson.D) bson.D {
-	conditions := make([]condition, len(filters))
-	for i, f := range filters {
-		conditions[i] = condition{filter: f, exact: true}
+// both is the filter that holds where all of some filters do; what several of them say is said once. What tests a field that another has tested already stands
+// below "$and".
+func both(filters ...bson.D) (all bson.D) {
+	var more bson.A
+	for _, f := range filters {
+		for _, e := range f {
+			same := slices.IndexFunc(all, func(o bson.E) bool { return o.Key == e.Key })
+			switch {
+			case same < 0:
+				all = append(all, e)
+			case !reflect.DeepEqual(all[same].Value, e.Value):
+				more = append(more, bson.D{e})
+			}
+		}
 	}
-	return conjunction(conditions).filter
+	if len(more) == 0 {
+		return all
+	}
+	if i := slices.IndexFunc(all, func(e bson.E) bool { return e.Key == "$and" }); i >= 0 {
+		more = append(more, bson.D{all[i]})
+		all = slices.Delete(all, i, i+1)
+	}
+	return append(all, bson.E{Key: "$and", Value: more})
 }
 
 // mostAtOnce is how many rows the database sends at once, at most.
 const mostAtOnce = 1_000
 
-// rows calls fn with each row that is asked for, until it wants no more.
-func (x *searching) rows(a asked, fn func(row) (more bool, err error)) error {
-	o := options.Find().SetHint(a.index).SetProjection(a.fields).SetBatchSize(mostAtOnce)
+// pipeline is what is asked as stages of an aggregation: of such, other than of a find, the driver lets us bound the time that the database may take.
+func (a asked) pipeline() bson.A {
+	stages := bson.A{bson.D{{Key: "$match", Value: both(a.filter...)}}}
 	if a.order != nil {
-		o.SetSort(a.order)
+		stages = append(stages, bson.D{{Key: "$sort", Value: a.order}})
 	}
 	if a.limit > 0 {
-		o.SetLimit(int64(a.limit)).SetBatchSize(int32(min(a.limit+1, mostAtOnce)))
+		stages = append(stages, bson.D{{Key: "$limit", Value: a.limit}})
 	}
-	cursor, err := x.of.Find(x.ctx, both(a.filter...), o)
+	return append(stages, bson.D{{Key: "$project", Value: a.fields}})
+}
+
+// rows calls fn with each row that is asked for, until it wants no more.
+func (x *searching) rows(a asked, fn func(row) (more bool, err error)) error {
+	size := mostAtOnce
+	if a.limit > 0 && a.limit < mostAtOnce {
+		size = a.limit + 1 // then the database knows that there is no other batch
+	}
+	cursor, err := x.aggregate(a.pipeline(), a.index, size)
 	if err != nil {
-		return tooLong(err)
+		return err
 	}
 	defer func() { _ = cursor.Close(x.ctx) }() // that a cursor could not be closed changes nothing of what it gave
 	for cursor.Next(x.ctx) {
@@ -63,6 +90,13 @@ func (x *searching) rows(a asked, fn func(row) (more bool, err error)) error {
 		}
 	}
 	return tooLong(cursor.Err())
+}
+
+// aggregate asks the collection by an index. What takes the database more than half of the patience is too costly; what then has not answered is out of reach.
+func (x *searching) aggregate(stages bson.A, index string, size int) (*mongo.Cursor, error) {
+	bound := bson.M{"maxTimeMS": max(1, x.store.config.Patience.Milliseconds()/2)}
+	cursor, err := x.of.Aggregate(x.ctx, stages, options.Aggregate().SetHint(index).SetBatchSize(int32(size)).SetCustom(bound))
+	return cursor, tooLong(err)
 }
 
 // tooLong makes of the error that the database took too long for a search the one that the search is too costly.

@@ -1,8 +1,10 @@
 package mongo
 
 import (
+	"errors"
 	"math"
 	"slices"
+	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -82,8 +84,9 @@ func (o *order) place(p fhir.Partition, k search.SortKey, m search.Indexed) (at 
 	}
 }
 
-// behind is the filter for what stands behind a place; with those that share its value, if they are wanted. Without a place it is for what has one.
-func (o *order) behind(p fhir.Partition, at *place, level bool) bson.D {
+// behind is the filter for what stands behind a place; with those that share its value (level), if they are wanted. Without a place it is for what has one,
+// unless another filter is within bounds.
+func (o *order) behind(p fhir.Partition, at *place, level, within bool) bson.D {
 	beyond, from := "$gt", "$gte"
 	if o.down {
 		beyond, from = "$lt", "$lte"
@@ -92,7 +95,7 @@ func (o *order) behind(p fhir.Partition, at *place, level bool) bson.D {
 	switch {
 	case o.field == fieldID:
 		return o.withinPartition(p, at, beyond)
-	case at == nil && o.everybody():
+	case at == nil && (o.everybody() || within):
 		return nil
 	case at == nil:
 		return bound("$gte", o.lowest)
@@ -147,7 +150,7 @@ func isHeavy(rows []row) bool {
 	return bytes > storage.MaxPageBytes
 }
 
-// follow finds the first matches that have a value, behind a place. Of several ways to them each gives its first ones.
+// follow finds the first matches that have a value, behind a place. Of several ways to them each gives its first ones, all at once.
 func (x *searching) follow(a *quest, w way, o *order, after *search.Indexed, n int) (rows []row, err error) {
 	arms := []arm{{index: o.index, filter: x.ours()}}
 	if w.lead != nil {
@@ -158,20 +161,20 @@ func (x *searching) follow(a *quest, w way, o *order, after *search.Indexed, n i
 			arms[i].index = o.index // that of the other end has the same resources
 		}
 	}
+	parts, errs := make([][]row, len(arms)), make([]error, len(arms))
+	var all sync.WaitGroup
+	for i := range arms {
+		all.Go(func() { parts[i], errs[i] = x.followOne(a, arms[i], o, after, n) })
+	}
+	all.Wait()
 	seen := make(map[string]bool)
-	for _, arm := range arms {
-		some, err := x.followOne(a, arm, o, after, n)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range some {
-			if !seen[r.ID] {
-				seen[r.ID] = true
-				rows = append(rows, r)
-			}
+	for _, r := range slices.Concat(parts...) {
+		if !seen[r.ID] {
+			seen[r.ID] = true
+			rows = append(rows, r)
 		}
 	}
-	return ranked(a, rows, nil, n), nil
+	return ranked(a, rows, nil, n), errors.Join(errs...)
 }
 
 // followOne finds the first matches that one index has, in its order or sorted by the database. Those that share a value are sorted by the other keys here, when
@@ -186,7 +189,7 @@ func (x *searching) followOne(a *quest, by arm, o *order, after *search.Indexed,
 	}
 	for size, level := n, ties; ; size, level = min(2*size, max(n, mostFollowed)), false {
 		part, err := x.batch(asked{
-			index: by.index, filter: []bson.D{by.filter, o.behind(x.partition, from, level), a.says.filter},
+			index: by.index, filter: []bson.D{by.filter, o.behind(x.partition, from, level, has(by.filter, o.field)), a.says.filter},
 			order: o.direction(), limit: size, fields: a.fields(bodies),
 		}, a.toll())
 		if err != nil {

@@ -105,11 +105,7 @@ func (x *searching) countByFilter(a *quest, l *lead, limit int) (n int, err erro
 // countByRow counts up to a limit, 0 for no such, by going through the candidates.
 func (x *searching) countByRow(a *quest, l *lead, limit int) (int, error) {
 	seen := make(map[string]fhir.Instant)
-	first := limit
-	if limit == 0 {
-		first = sifted
-	}
-	err := x.through(a, l, a.fields(false), first, func(some []row) error {
+	err := x.through(a, l, a.fields(false), limit, func(some []row) error {
 		for _, r := range some {
 			seen[r.ID] = r.Instant
 		}
