@@ -11,6 +11,7 @@ import (
 
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
+	"github.com/portico-health/portico/storage/storagetest"
 )
 
 // BenchmarkSearch asks for pages of 20 without a total, within a budget, and beside it in turn for the same documents by the driver alone: one find with the same
@@ -21,8 +22,8 @@ func BenchmarkSearch(b *testing.B) {
 	term := func(value string) bson.D { return bson.D{partition, {Key: indexTerm, Value: value}} }
 	newest, byDate := bson.D{{Key: fieldInstant, Value: -1}}, bson.D{{Key: sortField(dateKey), Value: 1}, {Key: fieldName, Value: 1}}
 	status := func(n int) string { return []string{"booked", "fulfilled", "cancelled"}[n%3] }
-	patient := func(n int) string { return fmt.Sprintf("Patient/patient-%07d", n%p.patients) }
-	day := func(n int) int { return spread(n%p.appointments, p.appointments) }
+	patient := func(n int) string { return fmt.Sprintf("Patient/patient-%07d", n%p.Patients) }
+	day := func(n int) int { return storagetest.Spread(n%p.Appointments, p.Appointments) }
 	for _, c := range []struct {
 		name  string
 		query func(n int) search.Query
@@ -36,10 +37,10 @@ func BenchmarkSearch(b *testing.B) {
 		{
 			"identifier",
 			func(n int) search.Query {
-				return search.Query{All: []search.Any{is("identifier", fmt.Sprint("booking|", n%p.appointments))}}
+				return search.Query{All: []search.Any{is("identifier", fmt.Sprint("booking|", n%p.Appointments))}}
 			},
 			func(n int) (bson.D, string, bson.D) {
-				return term(fmt.Sprint("identifier=booking|", n%p.appointments)), hintTerm, newest
+				return term(fmt.Sprint("identifier=booking|", n%p.Appointments)), hintTerm, newest
 			},
 		},
 		{
@@ -70,7 +71,7 @@ func BenchmarkSearch(b *testing.B) {
 		{
 			"chain-to-one",
 			func(n int) search.Query {
-				return search.Query{All: []search.Any{chain("patient", "Patient", is("identifier", fmt.Sprint("nhs|", n%p.patients)))}}
+				return search.Query{All: []search.Any{chain("patient", "Patient", is("identifier", fmt.Sprint("nhs|", n%p.Patients)))}}
 			},
 			func(n int) (bson.D, string, bson.D) { return term("patient=" + patient(n)), hintTerm, newest },
 		},

@@ -72,7 +72,7 @@ func (a asked) pipeline() bson.A {
 // rows calls fn with each row that is asked for, until it wants no more.
 func (x *searching) rows(a asked, fn func(row) (more bool, err error)) error {
 	size := mostAtOnce
-	if a.limit > 0 && a.limit < mostAtOnce {
+	if a.limit > 0 && a.limit <= mostAtOnce {
 		size = a.limit + 1 // then the database knows that there is no other batch
 	}
 	cursor, err := x.aggregate(a.pipeline(), a.index, size)
