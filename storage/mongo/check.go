@@ -76,14 +76,24 @@ func (k *checking) faultf(format string, args ...any) {
 	k.report(storage.Fault{Detail: fmt.Sprintf(format, args...)})
 }
 
-// strays are documents that no walk comes to.
+// strays are documents that no walk comes to. All texts stand together in the order of the _id: what is none comes first or last.
 func (k *checking) strays(in *mongo.Collection) error {
 	return k.call(k.ctx, func(ctx context.Context) error {
-		n, err := in.CountDocuments(ctx, bson.D{{Key: fieldID, Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$type", Value: "string"}}}}}}, options.Count().SetLimit(countRows))
-		if n > 0 {
-			k.faultf("The collection %q has %d documents whose _id is no text.", in.Name(), n)
+		for _, end := range []bson.E{up(fieldID), down(fieldID)} {
+			opts := options.FindOne().SetHint(hintID).SetSort(bson.D{end}).SetProjection(bson.D{{Key: fieldID, Value: 1}})
+			raw, err := in.FindOne(ctx, bson.D{}, opts).Raw()
+			if isAbsent(err) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if _, is := raw.Lookup(fieldID).StringValueOK(); !is {
+				k.faultf("The collection %q has documents whose _id is no text.", in.Name())
+				return nil
+			}
 		}
-		return err
+		return nil
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
+	"github.com/portico-health/portico/storage/storagetest"
 )
 
 // wellIndexed are entries of every kind: of two texts that fold to one, and two ranges of a promised key.
@@ -271,9 +272,9 @@ func TestCheckBesideVersions(t *testing.T) {
 	check(err)
 	want := []string{
 		`The collection "stranger" in the database is none of this program's.`,
-		`The collection "Patient" has 1 documents whose _id is no text.`,
-		`The collection "Slot_history" has 1 documents whose _id is no text.`,
-		`The collection "records" has 1 documents whose _id is no text.`,
+		`The collection "Patient" has documents whose _id is no text.`,
+		`The collection "Slot_history" has documents whose _id is no text.`,
+		`The collection "records" has documents whose _id is no text.`,
 		"A record has revision 0, which is never given.", "A record's document cannot be read.",
 		"demo/test Slot/s version 1: It came to be later than the clock in the database says of any version of its type: no history or feed has it.",
 	}
@@ -282,6 +283,41 @@ func TestCheckBesideVersions(t *testing.T) {
 	}
 	if looked.Records != 1 {
 		t.Errorf("%d records, want 1", looked.Records)
+	}
+}
+
+// A store whose clock was lost tells so, and is whole again when the clock was mended as DESIGN.md tells.
+func TestClockIsMended(t *testing.T) {
+	s := openTest(t, t.TempDir(), nil)
+	newVillage(t, s, "demo/test")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openAgain(t, s.config)
+	ctx, clock := t.Context(), s.db.Collection(clockCollection)
+	if err := clock.Drop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var faults []string
+	if _, err := s.Check(ctx, nil, func(f storage.Fault) { faults = append(faults, f.String()) }); err != nil || len(faults) != 1 {
+		t.Errorf("faults %q, want one, of the newest version (%v)", faults, err)
+	}
+	for _, c := range []string{"Patient", "Patient_history"} {
+		var d bson.M
+		if err := s.db.Collection(c).FindOne(ctx, bson.D{}, options.FindOne().SetSort(bson.D{down(fieldInstant)})).Decode(&d); err != nil {
+			t.Fatal(err)
+		}
+		mend := bson.M{"$max": bson.M{"last": d["instant"], "types.Patient": d["instant"]}}
+		if _, err := clock.UpdateOne(ctx, bson.M{"_id": "clock"}, mend, options.UpdateOne().SetUpsert(true)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	storagetest.Clean(t, s)
+	if events, err := s.Events(ctx, 0, 100); err != nil || len(events) != 6 {
+		t.Errorf("%d events, want 6 (%v)", len(events), err)
+	}
+	if r, err := commitOne(ctx, s, put(patientKey("a"), "", "")); err != nil || r.Version.Number != 4 {
+		t.Errorf("%+v, %v, want version 4", r, err)
 	}
 }
 

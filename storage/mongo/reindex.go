@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -21,6 +22,9 @@ type renewal struct {
 	done, total int64
 }
 
+// surveying is how long it may take to count the versions of a type, for the progress.
+const surveying = time.Hour
+
 // Reindex is storage.Store's. A version's entries are set where its document still has that version, and only where they are others. What was given an
 // instant behind the newest one of its beginning is passed over.
 func (s *Store) Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir.Version) (search.Entries, error), progress func(done, total int64)) error {
@@ -30,7 +34,9 @@ func (s *Store) Reindex(ctx context.Context, entriesOf func(fhir.Partition, fhir
 		_, last, err := s.clock.horizon(ctx)
 		for t, newest := range last {
 			old[t] = bson.D{{Key: fieldMethod, Value: bson.D{{Key: "$ne", Value: fhir.Deleted.String()}}}, {Key: fieldInstant, Value: bson.D{{Key: "$lte", Value: newest}}}}
-			n, err := s.current(t).CountDocuments(ctx, old[t])
+			long, cancel := context.WithTimeout(ctx, surveying)
+			n, err := s.current(t).CountDocuments(long, old[t])
+			cancel()
 			if err != nil {
 				return err
 			}
