@@ -220,12 +220,7 @@ func selected(s search.Selection, by search.SortKey) *quest {
 func (w world) held(s search.Selection, ids []string) (found []string, err error) {
 	x, a := w.selection(s.Type), selected(s, byID)
 	for some := range slices.Chunk(ids, atOnce) {
-		names := make([]string, len(some))
-		for i, id := range some {
-			names[i] = documentID(w.partition, id)
-		}
-		named := lead{arms: []arm{{hintID, bson.D{{Key: fieldID, Value: in(names)}}}}}
-		err := x.through(a, &named, a.fields(false), 0, func(rows []row) error {
+		err := x.through(a, &lead{arms: []arm{armOf(w.partition, some)}}, a.fields(false), len(some), func(rows []row) error {
 			for _, r := range rows {
 				found = append(found, r.ID)
 			}

@@ -76,6 +76,15 @@ func (x leading) arm(index string, tests ...bson.E) arm {
 	return arm{index, slices.Concat(bson.D{{Key: fieldPartition, Value: string(x.partition)}}, tests)}
 }
 
+// armOf is the arm of resources that have these ids. It names the shard key, too, so that only the shards that have them are asked.
+func armOf(p fhir.Partition, ids []string) arm {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = documentID(p, id)
+	}
+	return arm{hintID, bson.D{{Key: fieldID, Value: in(names)}, {Key: fieldPartition, Value: string(p)}, {Key: fieldName, Value: in(ids)}}}
+}
+
 // toClause is the lead of one clause by itself: an arm for all ids, one for all terms, and one for each other test.
 func (x leading) toClause(a search.Any) (l lead, ok bool) {
 	var ids, terms []string
@@ -92,7 +101,7 @@ func (x leading) toClause(a search.Any) (l lead, ok bool) {
 		case !utf8.ValidString(e.Value):
 			return lead{}, false
 		case e.Param == search.ID:
-			ids = append(ids, documentID(x.partition, e.Value))
+			ids = append(ids, e.Value)
 			words = append(words, "ids")
 		default:
 			terms = append(terms, prefixed(e.Param, e.Value))
@@ -106,7 +115,7 @@ func (x leading) toClause(a search.Any) (l lead, ok bool) {
 		l.arms, l.rank = append(l.arms, x.arm(hintTerm, bson.E{Key: indexTerm, Value: in(terms)})), max(l.rank, byTerms)
 	}
 	if len(ids) > 0 {
-		l.arms = append(l.arms, arm{hintID, bson.D{{Key: fieldID, Value: in(ids)}}})
+		l.arms = append(l.arms, armOf(x.partition, ids))
 	}
 	l.term = len(l.arms) == 1 && l.arms[0].isTerm()
 	l.what = eachOnce(words)

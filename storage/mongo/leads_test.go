@@ -68,7 +68,7 @@ func TestLeads(t *testing.T) {
 		{"a value", []search.Any{{is("code", "a")}}, []string{`0 true "": terms of code: ` + term + `"code=a"}`}},
 		{"values", []search.Any{{is("code", "a"), is("code", "b"), is("status", "c")}}, []string{`0 false "": terms of code, terms of status: ` + term + `{"$in":["code=a","code=b","status=c"]}}`}},
 		{"a value, or what no index has", []search.Any{{is("code", "a"), search.EndsWith{Param: "name", Folded: "a"}}}, nil},
-		{"ids", []search.Any{{is(search.ID, "a"), is(search.ID, "b")}}, []string{`0 false "": ids: _id_ {"_id":{"$in":["demo/test/a","demo/test/b"]}}`}},
+		{"ids", []search.Any{{is(search.ID, "a"), is(search.ID, "b")}}, []string{`0 false "": ids: _id_ {"_id":{"$in":["demo/test/a","demo/test/b"]},"partition":"demo/test","id":{"$in":["a","b"]}}`}},
 		{"texts", []search.Any{{starts, whole}}, []string{`0 false "": texts of name: partition_ix_text_folded {"partition":"demo/test","ix.text.folded":{"$regularExpression":{"pattern":"^name=an\\.n","options":""}}}; ` +
 			`partition_ix_text_folded {"partition":"demo/test","ix.text.folded":"name=ann"}`}},
 		{"the best of several", []search.Any{{search.Every{{starts}, {search.Contains{Param: "name"}}, {is("code", "a")}}}}, []string{`0 true "": terms of code: ` + term + `"code=a"}`}},
