@@ -199,8 +199,8 @@ func (f *feed) fillGroup(ctx context.Context, typ string, group []entry) error {
 	if len(places) == 0 {
 		return nil
 	}
-	filter := bson.D{{Key: fieldID, Value: bson.D{{Key: "$in", Value: slices.Collect(maps.Keys(places))}}}}
-	return visit(ctx, f.past(typ), filter, options.Find(), func(d document) (bool, error) {
+	filter := bson.D{{Key: fieldID, Value: bson.D{{Key: "$in", Value: slices.Collect(maps.Keys(places))}}}, {Key: fieldPartition, Value: f.partition}}
+	return visit(ctx, f.past(typ), filter, options.Find().SetHint(hintID), func(d document) (bool, error) {
 		r, err := entryOf(typ, d)
 		group[places[d.ID]] = r
 		return true, err
