@@ -43,7 +43,7 @@ func (x *searching) through(a *quest, l *lead, fields bson.D, first int, fn func
 			return fn(matches)
 		}
 		err := x.rows(asked{index: arm.index, filter: []bson.D{arm.filter, a.says.filter}, fields: fields, limit: limit}, func(r row) (bool, error) {
-			batch, heavy = append(batch, r), heavy+len(r.version.Body)
+			batch, heavy = append(batch, r), heavy+len(r.resource)
 			if len(batch) < size && heavy < storage.MaxPageBytes {
 				return true, nil
 			}
@@ -73,7 +73,7 @@ func (x *searching) gather(a *quest, l *lead, upTo int, bodies bool) (all []row,
 	at := make(map[string]int)
 	err = x.through(a, l, a.fields(bodies), upTo+1, func(some []row) error {
 		for _, r := range some {
-			room -= len(r.version.Body)
+			room -= len(r.resource)
 			i, again := at[r.ID]
 			switch {
 			case !again:

@@ -73,9 +73,20 @@ func dropAfter(t testing.TB, c Config) {
 	})
 }
 
-func TestLaw(t *testing.T) {
+func TestLaw(t *testing.T) { storagetest.Run(t, law()) }
+
+// The long form of what the law holds of a crawl: 10 000 resources, in every order.
+func TestCrawl(t *testing.T) {
+	if os.Getenv("PORTICO_TEST_SOAK") == "" {
+		t.Skip("set PORTICO_TEST_SOAK=1 to go through 10 000 resources in every order while others write: it takes long")
+	}
+	storagetest.Crawl(t, law(), 10_000)
+}
+
+// law is how the law opens stores.
+func law() storagetest.Harness {
 	var known sync.Map // the folders that a database stands for; a part of the law that opens one again does not drop it
-	storagetest.Run(t, storagetest.Harness{
+	return storagetest.Harness{
 		Open: func(t *testing.T, dir string, now func() time.Time) storage.Store {
 			c := Config{URI: testURI(t, dir), SortKeys: storagetest.SortKeys, Now: now, Patience: time.Minute} // eight megabytes on a busy machine
 			if _, again := known.LoadOrStore(dir, true); !again {
@@ -84,5 +95,5 @@ func TestLaw(t *testing.T) {
 			return openAgain(t, c)
 		},
 		Largest: maxResource, Respells: true, Gathers: true, Slow: 4,
-	})
+	}
 }

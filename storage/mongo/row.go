@@ -14,10 +14,20 @@ import (
 	"github.com/portico-health/portico/storage"
 )
 
-// row is a document that a search was sent. Its version has a body where the body was asked for, and its entries are those that were.
+// row is a document that a search was sent. Its entries are those that were asked for.
 type row struct {
 	search.Indexed
-	version fhir.Version
+	version  fhir.Version // has its body when that is read
+	resource bson.Raw     // from which the body is read, where it was asked for
+}
+
+// read reads the body, if it has come.
+func (r *row) read() (err error) {
+	if r.resource != nil {
+		r.version.Body, err = appendBody(nil, r.resource)
+		r.resource = nil
+	}
+	return err
 }
 
 // asked is what is asked of a collection.
@@ -115,10 +125,11 @@ func (x *searching) row(raw bson.Raw) (r row, err error) {
 	if err := bson.Unmarshal(raw, &d); err != nil {
 		return r, err
 	}
+	r.ID, r.Instant, r.resource = d.Name, d.Instant, d.Resource
+	d.Resource = nil
 	if r.version, err = d.version(x.typ); err != nil {
 		return r, err
 	}
-	r.ID, r.Instant = d.Name, d.Instant
 	if d.Index != nil {
 		r.Entries, err = decodeEntries(d.Index)
 	}
@@ -200,6 +211,9 @@ func (x *searching) fetch(rows []row, room int) (there map[fhir.Instant]fhir.Ver
 	there = make(map[fhir.Instant]fhir.Version, len(rows))
 	var ids []string
 	for _, r := range rows {
+		if err := r.read(); err != nil {
+			return nil, false, err
+		}
 		if r.version.Body != nil {
 			there[r.Instant] = r.version
 		} else {
@@ -212,6 +226,9 @@ func (x *searching) fetch(rows []row, room int) (there map[fhir.Instant]fhir.Ver
 	whole = true
 	a := asked{index: hintID, filter: []bson.D{{{Key: fieldID, Value: bson.D{{Key: "$in", Value: ids}}}}}, fields: append(versionFields[:len(versionFields):len(versionFields)], bodyFields...)}
 	err = x.rows(a, func(r row) (bool, error) {
+		if err := r.read(); err != nil {
+			return false, err
+		}
 		if r.version.Body != nil {
 			there[r.Instant] = r.version
 		}

@@ -225,9 +225,10 @@ func (x *searching) followOne(a *quest, by arm, o *order, after *search.Indexed,
 func (x *searching) batch(q asked, toll int) (rows []row, err error) {
 	room := storage.MaxPageBytes
 	err = x.rows(q, func(r row) (bool, error) {
+		err = r.read()
 		rows = append(rows, r)
 		room -= len(r.version.Body)
-		return room >= 0, nil
+		return room >= 0, err
 	})
 	if err != nil {
 		return nil, err
