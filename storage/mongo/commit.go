@@ -230,14 +230,19 @@ var archived = options.FindOne().SetProjection(bson.D{{Key: fieldIndex, Value: 0
 
 // write makes the version that follows before, and makes it current unless another one is.
 func (s *Store) write(ctx context.Context, p fhir.Partition, c *change, before document, until time.Time) (v fhir.Version, won bool, err error) {
-	stamp, err := s.clock.take(ctx, c.Key.Type)
-	if err != nil {
+	inTime, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	archived := s.archiving(inTime, c.Key.Type, before)
+	stamp, err := s.clock.take(inTime, c.Key.Type)
+	if err == nil {
+		defer s.clock.done(stamp)
+		s.passed(stepTimed)
+	}
+	if err := errors.Join(err, <-archived); err != nil {
 		return v, false, err
 	}
-	defer s.clock.done(stamp)
-	s.passed(stepTimed)
-	if stamp.until.Before(until) {
-		until = stamp.until
+	if before.Version > 0 {
+		s.passed(stepArchived)
 	}
 	next, err := c.next(p, before, stamp.first)
 	if err != nil {
@@ -250,16 +255,12 @@ func (s *Store) write(ctx context.Context, p fhir.Partition, c *change, before d
 	if err != nil {
 		return v, false, err
 	}
-	inTime, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
-	if before.Version > 0 {
-		if err := s.archive(inTime, c.Key.Type, before); err != nil {
-			return v, false, err
-		}
-		s.passed(stepArchived)
-	}
-	if err := inTime.Err(); err != nil {
-		return v, false, err // from here on it is too late to give up
+	until = earlier(until, stamp.until)
+	switch {
+	case ctx.Err() != nil:
+		return v, false, ctx.Err() // from here on it is too late to give up
+	case time.Now().After(until):
+		return v, false, context.DeadlineExceeded
 	}
 	decided, stop := context.WithDeadline(context.WithoutCancel(ctx), until)
 	defer stop()
@@ -267,6 +268,17 @@ func (s *Store) write(ctx context.Context, p fhir.Partition, c *change, before d
 		s.passed(stepWritten)
 	}
 	return v, won, err
+}
+
+// archiving archives a version, if there is one, beside whatever else is to be done before it is superseded.
+func (s *Store) archiving(ctx context.Context, typ string, d document) <-chan error {
+	done := make(chan error, 1)
+	if d.Version == 0 {
+		done <- nil
+		return done
+	}
+	go func() { done <- s.archive(ctx, typ, d) }()
+	return done
 }
 
 // next is the document of the version that the operation makes of a resource.

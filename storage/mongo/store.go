@@ -40,7 +40,7 @@ type Config struct {
 // step is a step of the write path, in its order.
 type step string
 
-// The steps of a write. Behind each of them a process may die.
+// The steps of a write. Behind each of them a process may die. The version is archived while the instant is taken: behind stepTimed it may be there or not.
 const (
 	stepRead     step = "read"     // the current version was read
 	stepClaimed  step = "claimed"  // the condition that nothing matches was claimed
