@@ -103,8 +103,6 @@ func (p *practice) document(t testing.TB, op storage.Op) document {
 
 func is(param, value string) search.Any { return search.Any{search.Equal{Param: param, Value: value}} }
 
-func not(a search.Any) search.Any { return search.Any{search.Not{Any: a}} }
-
 func starts(param, folded string) search.Any {
 	return search.Any{search.StartsWith{Param: param, Folded: folded}}
 }
@@ -124,10 +122,6 @@ func since(at fhir.Instant) search.Any {
 
 func chain(param, kind string, all ...search.Any) search.Any {
 	return search.Any{search.Refers{Param: param, To: search.Selection{Type: kind, All: all}}}
-}
-
-func hasOne(kind, param string, all ...search.Any) search.Any {
-	return search.Any{search.ReferredBy{Param: param, From: search.Selection{Type: kind, All: all}}}
 }
 
 func by(keys ...search.SortKey) []search.SortKey { return keys }

@@ -226,5 +226,3 @@ func chain(param, kind string, all ...search.Any) search.Any {
 func has(kind, param string, all ...search.Any) search.Any {
 	return search.Any{search.ReferredBy{Param: param, From: search.Selection{Type: kind, All: all}}}
 }
-
-func not(a search.Any) search.Any { return search.Any{search.Not{Any: a}} }
