@@ -6,6 +6,9 @@ BENCHTIME ?= 100ms
 FUZZTIME  ?= 1m
 RACES     ?= 10
 
+# The tests of the program that are about what a store keeps, whichever it is.
+MONGO_TESTS := ^Test(SearchByChance|EqualConditionalWritesMakeOneResource|Concurrent(Updates|Patches).*|ScriptOfWritesUnderKills|KilledServerKeeps.*|OfficialExamplesComeBackEqual|Mongo.*)$$
+
 # The official R4 definitions and examples, as cmd/fhirgen fetches and checks them.
 DEFINITIONS ?= $(CACHE)/definitions
 
@@ -13,7 +16,7 @@ LINTER_VERSION := v2.15.0
 LINTER         := $(CACHE)/golangci-lint-$(LINTER_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run clean test test-all bench soak lint linter fmt generate generate-check definitions
+.PHONY: help build run clean test test-all test-mongo test-mongo-race bench soak lint linter fmt generate generate-check definitions
 
 help:
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +39,17 @@ test: ## Run the tests
 
 test-all: ## Run them under the race detector, in random order, uncached (needs a C compiler)
 	go test -race -shuffle=on -count=1 -timeout 20m ./...
+
+test-mongo: ## Run what stands on a store on the MongoDB that PORTICO_TEST_MONGO_URI names
+	@test -n "$$PORTICO_TEST_MONGO_URI" || { echo 'PORTICO_TEST_MONGO_URI names no MongoDB: mongodb://127.0.0.1:27017/'; exit 2; }
+	go test -count=1 -timeout 20m ./storage/mongo/...
+	go test -count=1 -timeout 5m -run Copy ./cmd/portico
+	PORTICO_TEST_STORE=mongodb go test -count=1 -p 1 -timeout 20m ./fhir/engine ./fhir/rest ./conformance
+	PORTICO_TEST_STORE=mongodb go test -count=1 -timeout 20m -run '$(MONGO_TESTS)' ./cmd/portico
+
+test-mongo-race: ## Run the short form of storage/mongo under the race detector
+	@test -n "$$PORTICO_TEST_MONGO_URI" || { echo 'PORTICO_TEST_MONGO_URI names no MongoDB: mongodb://127.0.0.1:27017/'; exit 2; }
+	go test -race -short -count=1 -timeout 20m ./storage/mongo/...
 
 bench: ## Run every benchmark for BENCHTIME (100ms)
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...

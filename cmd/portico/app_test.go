@@ -18,6 +18,7 @@ import (
 
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir/engine"
+	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
 // lockedBuffer is a buffer that a server writes and a test reads.
@@ -62,7 +63,7 @@ func startLogging(tb testing.TB, dir string, change func(*Config), log io.Writer
 	tb.Helper()
 	out := &lockedBuffer{}
 	config := Config{
-		Listen: "127.0.0.1:0", Store: "sqlite:" + filepath.Join(dir, "portico.db"), BaseURL: "http://portico.example.org",
+		Listen: "127.0.0.1:0", Store: anystore.Setting(tb, dir), BaseURL: "http://portico.example.org",
 		Resources: conformance.DefaultTypes(), LogLevel: "info", LogFormat: "json", Grace: 5 * time.Second,
 		SearchBudget: engine.DefaultSearchBudget, SearchIncludes: engine.DefaultMaxIncludes,
 	}

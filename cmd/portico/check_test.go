@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
 // call carries out a command line in this process, and returns its exit code and what it says.
@@ -22,7 +24,7 @@ func call(t *testing.T, args ...string) (code int, out, errs string) {
 // sound demands that a check of the store in a folder, beside the server, finds no fault.
 func (p *process) sound(t *testing.T, dir string) {
 	t.Helper()
-	out, err := command(t.Context(), "check", "--store", "sqlite:"+filepath.Join(dir, "portico.db"), "--base-url", p.url).CombinedOutput()
+	out, err := command(t.Context(), "check", "--store", anystore.Setting(t, dir), "--base-url", p.url).CombinedOutput()
 	if err != nil {
 		t.Errorf("the store is not sound: %v: %s", err, out)
 	}

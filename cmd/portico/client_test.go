@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
 // soak chooses between the short form of a test, and the long one that PORTICO_TEST_SOAK asks for (make soak).
@@ -24,9 +25,18 @@ func soak(short, long int) int {
 	return short
 }
 
+// turns is soak for tests that repeat the same: on a MongoDB the short form is a tenth.
+func turns(short, long int) int {
+	if anystore.IsMongo() {
+		short = max(1, short/10)
+	}
+	return soak(short, long)
+}
+
 // client asks one server, with as many connections as it has requests under way.
 type client struct {
 	base string // of FHIR
+	twin string // the base of a second server, which is sent every second request of atOnce; "" for none
 	http *http.Client
 }
 
@@ -103,9 +113,13 @@ func (c *client) atOnce(t *testing.T, n int, of func(i int) request) []answer {
 	for i := range n {
 		group.Go(func() {
 			r := of(i)
+			to := c
+			if i%2 == 1 && c.twin != "" {
+				to = &client{base: c.twin, http: c.http}
+			}
 			begin.Done()
 			begin.Wait()
-			answers[i], errs[i] = c.send(t.Context(), r)
+			answers[i], errs[i] = to.send(t.Context(), r)
 		})
 	}
 	group.Wait()

@@ -21,7 +21,8 @@ import (
 func filled(t *testing.T, base string) (setting string) {
 	t.Helper()
 	dir := t.TempDir()
-	r := start(t, dir, func(c *Config) { c.BaseURL = base })
+	setting = "sqlite:" + filepath.Join(dir, "portico.db")
+	r := start(t, dir, func(c *Config) { c.BaseURL, c.Store = base, setting })
 	for i := range 60 {
 		id := fmt.Sprintf("p%d", i%40)
 		body := fmt.Sprintf(`{"resourceType":"Patient","id":%q,"name":[{"family":"Canary%d"}],"multipleBirthInteger":%d}`, id, i, i)
@@ -33,7 +34,7 @@ func filled(t *testing.T, base string) (setting string) {
 		t.Fatalf("DELETE answers %d", status)
 	}
 	r.end(t)
-	return "sqlite:" + filepath.Join(dir, "portico.db")
+	return setting
 }
 
 // copying carries out portico copy, and returns its exit code, what it says line by line, and the summary.
@@ -156,7 +157,7 @@ func TestCopyRefusals(t *testing.T) {
 func TestKilledCopyGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	source := start(t, dir, nil)
+	source := start(t, dir, func(c *Config) { c.Store = "sqlite:" + filepath.Join(dir, "portico.db") })
 	from, base := source.Config.Store, source.Config.BaseURL
 	if err := source.fillAll(t.Context(), demo.Generate(demo.Options{Patients: 150, Seed: 1, At: time.Now()})); err != nil {
 		t.Fatal(err)

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-health/portico/cmd/portico/transfer"
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
 // exampleExceptions are the official examples of the served types that a client cannot store, each with the reason.
@@ -63,7 +65,11 @@ func TestOfficialExamplesComeBackEqual(t *testing.T) {
 		stored++
 		withoutStamp(example)
 		withoutStamp(back)
-		if place := difference(key.Type, example.Root(), back.Root()); place != "" {
+		spelt := func(tree any) any { return tree }
+		if anystore.IsMongo() { // it keeps digits and exponent of a number, not its spelling
+			spelt = transfer.Plain
+		}
+		if place := difference(key.Type, spelt(example.Root()), spelt(back.Root())); place != "" {
 			t.Errorf("%s came back with another %s", key, place)
 		}
 	}

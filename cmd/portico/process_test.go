@@ -18,6 +18,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/portico-health/portico/storage/mongo/mongotest"
+	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
 // envMain makes the test binary behave as the program.
@@ -28,7 +31,7 @@ func TestMain(m *testing.M) {
 		hamper()
 		main()
 	}
-	os.Exit(m.Run())
+	os.Exit(mongotest.Main(m))
 }
 
 // command is the program in a process of its own.
@@ -55,7 +58,7 @@ func serve(t *testing.T, dir string) *process {
 func serveAs(t *testing.T, dir string, change func(*exec.Cmd)) *process {
 	t.Helper()
 	address := freeAddress(t)
-	cmd := command(t.Context(), "serve", "--listen", address, "--store", "sqlite:"+filepath.Join(dir, "portico.db"))
+	cmd := command(t.Context(), "serve", "--listen", address, "--store", anystore.Setting(t, dir))
 	cmd.Dir = dir
 	p := &process{Cmd: cmd, url: "http://" + address, errs: &lockedBuffer{}}
 	cmd.Stderr = p.errs

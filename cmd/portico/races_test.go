@@ -4,10 +4,27 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
+
+// servers is a client of a server; on a MongoDB, of two that work on the same database.
+func servers(t *testing.T) *client {
+	t.Helper()
+	dir := t.TempDir()
+	p := serve(t, dir)
+	c := p.client(t)
+	if anystore.IsMongo() {
+		twin := serveAs(t, dir, func(cmd *exec.Cmd) { cmd.Args = append(cmd.Args, "--base-url", p.url) })
+		c.twin = twin.url + conformance.FHIRPath
+	}
+	return c
+}
 
 // contenders is how many equal requests come at once.
 const contenders = 64
@@ -15,7 +32,7 @@ const contenders = 64
 // TestEqualConditionalWritesMakeOneResource sends equal conditional writes at once: one creates, whatever the others come to
 // (https://hl7.org/fhir/R4/http.html#ccreate, #cond-update).
 func TestEqualConditionalWritesMakeOneResource(t *testing.T) {
-	c := serve(t, t.TempDir()).client(t)
+	c := servers(t)
 	variants := []struct {
 		name    string
 		request func(identifier, name string) request
@@ -33,7 +50,7 @@ func TestEqualConditionalWritesMakeOneResource(t *testing.T) {
 	}
 	for i, v := range variants {
 		t.Run(v.name, func(t *testing.T) {
-			for round := range soak(20, 1000) {
+			for round := range turns(20, 1000) {
 				identifier := fmt.Sprintf("v%dr%d", i, round)
 				answers := c.atOnce(t, contenders, func(i int) request { return v.request(identifier, fmt.Sprintf("n%d", i)) })
 				c.checkOneCreated(t, identifier, answers, v.updates)
@@ -105,8 +122,8 @@ func escaped(condition string) string {
 
 // TestConcurrentUpdatesLoseNothing lets 64 clients change one patient at once.
 func TestConcurrentUpdatesLoseNothing(t *testing.T) {
-	c := serve(t, t.TempDir()).client(t)
-	for round := range soak(5, 200) {
+	c := servers(t)
+	for round := range turns(5, 200) {
 		id := fmt.Sprintf("p%d", round)
 		first := c.must(t, request{method: http.MethodPut, path: "Patient/" + id, body: patientText(id, id, "first")})
 		names := map[int64]string{first.version(): "first"}
@@ -151,8 +168,8 @@ func keep(t *testing.T, names map[int64]string, answers []answer, prefix string,
 // TestConcurrentPatchesAllCount lets 64 clients add a name each to one patient. One that is told that others came between too often tries
 // again.
 func TestConcurrentPatchesAllCount(t *testing.T) {
-	c := serve(t, t.TempDir()).client(t)
-	for round := range soak(3, 200) {
+	c := servers(t)
+	for round := range turns(3, 200) {
 		id := fmt.Sprintf("p%d", round)
 		c.must(t, request{method: http.MethodPut, path: "Patient/" + id, body: patientText(id, id, "first")})
 		waiting := make([]string, contenders)

@@ -72,10 +72,27 @@ func (l lineage) current() (edition, bool) {
 	return l[0].edition, true
 }
 
+// settle waits until histories of a type have everything that is there: a store that a killed server worked on shows them up to what that one may
+// still have been writing, until it is known to be gone.
+func (c *client) settle(t *testing.T) {
+	t.Helper()
+	mark := c.must(t, request{method: http.MethodPost, path: "Location", body: `{"resourceType":"Location"}`})
+	for range 240 {
+		for _, entry := range c.read(t, "Location/_history?_count=1").Root().Objects("entry") {
+			if entry.Object("resource").Text("id") == mark.id() {
+				return
+			}
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
+	t.Fatal("the history comes to no end")
+}
+
 // record reads the history of all patients, and checks that it is whole: instants descend, the versions of each
 // resource count down to 1, and every body is as it was sent.
 func (c *client) record(t *testing.T) record {
 	t.Helper()
+	c.settle(t)
 	all := make(record)
 	registers := make(map[string]string) // by id
 	var whole []written

@@ -37,7 +37,8 @@ type script struct {
 	round     int
 	seed      uint64
 	start     time.Time
-	impatient bool // of five requests one is given up at some moment
+	bundles   []string // the types of Bundle that the server carries out
+	impatient bool     // of five requests one is given up at some moment
 
 	answered atomic.Int64
 	mu       sync.Mutex
@@ -54,12 +55,26 @@ type scripter struct {
 }
 
 // newScript begins a script on what is there before it.
-func newScript(round int, before record, server *client) *script {
-	s := &script{server: server, round: round, seed: uint64(round + 1), start: time.Now()}
+func newScript(t *testing.T, round int, before record, server *client) *script {
+	t.Helper()
+	s := &script{server: server, round: round, seed: uint64(round + 1), start: time.Now(), bundles: server.bundles(t)}
 	for register, versions := range before {
 		s.history = append(s.history, porcupine.Operation{Call: -2, Return: -1, Input: input{register: register, deed: given, versions: versions.editions()}, Output: output{}})
 	}
 	return s
+}
+
+// bundles are the types of Bundle that the server carries out, by its CapabilityStatement.
+func (c *client) bundles(t *testing.T) (types []string) {
+	t.Helper()
+	for _, rest := range c.read(t, "metadata").Root().Objects("rest") {
+		for _, interaction := range rest.Objects("interaction") {
+			if code := interaction.Text("code"); code == "batch" || code == "transaction" {
+				types = append(types, code)
+			}
+		}
+	}
+	return types
 }
 
 // run lets all clients write until their server is gone; end is called when enough was answered.
@@ -175,7 +190,7 @@ func (c *scripter) draw() ([]input, request) {
 		in := c.drawOne(name)
 		return []input{in}, in.request()
 	}
-	kind := []string{"batch", "transaction"}[c.lots.IntN(2)]
+	kind := c.bundles[c.lots.IntN(len(c.bundles))]
 	var ins []input
 	var asked []request
 	for i := range 2 + c.lots.IntN(3) {
@@ -284,7 +299,7 @@ func TestScriptOfWritesUnderKills(t *testing.T) {
 	p := serve(t, dir)
 	before := make(record)
 	for round := range soak(5, 50) {
-		s := newScript(round, before, p.client(t))
+		s := newScript(t, round, before, p.client(t))
 		enough := 300 + rand.New(rand.NewPCG(s.seed, scripters)).Int64N(600)
 		s.run(t.Context(), enough, func() { _ = p.Process.Kill() })
 		_ = p.Wait()
@@ -324,7 +339,7 @@ func (s *script) check(t *testing.T, c *client) record {
 func TestSecondServerOnAFile(t *testing.T) {
 	dir := t.TempDir()
 	p := serve(t, dir)
-	s := newScript(0, make(record), p.client(t))
+	s := newScript(t, 0, make(record), p.client(t))
 	ctx, end := context.WithCancel(t.Context())
 	address, said := freeAddress(t), make([]string, 3)
 	var others sync.WaitGroup
@@ -353,7 +368,7 @@ func TestClientsThatGoAway(t *testing.T) {
 	before := make(record)
 	for round := range soak(2, 20) {
 		p := serve(t, dir)
-		s := newScript(round, before, p.client(t))
+		s := newScript(t, round, before, p.client(t))
 		s.impatient = true
 		ctx, end := context.WithCancel(t.Context())
 		s.run(ctx, 1000, end)

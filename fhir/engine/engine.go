@@ -66,8 +66,18 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	return e, e.compare(ctx)
 }
 
-// Ready says whether the store can take requests now. Its error is of kind Unavailable.
-func (e *Engine) Ready(ctx context.Context) error { return e.Store.Ready(ctx) }
+// Ready says whether the store can take requests now, and no engine with other rules has begun on it since: what this one writes, that one would not find. Its
+// error is of kind Unavailable.
+func (e *Engine) Ready(ctx context.Context) error {
+	if err := e.Store.Ready(ctx); err != nil {
+		return err
+	}
+	now, _, err := provenanceOf(ctx, e.Store, e.Rules)
+	if err == nil && now.Rules != "" && now.Rules != e.Rules.Fingerprint() {
+		return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "Another server that indexes by other rules (base URL, resource types, search parameters or release) has begun on the same store. Stop this one.")
+	}
+	return err
+}
 
 // serves refuses a type that is not promised.
 func (e *Engine) serves(resourceType string) error {

@@ -543,6 +543,12 @@ func TestReindexByTwoProcesses(t *testing.T) {
 				wantFound(t, first, "Observation", "subject=Patient/1", "b")
 			}
 			wantRefused(t, second, "Observation", "subject=Patient/1", "subject")
+			if err := second.Ready(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := first.Ready(t.Context()); errors.Is(err, fhir.Unavailable) != c.conflict {
+				t.Errorf("the first is ready: %v", err)
+			}
 			reindex(t, second)
 			wantFound(t, second, "Observation", "subject=Patient/3", "c")
 			if state := under(t, store, c.later).Index(); state.Due {

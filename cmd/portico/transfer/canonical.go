@@ -21,22 +21,22 @@ func canonical(v version) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %s version %d is no resource", v.partition, v.Key, v.Number) // what is wrong in it may be personal
 	}
-	return fhir.AppendJSON(text, plain(r.Root())), nil
+	return fhir.AppendJSON(text, Plain(r.Root())), nil
 }
 
-// plain is a tree of JSON whose numbers are written in one way.
-func plain(value any) any {
+// Plain is a tree of JSON whose numbers are written in one way.
+func Plain(value any) any {
 	switch value := value.(type) {
 	case *fhir.Object:
 		o := fhir.NewObject()
 		for name, member := range value.All() {
-			o.Set(name, plain(member))
+			o.Set(name, Plain(member))
 		}
 		return o
 	case fhir.Array:
 		a := make(fhir.Array, len(value))
 		for i, item := range value {
-			a[i] = plain(item)
+			a[i] = Plain(item)
 		}
 		return a
 	case fhir.Number:

@@ -44,7 +44,7 @@ func (c *copier) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := append(from, to...)
+	all := slices.Concat(from, to)
 	slices.Sort(all)
 	for _, p := range slices.Compact(all) {
 		if err := c.comparePartition(ctx, p); err != nil {
