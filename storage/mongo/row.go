@@ -121,8 +121,8 @@ func tooLong(err error) error {
 
 // row reads a document.
 func (x *searching) row(raw bson.Raw) (r row, err error) {
-	var d document
-	if err := bson.Unmarshal(raw, &d); err != nil {
+	d, err := readDocument(raw)
+	if err != nil {
 		return r, err
 	}
 	r.ID, r.Instant, r.resource = d.Name, d.Instant, d.Resource
