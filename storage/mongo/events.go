@@ -17,29 +17,34 @@ import (
 // Events is storage.Store's. An event is a version, and its sequence the version's instant. The clock tells which types have anything newer.
 func (s *Store) Events(ctx context.Context, after int64, limit int) (events []storage.Event, err error) {
 	err = s.call(ctx, func(ctx context.Context) error {
-		before, last, err := s.clock.horizon(ctx)
-		if err != nil || limit <= 0 {
+		return s.inOrder(ctx, func(ctx context.Context) (err error) {
+			events, err = s.eventsBehind(ctx, fhir.Instant(after), limit)
 			return err
-		}
-		return s.inOrder(ctx, func(ctx context.Context) error {
-			for _, t := range slices.Sorted(maps.Keys(last)) {
-				if last[t] <= fhir.Instant(after) {
-					continue
-				}
-				some, err := s.eventsOf(ctx, t, fhir.Instant(after)+1, before, limit)
-				if err != nil {
-					return err
-				}
-				if events = oldestFirst(append(events, some...)); len(events) >= limit {
-					events = events[:limit]
-					before = events[limit-1].Instant // of the other types, what comes later has no room
-				}
-			}
-			return nil
 		})
 	})
 	if err != nil {
 		return nil, err
+	}
+	return events, nil
+}
+
+func (s *Store) eventsBehind(ctx context.Context, after fhir.Instant, limit int) (events []storage.Event, err error) {
+	before, last, err := s.clock.horizon(ctx)
+	if err != nil || limit <= 0 {
+		return nil, err
+	}
+	for _, t := range slices.Sorted(maps.Keys(last)) {
+		if last[t] <= after {
+			continue
+		}
+		some, err := s.eventsOf(ctx, t, after+1, before, limit)
+		if err != nil {
+			return nil, err
+		}
+		if events = oldestFirst(append(events, some...)); len(events) >= limit {
+			events = events[:limit]
+			before = events[limit-1].Instant // of the other types, what comes later has no room
+		}
 	}
 	return events, nil
 }

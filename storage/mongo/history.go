@@ -17,20 +17,13 @@ import (
 func (s *Store) History(ctx context.Context, p fhir.Partition, q storage.HistoryQuery) (storage.HistoryPage, error) {
 	var page storage.HistoryPage
 	err := s.call(ctx, func(ctx context.Context) error {
-		if q.Key.ID != "" {
-			return s.inOrder(ctx, func(ctx context.Context) error {
-				of, err := s.newLineage(ctx, p, q)
-				if err != nil {
-					return err
-				}
-				return readPast(ctx, of, q, &page)
-			})
-		}
-		of, err := s.newFeed(ctx, p, q)
-		if err != nil {
-			return err
-		}
-		return s.inOrder(ctx, func(ctx context.Context) error { return readPast(ctx, of, q, &page) })
+		return s.inOrder(ctx, func(ctx context.Context) error {
+			of, err := s.newPast(ctx, p, q)
+			if err != nil {
+				return err
+			}
+			return readPast(ctx, of, q, &page)
+		})
 	})
 	if err != nil {
 		return storage.HistoryPage{}, err
@@ -45,6 +38,13 @@ type past interface {
 
 	// count counts all versions, at least one further than it is asked to; a negative number asks for all.
 	count(ctx context.Context, upTo int) (int, error)
+}
+
+func (s *Store) newPast(ctx context.Context, p fhir.Partition, q storage.HistoryQuery) (past, error) {
+	if q.Key.ID != "" {
+		return s.newLineage(ctx, p, q)
+	}
+	return s.newFeed(ctx, p, q)
 }
 
 func readPast(ctx context.Context, of past, q storage.HistoryQuery, page *storage.HistoryPage) error {
@@ -75,8 +75,8 @@ func countPast(ctx context.Context, of past, q storage.HistoryQuery, page *stora
 	return nil
 }
 
-// inOrder runs fn so that of two reads in it the later one sees whatever the earlier one saw. That is so by itself, but where shards may commit a
-// transaction one after the other: there a causally consistent session makes the later read wait
+// inOrder runs fn so that of two reads in it the later one sees whatever the earlier one saw, the clock's horizon among it. That is so by itself, but where shards may
+// commit a transaction one after the other, or another server has become the primary in between: there a causally consistent session makes the later read wait
 // (https://www.mongodb.com/docs/manual/core/causal-consistency-read-write-concerns/).
 func (s *Store) inOrder(ctx context.Context, fn func(ctx context.Context) error) error {
 	if !s.deployment.transactions {
