@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -166,6 +167,9 @@ func setDefaults(dial *options.ClientOptions, c Config) {
 	if dial.MaxPoolSize == nil {
 		dial.SetMaxPoolSize(pool)
 	}
+	if dial.Dialer == nil {
+		dial.SetDialer(dialer{})
+	}
 	if dial.AppName == nil {
 		dial.SetAppName(appName)
 	}
@@ -177,17 +181,39 @@ func setDefaults(dial *options.ClientOptions, c Config) {
 	}
 }
 
+// dialer connects so that closing a connection drops what was not sent yet. Otherwise the system would go on sending it, and a write that was given up when the network
+// was interrupted would arrive when the network is back: long after everybody relies on it not coming any more.
+type dialer struct{ net.Dialer }
+
+// DialContext is options.ContextDialer's.
+func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := d.Dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if tcp, is := conn.(*net.TCPConn); is {
+		if err := tcp.SetLinger(0); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return conn, nil
+}
+
 // concerns are what a deployment has to say of a write before it counts, and of what is read: https://www.mongodb.com/docs/manual/reference/write-concern/.
 func concerns(d deployment, dial *options.ClientOptions) *options.DatabaseOptionsBuilder {
 	o := options.Database()
-	if dial.WriteConcern == nil {
-		journal := true
-		w := &writeconcern.WriteConcern{Journal: &journal}
-		if d.replicated {
-			w.W = writeconcern.WCMajority
-		}
-		o.SetWriteConcern(w)
+	w := writeconcern.WriteConcern{}
+	if dial.WriteConcern != nil {
+		w = *dial.WriteConcern
 	}
+	if w.W == nil && d.replicated {
+		w.W = writeconcern.WCMajority
+	}
+	if w.Journal == nil {
+		journal := true
+		w.Journal = &journal
+	}
+	o.SetWriteConcern(&w)
 	if dial.ReadConcern == nil && d.replicated {
 		o.SetReadConcern(readconcern.Majority())
 	}

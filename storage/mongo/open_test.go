@@ -3,6 +3,8 @@ package mongo
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +88,8 @@ func TestConcerns(t *testing.T) {
 	}{
 		{"mongodb://db/portico", false, writeconcern.WriteConcern{}, true, ""},
 		{"mongodb://db/portico", true, writeconcern.WriteConcern{W: "majority"}, true, "majority"},
+		{"mongodb://db/portico?journal=true", true, writeconcern.WriteConcern{W: "majority"}, true, "majority"},
+		{"mongodb://db/portico?w=majority", true, writeconcern.WriteConcern{W: "majority"}, true, "majority"},
 		{"mongodb://db/portico?w=3&journal=false&readConcernLevel=local", true, writeconcern.WriteConcern{W: 3}, false, "local"},
 	} {
 		dial, _, err := dialling(Config{URI: c.uri})
@@ -125,5 +129,37 @@ func TestPatient(t *testing.T) {
 		if s.patient(ctx).Err() == nil {
 			t.Error("it does not end with the other")
 		}
+	}
+}
+
+// What was not sent when a connection is closed is not sent later.
+func TestClosingDropsWhatWasNotSent(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	client, err := dialer{}.DialContext(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Close() }()
+	much := make([]byte, 64<<20) // more than the system takes while nobody reads
+	if err := client.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	sent, err := client.Write(much)
+	if err == nil {
+		t.Fatal("the system took everything")
+	}
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if came, err := io.Copy(io.Discard, server); err == nil {
+		t.Errorf("%d of %d bytes came after all (%v)", came, sent, err)
 	}
 }
