@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,8 +18,11 @@ import (
 	"github.com/portico-health/portico/fhir/search"
 )
 
-// claimHolder is the field of a claim that says whose it is: no two holders are the same.
-const claimHolder = "holder"
+// The fields of a claim, beside its _id.
+const (
+	claimHolder = "holder" // whose it is: no two holders are the same
+	claimStands = "stands" // int64: the holder's patience in microseconds, as long as others leave it the claim
+)
 
 // claims are the conditions that are being decided: of several writers that demand that nothing matches one query, one at a time searches and
 // writes. A claim is a document whose _id says what is demanded; whoever inserted it has it, and deletes it.
@@ -38,7 +42,9 @@ func newClaims(s *Store) *claims {
 // claim is one that is held.
 type claim struct {
 	until time.Time // whoever has the claim sends its write before, or not at all
-	free  func()    // gives it back
+
+	// free gives it back, when the write ended with err. One that is in doubt (errDoubt) leaves it to whoever takes it over.
+	free func(err error)
 }
 
 // take waits for a claim.
@@ -59,8 +65,10 @@ func (c *claims) take(ctx context.Context, p fhir.Partition, q search.Query) (cl
 			back()
 			return claim{}, err
 		case got:
-			return claim{until, func() {
-				c.release(ctx, id, holder)
+			return claim{until, func(err error) {
+				if !errors.Is(err, errDoubt) {
+					c.release(ctx, id, holder)
+				}
 				back()
 			}}, nil
 		}
@@ -74,13 +82,16 @@ func (c *claims) take(ctx context.Context, p fhir.Partition, q search.Query) (cl
 // try makes a claim, or takes over that of a process that died.
 func (c *claims) try(ctx context.Context, id, holder string) (got bool, err error) {
 	err = again(ctx, func() error {
-		_, err := c.docs.InsertOne(ctx, bson.D{{Key: fieldID, Value: id}, {Key: claimHolder, Value: holder}})
+		_, err := c.docs.InsertOne(ctx, bson.D{{Key: fieldID, Value: id}, {Key: claimHolder, Value: holder}, {Key: claimStands, Value: c.patience.Microseconds()}})
 		return err
 	})
 	if !isDuplicate(err) {
 		return err == nil, err
 	}
-	var found struct{ Holder string }
+	var found struct {
+		Holder string
+		Stands int64
+	}
 	err = c.docs.FindOne(ctx, bson.D{{Key: fieldID, Value: id}}).Decode(&found)
 	switch {
 	case isAbsent(err):
@@ -89,18 +100,18 @@ func (c *claims) try(ctx context.Context, id, holder string) (got bool, err erro
 		return false, err
 	case found.Holder == holder: // the answer to the first insertion was lost
 		return true, nil
-	case !c.stale(id, found.Holder):
+	case !c.stale(id, found.Holder, time.Duration(found.Stands)*time.Microsecond):
 		return false, nil
 	}
-	r, err := c.docs.UpdateOne(ctx, bson.D{{Key: fieldID, Value: id}, {Key: claimHolder, Value: found.Holder}}, bson.D{{Key: "$set", Value: bson.D{{Key: claimHolder, Value: holder}}}})
+	r, err := c.docs.UpdateOne(ctx, bson.D{{Key: fieldID, Value: id}, {Key: claimHolder, Value: found.Holder}}, bson.D{{Key: "$set", Value: bson.D{{Key: claimHolder, Value: holder}, {Key: claimStands, Value: c.patience.Microseconds()}}}})
 	return err == nil && r.MatchedCount == 1, err
 }
 
 // stale says whether a claim has been somebody's for longer than any write may take.
-func (c *claims) stale(id, holder string) bool {
+func (c *claims) stale(id, holder string, stands time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.others.unchanged(id, holder) > c.patience
+	return c.others.unchanged(id, holder) > max(c.patience, stands)
 }
 
 // release gives a claim back, also when ctx has ended. Should it fail, somebody else takes the claim over after a while.

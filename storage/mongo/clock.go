@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -18,14 +19,15 @@ import (
 //
 //	last   int64: the newest instant that was given
 //	types  {Patient: int64, ...}: the newest instant that was given for a version of the type
-//	under  {process: {low, high}, ...}: of each process that has writes under way, the smallest instant of these (or a smaller one), and the
-//	       newest that was given to it
+//	under  {process: {low, high, stands}, ...}: of each process that has writes under way, the smallest instant of these (or a smaller one), the
+//	       newest that was given to it, and its patience in microseconds: as long as the entry may stand unchanged before it is passed over
 const (
-	clockLast  = "last"
-	clockTypes = "types"
-	clockUnder = "under"
-	clockLow   = "low"
-	clockHigh  = "high"
+	clockLast   = "last"
+	clockTypes  = "types"
+	clockUnder  = "under"
+	clockLow    = "low"
+	clockHigh   = "high"
+	clockStands = "stands"
 )
 
 // quiet is how long a clock has nothing under way before it says so in the document: writes that follow each other closely shall not pay for it.
@@ -40,6 +42,7 @@ type clock struct {
 	now      func() time.Time
 	patience time.Duration
 	process  string // names this clock in the document
+	reading  bool   // nothing is written
 
 	mu      sync.Mutex
 	waiting []*stamp     // for the next call
@@ -55,7 +58,10 @@ type clock struct {
 }
 
 // span is what a process has under way: from the smallest instant on, none newer than the newest.
-type span struct{ low, high fhir.Instant }
+type span struct {
+	low, high fhir.Instant
+	stands    time.Duration // for which it may stand unchanged
+}
 
 // stamp is a number of instants, first, first+1, ..., for the versions of one commit.
 type stamp struct {
@@ -70,7 +76,7 @@ type stamp struct {
 
 // newClock is the clock of a store whose database is set.
 func newClock(s *Store) *clock {
-	return &clock{docs: s.db.Collection(clockCollection), now: s.now, patience: s.config.Patience, process: fhir.NewID(time.Now())}
+	return &clock{docs: s.db.Collection(clockCollection), now: s.now, patience: s.config.Patience, process: fhir.NewID(time.Now()), reading: s.config.reading}
 }
 
 // take gives an instant to each version of a commit, of these types. The caller writes them before the stamp's until, and then calls
@@ -99,6 +105,15 @@ func (c *clock) done(t *stamp) {
 	defer c.mu.Unlock()
 	t.over = true
 	c.rest()
+}
+
+// ended says that the writes of a stamp ended with err. In doubt (errDoubt) they count as under way for as long again as the others give a process that died.
+func (c *clock) ended(t *stamp, err error) {
+	if errors.Is(err, errDoubt) {
+		time.AfterFunc(c.patience, func() { c.done(t) })
+	} else {
+		c.done(t)
+	}
 }
 
 // rest forgets what is over, and sees to it that the document does not tell of it for long. The caller holds the mutex.
@@ -172,7 +187,7 @@ func (c *clock) request(batch []*stamp) (update bson.A, n int64) {
 		low,
 		bson.D{{Key: "$min", Value: bson.A{"$" + own + "." + clockLow, low}}},
 	}}}
-	set := bson.D{{Key: own, Value: bson.D{{Key: clockLow, Value: low}, {Key: clockHigh, Value: "$" + clockLast}}}}
+	set := bson.D{{Key: own, Value: bson.D{{Key: clockLow, Value: low}, {Key: clockHigh, Value: "$" + clockLast}, {Key: clockStands, Value: c.patience.Microseconds()}}}}
 	seen, behind := make(map[string]bool), int64(0)
 	for _, t := range slices.Backward(batch) {
 		for _, typ := range slices.Backward(t.types) {
@@ -198,12 +213,21 @@ func (c *clock) give(update bson.A, until time.Time) (last fhir.Instant, err err
 	ctx, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()
 	how := options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After).SetProjection(bson.D{{Key: clockLast, Value: 1}})
-	err = again(ctx, func() error {
+	err = making(ctx, func() error {
 		doc, err := c.docs.FindOneAndUpdate(ctx, bson.D{{Key: fieldID, Value: clockDocument}}, update, how).Raw()
 		last = instantIn(doc, clockLast)
 		return err
 	})
 	return last, err
+}
+
+// making runs an update of the clock's document that makes it where there is none. Of two who do that at once, one is refused, and then finds it.
+func making(ctx context.Context, update func() error) error {
+	err := again(ctx, update)
+	if isDuplicate(err) {
+		err = again(ctx, update)
+	}
+	return err
 }
 
 // instantIn is a field of the clock's document; 0 where there is none, as there is no document when a call failed.
@@ -272,9 +296,9 @@ func (c *clock) horizon(ctx context.Context) (before fhir.Instant, last map[stri
 	before = min(face.last+1, c.own(face.under[c.process]))
 	delete(face.under, c.process)
 	for process, s := range face.under {
-		if c.others.unchanged(process, s) < c.patience {
+		if c.others.unchanged(process, s) < max(c.patience, s.stands) {
 			before = min(before, s.low)
-		} else if !c.closed {
+		} else if !c.closed && !c.reading {
 			c.work.Go(func() { c.bury(process, s) })
 		}
 	}
@@ -289,7 +313,7 @@ func (c *clock) raise(ctx context.Context, last map[string]fhir.Instant) error {
 	for typ, at := range last {
 		greatest = append(greatest, bson.E{Key: clockTypes + "." + typ, Value: int64(at)})
 	}
-	return again(ctx, func() error {
+	return making(ctx, func() error {
 		_, err := c.docs.UpdateOne(ctx, bson.D{{Key: fieldID, Value: clockDocument}}, bson.D{{Key: "$max", Value: greatest}}, options.UpdateOne().SetUpsert(true))
 		return err
 	})
@@ -341,14 +365,16 @@ func readFace(doc bson.Raw) (f face, err error) {
 	}
 	f.last = instantIn(doc, clockLast)
 	err = each(doc, clockTypes, func(name string, v bson.RawValue) {
-		f.types[name] = fhir.Instant(v.AsInt64())
+		if at, is := v.AsInt64OK(); is {
+			f.types[name] = fhir.Instant(at)
+		}
 	})
 	if err != nil {
 		return f, err
 	}
 	err = each(doc, clockUnder, func(name string, v bson.RawValue) {
 		if d, is := v.DocumentOK(); is {
-			f.under[name] = span{instantIn(d, clockLow), instantIn(d, clockHigh)}
+			f.under[name] = span{instantIn(d, clockLow), instantIn(d, clockHigh), time.Duration(instantIn(d, clockStands)) * time.Microsecond}
 		}
 	})
 	return f, err

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -300,5 +301,86 @@ func TestCloseLeavesNoEntry(t *testing.T) {
 	}
 	if h := horizonOf(t, other); h <= r.Version.Instant {
 		t.Errorf("the horizon is %v, and does not show the version of %v", h, r.Version.Instant)
+	}
+}
+
+// Of two processes that make the clock's document at once one is refused, and is given its instant all the same.
+func TestClockBegins(t *testing.T) {
+	p := newProxy(t)
+	c := Config{URI: p.through(testURI(t, t.TempDir()))}
+	dropAfter(t, c)
+	s := openAgain(t, c)
+	refused := false
+	p.on(func(c command) reaction {
+		if refused || c.collection != clockCollection {
+			return reaction{}
+		}
+		refused = true
+		return reaction{answer: refusal(11000)}
+	})
+	got, err := s.clock.take(t.Context(), "Patient")
+	if err != nil || !refused {
+		t.Fatalf("error %v, refused: %t", err, refused)
+	}
+	s.clock.done(got)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What others wrote into the clock's document is passed over.
+func TestStrangeClock(t *testing.T) {
+	doc, err := bson.Marshal(bson.D{
+		{Key: clockLast, Value: int64(7)},
+		{Key: clockTypes, Value: bson.D{{Key: "Patient", Value: int64(7)}, {Key: "Slot", Value: "noon"}}},
+		{Key: clockUnder, Value: bson.D{{Key: "a", Value: 1}, {Key: "b", Value: bson.D{{Key: clockLow, Value: "x"}}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := readFace(doc)
+	if err != nil || f.last != 7 || len(f.types) != 1 || len(f.under) != 1 {
+		t.Errorf("%+v (%v)", f, err)
+	}
+}
+
+// A write of which nobody knows whether it will be carried out counts as under way, and keeps its claim, for as long as one whose process died.
+func TestDoubtStands(t *testing.T) {
+	p := newProxy(t)
+	dir := t.TempDir()
+	direct := openTest(t, dir, func(c *Config) { c.Patience = time.Second })
+	c := direct.config
+	c.URI = p.through(c.URI)
+	s := openAgain(t, c)
+	p.on(func(c command) reaction { return reaction{hang: c.name == "insert" && c.collection == "Patient"} })
+	_, err := commitOne(t.Context(), s, under(unmatched("x"), put(patientKey("1"), "", "x")))
+	if !errors.Is(err, fhir.Unavailable) || !errors.Is(err, errDoubt) {
+		t.Fatalf("error %v, want one of doubt", err)
+	}
+	p.heal()
+	shown, err := direct.clock.read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := commitOne(t.Context(), s, put(patientKey("2"), "", "")); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * quiet) // in which a clock without anything under way says so
+	for _, store := range []*Store{s, direct} {
+		if h := horizonOf(t, store); h > shown.last {
+			t.Errorf("the horizon is %v, behind the write of %v that is in doubt", h, shown.last)
+		}
+	}
+	began := time.Now()
+	if _, err := commitOne(t.Context(), direct, under(unmatched("x"), put(patientKey("3"), "", "x"))); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < c.Patience {
+		t.Errorf("another process had the claim of the write in doubt after %v", took)
+	}
+	for horizonOf(t, direct) <= shown.last {
+		if time.Since(began) > 10*c.Patience {
+			t.Fatal("the horizon stays before the write that was in doubt")
+		}
 	}
 }

@@ -174,7 +174,7 @@ func (s *Store) attempt(ctx context.Context, p fhir.Partition, c *change, blind 
 				return r, false, err
 			}
 			defer func() {
-				held.free()
+				held.free(err)
 				s.passed(stepReleased)
 			}()
 			until = held.until
@@ -235,7 +235,7 @@ func (s *Store) write(ctx context.Context, p fhir.Partition, c *change, before d
 	archived := s.archiving(inTime, c.Key.Type, before)
 	stamp, err := s.clock.take(inTime, c.Key.Type)
 	if err == nil {
-		defer s.clock.done(stamp)
+		defer func() { s.clock.ended(stamp, err) }()
 		s.passed(stepTimed)
 	}
 	if err := errors.Join(err, <-archived); err != nil {
@@ -341,10 +341,13 @@ func (s *Store) set(ctx context.Context, c *change, before, next document, raw b
 			return mine, nil
 		}
 		if pause(ctx, delay) != nil {
-			return false, unavailableFor(c.Key).Because(err)
+			return false, unavailableFor(c.Key).Because(errors.Join(errDoubt, err))
 		}
 	}
 }
+
+// errDoubt is the cause of an error behind which a write may have been carried out, or be carried out later.
+var errDoubt = errors.New("mongo: nobody knows whether it was written")
 
 // unavailableFor is the error of a write of which nobody knows whether it was done.
 func unavailableFor(key fhir.Key) *fhir.Error {

@@ -232,11 +232,11 @@ func TestClaimIsTakenOver(t *testing.T) {
 	if took := time.Since(began); err != nil || took < heir.config.Patience {
 		t.Fatalf("taken after %v (%v)", took, err)
 	}
-	held.free()
+	held.free(nil)
 	began = time.Now()
 	again, err := heir.claims.take(t.Context(), home, q)
 	if took := time.Since(began); err != nil || took > heir.config.Patience {
 		t.Fatalf("a claim that was given back is taken after %v (%v)", took, err)
 	}
-	again.free()
+	again.free(nil)
 }

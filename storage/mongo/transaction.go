@@ -25,12 +25,13 @@ import (
 type work struct {
 	until time.Time // the commit is sent before, or not at all
 	proof *typed    // a version that was written: it is there if and only if the transaction was committed; nil: none was
-	over  []func()  // to be called when it is decided, the last one first
+
+	over []func(err error) // to be called when it has ended with err, the last one first
 }
 
-func (w *work) end() {
+func (w *work) end(err error) {
 	for _, fn := range slices.Backward(w.over) {
-		fn()
+		fn(err)
 	}
 }
 
@@ -64,9 +65,9 @@ func isTransient(err error) bool {
 	return errors.Is(err, errOvertaken) || isDuplicate(err) || errors.As(err, &told) && told.HasErrorLabel(driver.TransientTransactionError)
 }
 
-func (s *Store) tryTransaction(ctx context.Context, session *mongo.Session, do func(context.Context, *work) error) error {
+func (s *Store) tryTransaction(ctx context.Context, session *mongo.Session, do func(context.Context, *work) error) (err error) {
 	w := &work{until: time.Now().Add(s.config.Patience)}
-	defer w.end()
+	defer func() { w.end(err) }()
 	if err := session.StartTransaction(oneState); err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (s *Store) decide(ctx context.Context, session *mongo.Session, w *work) err
 			return err
 		}
 		if pause(ctx, delay) != nil {
-			return undecided().Because(err)
+			return undecided().Because(errors.Join(errDoubt, err))
 		}
 	}
 }
@@ -264,7 +265,7 @@ func (t *transaction) stamp(ctx context.Context) (*stamp, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.over = append(t.over, func() { t.clock.done(s) })
+	t.over = append(t.over, func(err error) { t.clock.ended(s, err) })
 	t.until = earlier(t.until, s.until)
 	t.passed(stepTimed)
 	return s, nil
