@@ -114,7 +114,7 @@ func TestTransactionSays(t *testing.T) {
 		"insert claims",
 		"find Patient inside first snapshot",
 		"findAndModify clock",
-		"find Patient inside",
+		"aggregate Patient inside",
 		"update Patient_history inside",
 		"insert Patient inside",
 		"update Patient inside",
