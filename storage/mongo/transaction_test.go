@@ -65,6 +65,9 @@ func script(all []command) (lines []string) {
 			continue // of the clock, in the background
 		}
 		line := c.name
+		if line == "aggregate" {
+			line = "find" // however it is searched
+		}
 		if c.collection != "" {
 			line += " " + c.collection
 		}
