@@ -47,6 +47,7 @@ func TestStoreSettings(t *testing.T) {
 	for store, words := range map[string]string{
 		"sqlite:portico.db": "", "mongodb://h/db": "", "mongodb+srv://u:p@h/db?w=majority": "", "mongodb://u:p%2Fq@a:1,b:2,[::1]:3/db": "",
 		"sqlite:": "is not known", "portico.db": "is not known", "mongo://u:secret@h/db": "is not known",
+		"mongodb://u:p@secret/x@h/db": "cannot be read", "mongodb://u:p?secret@h/db": "cannot be read", "mongodb://h/db?appName=a@b": "cannot be read",
 		"mongodb://u:secret@h": "names no host or no database", "mongodb://u:secret@h/": "names no host or no database", "mongodb:///db": "names no host or no database",
 		"mongodb://u:secret@h?w=1": "names no host or no database", "mongodb://u:secret@h/?authSource=admin": "names no host or no database",
 	} {

@@ -43,8 +43,11 @@ func badStore(store string) string {
 		return fmt.Sprintf("%q is not known; it is sqlite:FILE, or the connection string of a MongoDB: mongodb://HOST/DATABASE or mongodb+srv://HOST/DATABASE", redact(store))
 	}
 	_, rest, _ := strings.Cut(store, "://")
-	rest = rest[strings.LastIndex(rest, "@")+1:]
-	rest, _, _ = strings.Cut(rest, "?")
+	at := strings.LastIndex(rest, "@") + 1
+	if strings.ContainsAny(rest[:max(at-1, 0)], "@/?#[] ") { // the driver would take a part of the password for a host
+		return fmt.Sprintf("%q has a user name or password that cannot be read: in these, characters other than letters and digits are written as %%XX, @ as %%40 and / as %%2F", redact(store))
+	}
+	rest, _, _ = strings.Cut(rest[at:], "?")
 	if host, database, _ := strings.Cut(rest, "/"); host == "" || database == "" {
 		return fmt.Sprintf("%q names no host or no database; write it as mongodb://HOST/DATABASE, with more hosts behind commas, and options behind a question mark", redact(store))
 	}
