@@ -177,7 +177,7 @@ func (w world) fromFew(t *search.ReferredBy, typ string) (some search.Any, few b
 		return nil, false, err
 	}
 	targets := referredTo(indexed(rows), t.Param, typ)
-	return named(targets), len(targets) <= enough, nil
+	return named(targets), len(targets) <= w.store.enough(), nil
 }
 
 // members are those of a selection, with the entries that a key goes by, if an index has few candidates for it. Otherwise its chains are grounded.
@@ -193,13 +193,13 @@ func (w world) members(s *search.Selection, by search.SortKey) (rows []row, few 
 		return nil, true, nil
 	}
 	if l := x.saysAll(a, leads); l != nil {
-		return x.gather(a, l, enough, false)
+		return x.gather(a, l, x.store.enough(), false)
 	}
 	best, err := x.weigh(a, leads)
 	if err != nil || best.lead == nil || !best.full {
 		return nil, false, err
 	}
-	return x.gather(a, best.lead, enough, false)
+	return x.gather(a, best.lead, x.store.enough(), false)
 }
 
 // selection is a search for the other side of a chain.

@@ -73,22 +73,30 @@ func dropAfter(t testing.TB, c Config) {
 	})
 }
 
-func TestLaw(t *testing.T) { storagetest.Run(t, law()) }
+func TestLaw(t *testing.T) { storagetest.Run(t, law(Config{})) }
+
+// What is found must not depend on the way that is chosen to it.
+func TestLawOnOtherWays(t *testing.T) {
+	h := law(Config{handful: 2, enough: 2})
+	h.Parts, h.Slow = []string{"chains", "meaning", "distances", "orders", "oracle", "totals", "pages", "churn", "cursors", "explains", "budgets"}, 8
+	storagetest.Run(t, h)
+}
 
 // The long form of what the law holds of a crawl: 10 000 resources, in every order.
 func TestCrawl(t *testing.T) {
 	if os.Getenv("PORTICO_TEST_SOAK") == "" {
 		t.Skip("set PORTICO_TEST_SOAK=1 to go through 10 000 resources in every order while others write: it takes long")
 	}
-	storagetest.Crawl(t, law(), 10_000)
+	storagetest.Crawl(t, law(Config{}), 10_000)
 }
 
-// law is how the law opens stores.
-func law() storagetest.Harness {
+// law is how the law opens stores, with what a configuration says of the way to what is found.
+func law(c Config) storagetest.Harness {
 	var known sync.Map // the folders that a database stands for; a part of the law that opens one again does not drop it
 	return storagetest.Harness{
 		Open: func(t *testing.T, dir string, now func() time.Time) storage.Store {
-			c := Config{URI: testURI(t, dir), SortKeys: storagetest.SortKeys, Now: now, Patience: time.Minute} // eight megabytes on a busy machine
+			c := c
+			c.URI, c.SortKeys, c.Now, c.Patience = testURI(t, dir), storagetest.SortKeys, now, time.Minute // eight megabytes on a busy machine
 			if _, again := known.LoadOrStore(dir, true); !again {
 				dropAfter(t, c)
 			}

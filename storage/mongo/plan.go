@@ -17,6 +17,11 @@ const (
 	mostLed = 16    // leads that are counted
 )
 
+// handful and enough are those of the configuration: what is found must not depend on the way to it, and tests choose another one.
+func (s *Store) handful() int { return cmp.Or(s.config.handful, handful) }
+
+func (s *Store) enough() int { return cmp.Or(s.config.enough, enough) }
+
 // way is how the matches of a quest are come by.
 type way struct {
 	lead *lead // by whose index; nil: none, the whole type is gone through
@@ -60,7 +65,7 @@ func (x *searching) plan(a *quest, o *order) (way, error) {
 	}
 	for i := range leads {
 		if x.follows(&leads[i], o) {
-			return way{lead: &leads[i], size: enough, follows: true}, nil
+			return way{lead: &leads[i], size: x.store.enough(), follows: true}, nil
 		}
 	}
 	return way{}, nil
@@ -101,15 +106,15 @@ func (x *searching) few(a *quest, leads []lead) (way, error) {
 	for i := range leads {
 		l := &leads[i]
 		if saysAll == nil {
-			size, err := x.size(l, handful)
+			size, err := x.size(l, x.store.handful())
 			if err != nil {
 				return way{}, err
 			}
-			if size > handful {
+			if size > x.store.handful() {
 				continue
 			}
 		}
-		rows, whole, err := x.gather(a, l, handful, true)
+		rows, whole, err := x.gather(a, l, x.store.handful(), true)
 		if err != nil || whole {
 			return way{lead: l, size: len(rows), full: true, some: rows, whole: whole}, err
 		}
@@ -130,7 +135,7 @@ func (x *searching) weigh(a *quest, leads []lead) (best way, err error) {
 	if a.weighed == nil {
 		a.weighed = &weighed{}
 		for i := range leads {
-			limit := enough
+			limit := x.store.enough()
 			if a.weighed.full {
 				limit = a.weighed.size
 			}
@@ -143,7 +148,7 @@ func (x *searching) weigh(a *quest, leads []lead) (best way, err error) {
 			}
 		}
 		if a.weighed.best == nil && len(leads) > 0 {
-			*a.weighed = weighed{best: &leads[0], size: enough}
+			*a.weighed = weighed{best: &leads[0], size: x.store.enough()}
 		}
 	}
 	return way{lead: a.weighed.best, size: a.weighed.size, full: a.weighed.full}, nil

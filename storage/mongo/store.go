@@ -33,6 +33,8 @@ type Config struct {
 	Note func(string)
 
 	reading bool                  // nothing is written: OpenToRead
+	handful int                   // candidates; 0: handful
+	enough  int                   // candidates; 0: enough
 	monitor *event.CommandMonitor // sees each command; nil: nobody does
 	step    func(step)            // is called behind each step of a write; nil: nothing is. For tests that die there
 }
