@@ -112,11 +112,53 @@ func (p *practice) goesByIndex(t *testing.T, sent bson.Raw) {
 		return // more of what was asked before
 	}
 	command = without(command, "lsid", "$db", "$clusterTime", "txnNumber", "$readPreference", "readConcern", "maxTimeMS")
-	var told bson.Raw
+	if told := p.told(t, command); !isByIndex(told, hintOf(command)) {
+		t.Errorf("what the server does for %v is not by its index: %s", command, told)
+	}
+}
+
+// hintOf is the index that a command names.
+func hintOf(command bson.D) string {
+	for _, e := range command {
+		if name, is := e.Value.(string); is && e.Key == "hint" {
+			return name
+		}
+	}
+	return ""
+}
+
+// told is how the server carries out a command, in its words and without the command's.
+func (p *practice) told(t *testing.T, command bson.D) string {
+	t.Helper()
+	var told bson.D
 	if err := p.db.RunCommand(t.Context(), bson.D{{Key: "explain", Value: command}, {Key: "verbosity", Value: "queryPlanner"}}).Decode(&told); err != nil {
 		t.Fatalf("%v: %v", command, err)
 	}
-	if !isByIndex(told.String()) {
-		t.Errorf("what the server does for %v is not by an index: %s", command, told)
+	return without(told, "command").String()
+}
+
+// A server that goes by another index than it is told, or by none, is seen.
+func TestPlansWithoutIndexAreSeen(t *testing.T) {
+	p := newPractice(t, 100)
+	ours := bson.D{{Key: fieldPartition, Value: string(home)}, {Key: indexTerm, Value: "identifier=nhs|1"}}
+	for _, c := range []struct {
+		filter bson.D
+		sent   string // the hint; "" is none
+		hint   string // that should have been
+		want   bool
+	}{
+		{bson.D{{Key: "resource.comment", Value: "none"}}, "", hintTerm, false},
+		{bson.D{{Key: "resource.comment", Value: "none"}}, "", "", false},
+		{ours, hintNewest, hintTerm, false},
+		{ours, hintTerm, hintTerm, true},
+		{bson.D{{Key: fieldID, Value: documentID(home, "patient-0000001")}}, hintID, hintID, true},
+	} {
+		find := bson.D{{Key: "find", Value: "Patient"}, {Key: "filter", Value: c.filter}}
+		if c.sent != "" {
+			find = append(find, bson.E{Key: "hint", Value: c.sent})
+		}
+		if told := p.told(t, find); isByIndex(told, c.hint) != c.want {
+			t.Errorf("%v with %q goes by %q: %t, by %s", c.filter, c.sent, c.hint, !c.want, told)
+		}
 	}
 }
