@@ -117,7 +117,7 @@ func TestTransactionSays(t *testing.T) {
 		"insert claims",
 		"find Patient inside first snapshot",
 		"findAndModify clock",
-		"aggregate Patient inside",
+		"find Patient inside",
 		"update Patient_history inside",
 		"insert Patient inside",
 		"update Patient inside",
