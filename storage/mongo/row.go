@@ -1,7 +1,6 @@
 package mongo
 
 import (
-	"errors"
 	"reflect"
 	"slices"
 
@@ -109,11 +108,13 @@ func (x *searching) aggregate(stages bson.A, index string, size int) (*mongo.Cur
 	return cursor, tooLong(err)
 }
 
-// tooLong makes of the error that the database took too long for a search the one that the search is too costly.
+// tooLong makes of the error that a search took the database too long, or more memory than it has for sorting, the one that the search is too costly.
 func tooLong(err error) error {
-	const maxTimeExpired = 50
-	var answered mongo.ServerError
-	if errors.As(err, &answered) && answered.HasErrorCode(maxTimeExpired) {
+	const (
+		maxTimeExpired = 50
+		sortsTooMuch   = 292 // QueryExceededMemoryLimitNoDiskUseAllowed
+	)
+	if hasCode(err, []int{maxTimeExpired, sortsTooMuch}) {
 		return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "The search takes the database too long. Ask for fewer, or by another parameter.").Because(err)
 	}
 	return err
