@@ -63,13 +63,13 @@ func TestPagesOfWhatChanges(t *testing.T) {
 	}
 }
 
-// What takes the database too long is too costly; a database that does not answer is out of reach.
+// What takes the database too long, or more memory than it has for sorting, is too costly; a database that does not answer is out of reach.
 func TestTooLong(t *testing.T) {
 	expired := mongo.CommandError{Code: 50, Name: "MaxTimeMSExpired"}
 	for _, c := range []struct {
 		err  error
 		want fhir.Kind
-	}{{expired, fhir.TooCostly}, {mongo.CommandError{Code: 91}, fhir.Unavailable}} {
+	}{{expired, fhir.TooCostly}, {mongo.CommandError{Code: 292}, fhir.TooCostly}, {mongo.CommandError{Code: 91}, fhir.Unavailable}} {
 		if err := classify(t.Context(), tooLong(c.err)); !errors.Is(err, c.want) {
 			t.Errorf("%v becomes %v, want one of kind %q", c.err, err, c.want)
 		}

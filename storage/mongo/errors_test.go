@@ -129,15 +129,3 @@ func TestDuplicates(t *testing.T) {
 		}
 	}
 }
-
-// What takes the database too long, or more memory than it has for sorting, is too costly; what else fails is what it was.
-func TestTooLongByCode(t *testing.T) {
-	for code, want := range map[int32]fhir.Kind{50: fhir.TooCostly, 292: fhir.TooCostly, 189: fhir.Unavailable, 2: fhir.Internal} {
-		if err := classify(t.Context(), tooLong(mongo.CommandError{Code: code})); !errors.Is(err, want) {
-			t.Errorf("code %d: %v, want kind %q", code, err, want)
-		}
-	}
-	if err := tooLong(nil); err != nil {
-		t.Errorf("of no error: %v", err)
-	}
-}
