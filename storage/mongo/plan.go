@@ -13,7 +13,7 @@ import (
 
 const (
 	handful = 100   // candidates: they are fetched at once, bodies and all
-	enough  = 1_000 // candidates: as many are not fetched by the index that has them, but one is followed that has the order
+	enough  = 1_000 // candidates: an index that has no more of them is asked, and the database sorts them; else one is followed that has the order
 	mostLed = 16    // leads that are counted
 )
 
@@ -77,13 +77,15 @@ func (x *searching) leads(a *quest) []lead {
 	return all[:min(len(all), mostLed)]
 }
 
-// only is the lead whose index has the order asked for, if no other clause has one: then there is no choice.
+// only is the lead whose index has the order asked for, if there is none to something else: then there is no choice. A time may have several.
 func (x *searching) only(leads []lead, o *order) *lead {
 	i := slices.IndexFunc(leads, func(l lead) bool { return x.follows(&l, o) })
-	if i < 0 || slices.ContainsFunc(leads, func(l lead) bool { return l.what != leads[i].what }) {
+	switch {
+	case i < 0, leads[i].term && len(leads) > 1, slices.ContainsFunc(leads, func(l lead) bool { return l.what != leads[i].what }):
 		return nil
+	default:
+		return &leads[i]
 	}
-	return &leads[i]
 }
 
 // follows says whether the index of a lead has the matches in an order. One over terms has, behind a single one, the instants; where the engine keeps to it.
