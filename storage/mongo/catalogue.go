@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -133,5 +132,5 @@ func (s *Store) types(ctx context.Context) ([]string, error) {
 // hasType says whether a collection has the current versions of a type: those begin with a capital letter.
 func hasType(collection string) bool {
 	_, past := isPast(collection)
-	return !past && collection != "" && strings.Contains("ABCDEFGHIJKLMNOPQRSTUVWXYZ", collection[:1])
+	return !past && collection != "" && collection[0] >= 'A' && collection[0] <= 'Z'
 }

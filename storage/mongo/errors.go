@@ -45,7 +45,7 @@ func passes(err error) bool {
 	var unselected topology.ServerSelectionError
 	var unconnected topology.ConnectionError
 	var cleared driver.RetryablePoolError
-	return hasCode(err, passingCodes) || hasWords(err, passingWords) || mongo.IsTimeout(err) || mongo.IsNetworkError(err) ||
+	return hasCode(err, passingCodes) || hasWords(err, passingWords) || lacksIndex(err) || mongo.IsTimeout(err) || mongo.IsNetworkError(err) ||
 		errors.As(err, &unselected) || errors.As(err, &unconnected) || errors.As(err, &cleared) && cleared.Retryable() ||
 		errors.Is(err, context.Canceled) || errors.Is(err, mongo.ErrClientDisconnected)
 }
@@ -55,6 +55,15 @@ func hasCode(err error, codes []int) bool {
 	var answered mongo.ServerError
 	return errors.As(err, &answered) && slices.ContainsFunc(answered.ErrorCodes(), func(code int) bool { return slices.Contains(codes, code) })
 }
+
+// lacksIndex says whether a search named an index that is not there: an operator dropped it, and the next start makes it again, or it is being made.
+func lacksIndex(err error) bool {
+	var answered mongo.ServerError
+	return errors.As(err, &answered) && answered.HasErrorCodeWithMessage(badValue, "hint")
+}
+
+// badValue is the code of an argument that a server does not take, a hint that names no index among them.
+const badValue = 2
 
 // isDuplicate says whether an insertion failed because its _id is there.
 func isDuplicate(err error) bool {
@@ -95,6 +104,7 @@ var passingCodes = []int{
 	13,    // Unauthorized: of an operator's mistake, like the next
 	18,    // AuthenticationFailed
 	24,    // LockTimeout
+	27,    // IndexNotFound
 	43,    // CursorNotFound
 	46,    // LockBusy
 	50,    // MaxTimeMSExpired

@@ -18,7 +18,7 @@ import (
 // What the server answers becomes a kind by its code, be it the answer to a command, to one write of it or to the write concern, and what happens on the way to it by its label or type.
 func TestClassify(t *testing.T) {
 	for kind, codes := range map[fhir.Kind][]int{
-		fhir.Unavailable: {6, 7, 13, 18, 50, 64, 79, 89, 91, 100, 112, 134, 189, 251, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436, 14031, 16500},
+		fhir.Unavailable: {6, 7, 13, 18, 27, 50, 64, 79, 89, 91, 100, 112, 134, 189, 251, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436, 14031, 16500},
 		fhir.Conflict:    {11000, 11001},
 		fhir.TooLarge:    {10334, 17419},
 		fhir.Internal:    {1, 2, 9, 14, 20, 26, 59, 66, 67, 72, 73, 85, 86, 121, 16755, 40324},
@@ -57,6 +57,7 @@ func TestClassify(t *testing.T) {
 		"an upsert beside another":   {mongo.CommandError{Code: 1, Message: `duplicate key value violates unique constraint "collection_pk_16"`}, fhir.Conflict},
 		"an engine without its own":  {mongo.CommandError{Code: 1, Message: "msg_find.go:43: failed to connect to `user=postgres`: connection refused"}, fhir.Unavailable},
 		"the same words of another":  {mongo.CommandError{Code: 2, Message: "failed to connect to"}, fhir.Internal},
+		"an index that was dropped":  {mongo.CommandError{Code: 2, Message: "error processing query: hint provided does not correspond to an existing index"}, fhir.Unavailable},
 		"a defect":                   {errors.New("x"), fhir.Internal},
 	} {
 		checkKind(t, name, t.Context(), c.err, c.kind)
@@ -84,7 +85,7 @@ func checkKind(t *testing.T, name string, ctx context.Context, cause error, kind
 	if !errors.Is(err, kind) || !strings.Contains(err.Error(), cause.Error()) {
 		t.Errorf("%s: %v does not wrap its cause", name, err)
 	}
-	if again := classify(ctx, err); again != err {
+	if again := classify(ctx, err); !errors.Is(again, err) || again.Error() != err.Error() {
 		t.Errorf("%s: classified again it is %v", name, again)
 	}
 }

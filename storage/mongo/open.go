@@ -58,6 +58,9 @@ func (s *Store) begin(ctx context.Context, dial *options.ClientOptions, name str
 		return err
 	}
 	s.db = s.client.Database(name, concerns(s.deployment, dial))
+	if s.deployment.replicated && isWeak(dial) {
+		s.note("The connection string asks for less than a majority of the servers (w, readConcernLevel): what was acknowledged may be lost when the primary changes, and a search, history or feed may have told of it.")
+	}
 	s.clock, s.claims = newClock(s), newClaims(s)
 	if s.config.reading {
 		return s.mustBeThere(ctx)
@@ -218,6 +221,16 @@ func concerns(d deployment, dial *options.ClientOptions) *options.DatabaseOption
 		o.SetReadConcern(readconcern.Majority())
 	}
 	return o
+}
+
+// isWeak says whether a connection string asks for a write or read concern below that of a majority.
+func isWeak(dial *options.ClientOptions) bool {
+	w, r := dial.WriteConcern, dial.ReadConcern
+	one, isNumber := 0, false
+	if w != nil {
+		one, isNumber = w.W.(int)
+	}
+	return isNumber && one < 2 || r != nil && (r.Level == readconcern.Local().Level || r.Level == readconcern.Available().Level)
 }
 
 // unusable is the error for a connection string that the driver does not take. The driver's reason may quote a password: it is given as it reads for the same

@@ -85,12 +85,14 @@ func TestConcerns(t *testing.T) {
 		write      writeconcern.WriteConcern
 		journal    bool
 		read       string
+		weak       bool
 	}{
-		{"mongodb://db/portico", false, writeconcern.WriteConcern{}, true, ""},
-		{"mongodb://db/portico", true, writeconcern.WriteConcern{W: "majority"}, true, "majority"},
-		{"mongodb://db/portico?journal=true", true, writeconcern.WriteConcern{W: "majority"}, true, "majority"},
-		{"mongodb://db/portico?w=majority", true, writeconcern.WriteConcern{W: "majority"}, true, "majority"},
-		{"mongodb://db/portico?w=3&journal=false&readConcernLevel=local", true, writeconcern.WriteConcern{W: 3}, false, "local"},
+		{"mongodb://db/portico", false, writeconcern.WriteConcern{}, true, "", false},
+		{"mongodb://db/portico", true, writeconcern.WriteConcern{W: "majority"}, true, "majority", false},
+		{"mongodb://db/portico?journal=true", true, writeconcern.WriteConcern{W: "majority"}, true, "majority", false},
+		{"mongodb://db/portico?w=majority", true, writeconcern.WriteConcern{W: "majority"}, true, "majority", false},
+		{"mongodb://db/portico?w=3&journal=false&readConcernLevel=local", true, writeconcern.WriteConcern{W: 3}, false, "local", true},
+		{"mongodb://db/portico?w=1", true, writeconcern.WriteConcern{W: 1}, true, "majority", true},
 	} {
 		dial, _, err := dialling(Config{URI: c.uri})
 		if err != nil {
@@ -106,7 +108,7 @@ func TestConcerns(t *testing.T) {
 		if got.ReadConcern != nil {
 			level = got.ReadConcern.Level
 		}
-		if got.WriteConcern.W != c.write.W || *got.WriteConcern.Journal != c.journal || level != c.read {
+		if got.WriteConcern.W != c.write.W || *got.WriteConcern.Journal != c.journal || level != c.read || isWeak(dial) != c.weak {
 			t.Errorf("%s, replicated %t: %+v, journal %t, read concern %q", c.uri, c.replicated, got.WriteConcern, *got.WriteConcern.Journal, level)
 		}
 	}

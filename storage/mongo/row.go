@@ -104,7 +104,8 @@ func (x *searching) rows(a asked, fn func(row) (more bool, err error)) error {
 // aggregate asks the collection by an index. What takes the database more than half of the patience is too costly; what then has not answered is out of reach.
 func (x *searching) aggregate(stages bson.A, index string, size int) (*mongo.Cursor, error) {
 	bound := bson.M{"maxTimeMS": max(1, x.store.config.Patience.Milliseconds()/2)}
-	cursor, err := x.of.Aggregate(x.ctx, stages, options.Aggregate().SetHint(index).SetBatchSize(int32(size)).SetCustom(bound))
+	how := options.Aggregate().SetHint(index).SetBatchSize(int32(size)).SetCustom(bound) //nolint:staticcheck // for whom it is kept, but no other option of the driver bounds an aggregation whose cursor is read under another time
+	cursor, err := x.of.Aggregate(x.ctx, stages, how)
 	return cursor, tooLong(err)
 }
 

@@ -47,7 +47,7 @@ func readMessage(r io.Reader) (raw []byte, err error) {
 	if size < headerBytes || size > largestBytes {
 		return nil, fmt.Errorf("a message of %d bytes", size)
 	}
-	raw = append(header, make([]byte, size-headerBytes)...)
+	raw = append(make([]byte, 0, size), header...)[:size]
 	_, err = io.ReadFull(r, raw[headerBytes:])
 	return raw, err
 }

@@ -13,8 +13,10 @@ func WithoutTransactions(s storage.Store) storage.Store { return single{s} }
 
 type single struct{ storage.Store }
 
+// Transactions is false.
 func (single) Transactions() bool { return false }
 
+// Commit is storage.Store's, of one operation.
 func (s single) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op) ([]storage.Result, error) {
 	if len(ops) > 1 {
 		return nil, &storage.OpError{Index: 1, Err: fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "This store changes one resource at a time.")}
