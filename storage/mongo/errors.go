@@ -44,9 +44,8 @@ func passes(err error) bool {
 	}
 	var unselected topology.ServerSelectionError
 	var unconnected topology.ConnectionError
-	var cleared driver.RetryablePoolError
-	return hasCode(err, passingCodes) || hasWords(err, passingWords) || lacksIndex(err) || mongo.IsTimeout(err) || mongo.IsNetworkError(err) ||
-		errors.As(err, &unselected) || errors.As(err, &unconnected) || errors.As(err, &cleared) && cleared.Retryable() ||
+	return hasCode(err, passingCodes) || hasWords(err, passingWords) || lacksIndex(err) || mongo.IsTimeout(err) || isCut(err) ||
+		errors.As(err, &unselected) || errors.As(err, &unconnected) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, mongo.ErrClientDisconnected)
 }
 

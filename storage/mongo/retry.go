@@ -7,16 +7,23 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 )
 
-// again runs a call of the database that may be carried out twice, and once more when its answer did not arrive: a server that was restarted has left
-// dead connections in the pool, which the first call to use one of them clears.
+// again runs a call of the database that may be carried out twice, and twice more at most when its answer did not arrive: a server that was restarted has
+// left dead connections in the pool, which the first call to use one of them clears, and those that are being made just then fail, too.
 func again(ctx context.Context, call func() error) error {
 	err := call()
-	if err != nil && ctx.Err() == nil && mongo.IsNetworkError(err) {
+	for delay := 5 * time.Millisecond; delay < 50*time.Millisecond && isCut(err) && pause(ctx, delay) == nil; delay *= 4 {
 		err = call()
 	}
 	return err
+}
+
+// isCut says whether a connection failed under a call, or while it was to be made.
+func isCut(err error) bool {
+	var cleared driver.RetryablePoolError
+	return mongo.IsNetworkError(err) || errors.As(err, &cleared) && cleared.Retryable()
 }
 
 // pause waits for about as long as it is told, so that those who collided do not again.
