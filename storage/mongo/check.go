@@ -68,6 +68,7 @@ func (k *checking) collections() (types []string, err error) {
 			k.faultf("The collection %q in the database is none of this program's.", name)
 		}
 	}
+	slices.Sort(types) // the history of one type may stand behind another type: Appointment, AppointmentResponse, Appointment_history
 	return slices.Compact(types), err
 }
 

@@ -286,6 +286,23 @@ func TestCheckBesideVersions(t *testing.T) {
 	}
 }
 
+// Every document is looked at once, also where the history of one type stands behind the name of another in the list of collections.
+func TestCheckCountsOnce(t *testing.T) {
+	s := openTest(t, t.TempDir(), nil)
+	for _, typ := range []string{"Practitioner", "PractitionerRole"} {
+		if _, err := s.Commit(t.Context(), home, []storage.Op{put(fhir.Key{Type: typ, ID: "a"}, "", "")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	looked, err := s.Check(t.Context(), nil, func(f storage.Fault) { t.Error(f) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if looked.Resources != 2 || looked.Versions != 2 {
+		t.Errorf("%d resources, %d versions, want 2 of each", looked.Resources, looked.Versions)
+	}
+}
+
 // A store whose clock was lost tells so, and is whole again when the clock was mended as DESIGN.md tells.
 func TestClockIsMended(t *testing.T) {
 	s := openTest(t, t.TempDir(), nil)

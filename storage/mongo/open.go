@@ -3,7 +3,6 @@ package mongo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
-	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/portico-health/portico/fhir"
@@ -127,17 +125,7 @@ func dialling(c Config) (dial *options.ClientOptions, database string, err error
 	if err != nil {
 		return nil, "", unusable(c.URI, err)
 	}
-	var faults []string
-	if database == "" {
-		faults = append(faults, `The connection string names no database. Put its name behind the servers: "mongodb://server:27017/portico".`)
-	}
-	if p := dial.ReadPreference; p != nil && p.Mode() != readpref.PrimaryMode {
-		faults = append(faults, fmt.Sprintf("The connection string asks for readPreference=%s. Portico reads from the primary alone: what was written has to be seen. Leave it out.", p.Mode()))
-	}
-	if w := dial.WriteConcern; w != nil && !w.Acknowledged() {
-		faults = append(faults, "The connection string asks for w=0. Portico needs its writes acknowledged. Leave it out.")
-	}
-	if faults != nil {
+	if faults := refused(c.URI, database, dial); faults != nil {
 		return nil, "", fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "%s", strings.Join(faults, " "))
 	}
 	setDefaults(dial, c)
