@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -25,6 +26,10 @@ func (s *Store) Restore(ctx context.Context, versions []storage.Restored) error 
 			err = s.inTransaction(ctx, func(inside context.Context, w *work) error { return s.takeOver(ctx, inside, docs, w) })
 		} else {
 			err = s.takeOver(ctx, ctx, docs, &work{})
+			// It may be this very call, of a process that was killed: what it sent is carried out all the same.
+			for try := 1; try < overtakings && errors.Is(err, errOvertaken) && pause(ctx, overtaking) == nil; try++ {
+				err = s.takeOver(ctx, ctx, docs, &work{})
+			}
 		}
 		if errors.Is(err, errOvertaken) {
 			return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "Others write the same resources as are restored.").Because(err)
@@ -32,6 +37,12 @@ func (s *Store) Restore(ctx context.Context, versions []storage.Restored) error 
 		return err
 	})
 }
+
+// How often Restore begins again where somebody else wrote meanwhile, and how long it waits before.
+const (
+	overtakings = 8
+	overtaking  = 50 * time.Millisecond
+)
 
 // typed is the document of a version of a type.
 type typed struct {
@@ -215,7 +226,7 @@ func idsByType(docs []typed) map[string]bson.A {
 	return all
 }
 
-// unused demands that no version has the instant of one that is new, and returns the newest instants by type.
+// unused demands that no other version has the instant of one that is new, and returns the newest instants by type. errOvertaken where one is there by now.
 func (s *Store) unused(ctx, inside context.Context, fresh []follower) (last map[string]fhir.Instant, err error) {
 	last = make(map[string]fhir.Instant)
 	used := make(map[fhir.Instant]typed, len(fresh))
@@ -244,7 +255,12 @@ func (s *Store) unused(ctx, inside context.Context, fresh []follower) (last map[
 			if err != nil {
 				return nil, err
 			}
-			if d, is := used[found.Instant]; is && found.Version > 0 {
+			d, is := used[found.Instant]
+			switch {
+			case !is || found.Version == 0:
+			case d.typ == typ && d.Version == found.Version && (d.ID == found.ID || d.superseded().ID == found.ID):
+				return nil, errOvertaken // it has come since it was looked for
+			default:
 				return nil, contradicts(d.key(), d.Version, taken)
 			}
 		}
@@ -281,7 +297,7 @@ func (s *Store) advance(ctx context.Context, wave []follower) error {
 	for typ, all := range now {
 		r, err := s.current(typ).BulkWrite(ctx, all, unordered)
 		if isDuplicate(err) || err == nil && r.InsertedCount+r.MatchedCount < int64(len(all)) {
-			return errors.Join(errOvertaken, err)
+			return errOvertaken
 		}
 		if err != nil {
 			return err
