@@ -12,7 +12,11 @@ import (
 func TestRestoreBesideTheSame(t *testing.T) {
 	s := openTest(t, t.TempDir(), nil)
 	other := openAgain(t, s.config)
-	defer other.Close()
+	defer func() {
+		if err := other.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for round := range 3 {
 		var versions []storage.Restored
 		for number := int64(1); number <= 2; number++ {
