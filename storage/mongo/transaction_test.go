@@ -22,6 +22,7 @@ import (
 // What of the law is about several operations holds of a server that keeps none apart and takes nothing back, too, as long as nobody else writes: whatever refuses a
 // commit does so before the first write.
 func TestLawInTransactions(t *testing.T) {
+	testURI(t, "") // before anybody waits for another
 	var mu sync.Mutex
 	known := make(map[string]Config)
 	storagetest.Run(t, storagetest.Harness{
