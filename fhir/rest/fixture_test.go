@@ -152,10 +152,19 @@ type answer struct {
 	header http.Header
 }
 
+// transacting is the house, where its store has transactions; otherwise what rests on them is skipped.
+func (h house) transacting(t testing.TB) house {
+	t.Helper()
+	if anystore.IsMongo() && !h.face.Engine.Store.Transactions() {
+		t.Skipf("the MongoDB that %s names has no transactions", mongotest.Server)
+	}
+	return h
+}
+
 func (h house) send(t testing.TB, sc scenario) (answer, []byte) {
 	t.Helper()
-	if !sc.single && strings.HasPrefix(sc.body, bundleStart("transaction")) && anystore.IsMongo() && !h.face.Engine.Store.Transactions() {
-		t.Skipf("the MongoDB that %s names has no transactions", mongotest.Server)
+	if !sc.single && strings.HasPrefix(sc.body, bundleStart("transaction")) {
+		h.transacting(t)
 	}
 	method := sc.method
 	if method == "" {

@@ -26,7 +26,7 @@ func relative(patient string) string {
 
 // A transaction does what each entry asks for, reads see what was written, and the answers stand in the order of the entries.
 func TestTransaction(t *testing.T) {
-	h := open(t)
+	h := open(t).transacting(t)
 	for id, family := range map[string]string{"a": "Ash", "b": "Birch", "c": "Cedar", "d": "Dogwood"} {
 		h.put(t, id, family)
 	}
