@@ -229,7 +229,11 @@ func TestOfficialBundles(t *testing.T) {
 	bundles := officialBundles(t)
 	for id, want := range exampleBundles {
 		t.Run(id, func(t *testing.T) {
-			got, body := openWith(t, all).send(t, scenario{method: "POST", body: text(bundles[id].Root())})
+			h := openWith(t, all)
+			if bundles[id].Root().Text("type") == "transaction" {
+				h.transacting(t)
+			}
+			got, body := h.send(t, scenario{method: "POST", body: text(bundles[id].Root())})
 			if entries := statusesIn(parse(t, body)); got.status != want.status || entries != want.entries {
 				t.Errorf("%d with %q, want %d with %q (%s): %s", got.status, entries, want.status, want.entries, want.reason, body)
 			}
@@ -246,7 +250,7 @@ func TestOfficialTransactionWithWhatItExpects(t *testing.T) {
 	r := officialBundles(t)["bundle-transaction"]
 	entries := r.Root().Array("entry")
 	r.Root().Set("entry", slices.DeleteFunc(entries, func(e any) bool { return strings.HasSuffix(at(e, "request.url"), "$lookup") }))
-	h := open(t)
+	h := open(t).transacting(t)
 	h.put(t, "123a", "Ash")
 	h.put(t, "123a", "Ash")
 	h.put(t, "12334", "Birch")
