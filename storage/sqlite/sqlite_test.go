@@ -44,7 +44,7 @@ func TestLawWithoutTransactions(t *testing.T) {
 		Open: func(t *testing.T, dir string, now func() time.Time) storage.Store {
 			return storagetest.WithoutTransactions(bounded{whole.Open(t, dir, now), 8 << 20})
 		},
-		Largest: 8 << 20, Respells: true, Gathers: true,
+		Largest: 8 << 20, Respells: true, Gathers: true, Slow: 3, // for each commit waits for the disk
 	})
 }
 
