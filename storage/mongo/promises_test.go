@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/portico-health/portico/fhir"
-	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
+	"github.com/portico-health/portico/storage/storagetest"
 )
 
 // mostLooked is how many documents a page has the database send or count, at most, however many there are: for each of two parts of a query a handful, and as many
@@ -21,7 +21,8 @@ func TestPromisesOfAllDrivers(t *testing.T) {
 	p.fill(t, p.ObservationOps())
 	for _, class := range p.Promised(newest-199, newest-fhir.Instant(p.Appointments/4-1)) {
 		t.Run(class.Name, func(t *testing.T) {
-			cursors := p.cursors(t, class.Query)
+			cursors := storagetest.Far(t, p, home, class.Query, pageSize, deep)
+			cursors["first"] = nil
 			for page, cursor := range cursors {
 				var plan storage.Plan
 				var err error
@@ -41,34 +42,6 @@ func TestPromisesOfAllDrivers(t *testing.T) {
 
 // deep is how many resources are before a page that is far behind.
 const deep = 10_000
-
-// cursors are those of the first and the second page of a search, and of one that is far behind or the last, as far as there are so many.
-func (p *practice) cursors(t *testing.T, q search.Query) map[string][]byte {
-	t.Helper()
-	cursors := map[string][]byte{"first": nil}
-	all, err := p.Search(t.Context(), home, q, storage.PageRequest{CountUpTo: deep})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, passed := range map[string]int{"second": pageSize, "deep": all.Total - pageSize/2} {
-		var at storage.PageRequest
-		for passed > 0 {
-			at.Limit = min(passed, 5_000)
-			page, err := p.Search(t.Context(), home, q, at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			passed -= len(page.Versions)
-			if at.After = page.Next; page.Next == nil {
-				break
-			}
-		}
-		if at.After != nil {
-			cursors[name] = at.After
-		}
-	}
-	return cursors
-}
 
 // isByIndex says whether a plan goes by an index, the one that was hinted at: in the words of MongoDB (https://www.mongodb.com/docs/manual/reference/explain-results/),
 // or in those of PostgreSQL.

@@ -10,6 +10,7 @@ import (
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
+	"github.com/portico-health/portico/storage/storagetest"
 )
 
 // resources is how many resources a test of what searches look at has: PORTICO_TEST_SOAK asks for as many as are promised.
@@ -174,41 +175,13 @@ func TestPromisedSearches(t *testing.T) {
 			if plan.Index != c.index || plan.Looked > c.most || plan.Found == 0 {
 				t.Errorf("it finds %d by %q and looks at %d; want some by %q, looking at %d at most", plan.Found, plan.Index, plan.Looked, c.index, c.most)
 			}
-			for name, cursor := range p.cursors(t, q) {
+			for name, cursor := range storagetest.Far(t, p, home, q, pageSize, -1) {
 				if plan, err := p.Explain(t.Context(), home, q, storage.PageRequest{Limit: pageSize, After: cursor}); err != nil || plan.Looked > c.most+pageSize || plan.Found == 0 {
 					t.Errorf("%s page finds %d by %q and looks at %d; want some, looking at %d at most (%v)", name, plan.Found, plan.Index, plan.Looked, c.most+pageSize, err)
 				}
 			}
 		})
 	}
-}
-
-// cursors are those of the second and the last page of a search, as far as there are so many.
-func (p *practice) cursors(t *testing.T, q search.Query) map[string][]byte {
-	t.Helper()
-	all, err := p.Search(t.Context(), home, q, storage.PageRequest{CountUpTo: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cursors := make(map[string][]byte)
-	for name, passed := range map[string]int{"the second": pageSize, "the last": all.Total - pageSize/2} {
-		var at storage.PageRequest
-		for passed > 0 {
-			at.Limit = min(passed, 5_000)
-			page, err := p.Search(t.Context(), home, q, at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			passed -= len(page.Versions)
-			if at.After = page.Next; page.Next == nil {
-				break
-			}
-		}
-		if at.After != nil {
-			cursors[name] = at.After
-		}
-	}
-	return cursors
 }
 
 // What no index serves ends when it has looked at as much as it may.
