@@ -15,7 +15,8 @@ import (
 )
 
 // TestResidentMemoryUnderMix lets 16 clients read, search and write for a while, ten minutes in the soak, and looks at the resident
-// memory of the server meanwhile: it is promised to stay below 150 MB. Every request must succeed.
+// memory of the server meanwhile: it is promised to stay below 150 MB, but not for a program that carries the race detector. Every request must
+// succeed.
 func TestResidentMemoryUnderMix(t *testing.T) {
 	patients, during, step := 200, 3*time.Second, time.Second
 	if os.Getenv("PORTICO_TEST_SOAK") != "" {
@@ -56,7 +57,7 @@ func TestResidentMemoryUnderMix(t *testing.T) {
 		most = max(most, now)
 	}
 	t.Logf("%d requests in %s, %d MB resident at most", count, during, most)
-	if most >= 150 {
+	if most >= 150 && !raceDetector {
 		t.Errorf("%d MB are resident, 150 are promised", most)
 	}
 }
