@@ -46,6 +46,8 @@ type Config struct {
 
 	Definitions []fhir.Resource // what the server defines itself beside its operations: SearchParameters
 
+	Security Security
+
 	// Unchecked returns the keys of the invariants of a type that the validator does not check.
 	Unchecked func(resourceType string) []string
 }
@@ -58,7 +60,7 @@ func New(c Config) Promises {
 		Versions: []APIVersion{{Number: "1"}, {Number: "2", Strict: true, MatchRequired: true}},
 		System:   []Interaction{Transaction, Batch, HistorySystem, SearchSystem},
 
-		SearchLimits: c.SearchLimits, Results: c.Results,
+		SearchLimits: c.SearchLimits, Results: c.Results, Security: c.Security,
 
 		Operations: []Operation{{Name: "explain", Definition: ExplainDefinition, System: true}},
 	}

@@ -31,8 +31,21 @@ type Promises struct {
 	// Operations are those of the whole system.
 	Operations []Operation
 
+	// Security is who gets in, and how.
+	Security Security
+
 	// System are the interactions with all types at once. A store that cannot write several resources as one has no Transaction here.
 	System []Interaction
+}
+
+// Security is how clients get in. The URLs are absolute.
+type Security struct {
+	TokenEndpoint, JWKS, Introspection, Revocation string
+
+	GrantTypes        []string // of OAuth 2.0: "client_credentials"
+	AuthMethods       []string // at the token endpoint: "private_key_jwt"
+	SigningAlgorithms []string // of assertions: "ES384"
+	CORS              bool     // pages of other origins may call
 }
 
 // APIVersion is a version of the FHIR face, chosen by the header HC-API-Version.

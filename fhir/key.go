@@ -62,8 +62,13 @@ func (v Version) ETag() string { return `W/"` + strconv.FormatInt(v.Number, 10) 
 // Principal is who asks. Every call into the engine carries one.
 type Principal struct {
 	Partition Partition
-	Client    string // id of the credential; "" for none
-	Admin     bool
+	Scopes    Scopes // what they may do with the data of the partition
+	Admin     bool   // they may operate the server, too
+
+	// For the record of what they do.
+	Client  string // id of the credential; "" for none
+	Request string // id of the request, X-Request-Id; "" for none
+	Address string // IP address of the client; "" where it is not known
 }
 
 const (

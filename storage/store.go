@@ -13,6 +13,9 @@ import (
 // version always comes.
 const MaxPageBytes = 32 << 20
 
+// MaxOrigin is how many bytes an Op.Origin may have. A longer one is Invalid.
+const MaxOrigin = 1 << 10
+
 // MaxGathered is how many matches a search may have whose order no index has (search.ByText, search.ByTerm, and, as a driver likes, keys whose Absent
 // is empty): they are gathered and sorted for every page. A search with more of them is TooCostly.
 const MaxGathered = 5000
@@ -109,6 +112,10 @@ type Op struct {
 	// Method is what the history tells: Created or Updated. Zero means Created under Condition.Absent or NoMatch, else
 	// Updated. A deletion is Deleted whatever it says.
 	Method fhir.Method
+
+	// Origin says who made the change, by which request: a text of at most MaxOrigin bytes that means nothing to the store. It is kept with the version,
+	// and its event tells it. That of a change that did not come to be (Result.Changed) is not kept.
+	Origin string
 
 	// Guard makes the operation decide its Condition and write nothing: it holds what the others of its commit rest on. The Key may be
 	// zero where the Condition is a NoMatch alone.
@@ -224,4 +231,5 @@ type Event struct {
 	Number    int64 // the version that came to be
 	Instant   fhir.Instant
 	Method    fhir.Method
+	Origin    string // as it was given to Commit or Restore; "" where none was
 }

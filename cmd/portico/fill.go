@@ -111,7 +111,7 @@ func (a *App) fillAll(ctx context.Context, resources iter.Seq[fhir.Resource]) er
 }
 
 func (a *App) fillOne(ctx context.Context, r fhir.Resource) error {
-	who := fhir.Principal{Partition: demoPartition, Admin: true}
+	who := fhir.Principal{Partition: demoPartition, Scopes: fhir.Unlimited(), Admin: true}
 	_, err := a.engine.Write(ctx, who, engine.Change{Action: engine.ActUpdate, Key: r.Key(), Resource: r, Pre: engine.Precondition{Absent: true}})
 	if errors.Is(err, fhir.PreconditionFailed) {
 		return nil

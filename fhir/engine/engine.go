@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/audit"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/fhir/validate"
 	"github.com/portico-health/portico/storage"
 )
 
-// Config is what an Engine stands on. Every field is needed.
+// Config is what an Engine stands on. Every field but Audit is needed.
 type Config struct {
 	Store     storage.Store
 	Rules     *search.Rules
@@ -26,6 +27,8 @@ type Config struct {
 
 	SearchBudget int // resources and index entries that a page of a search may look at in vain (storage.PageRequest.Budget), 1 at least
 	MaxIncludes  int // resources that may come with the matches of a page (_include, _revinclude), 1 at least
+
+	Audit audit.Recorder // is told of everything that reads, and of what is refused; nil: nobody is
 }
 
 // What SearchBudget and MaxIncludes are where nothing else is wanted.

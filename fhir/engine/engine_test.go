@@ -17,8 +17,8 @@ import (
 )
 
 var (
-	alice = fhir.Principal{Partition: "demo/test", Client: "alice"}
-	bob   = fhir.Principal{Partition: "other/test", Client: "bob"}
+	alice = fhir.Principal{Partition: "demo/test", Scopes: fhir.Unlimited(), Client: "alice"}
+	bob   = fhir.Principal{Partition: "other/test", Scopes: fhir.Unlimited(), Client: "bob"}
 )
 
 var served = []string{"AuditEvent", "Patient", "Subscription"}

@@ -174,7 +174,7 @@ func (w world) after(steps []step) (next world, targets []string, ok bool) {
 // partition is one that was not used yet.
 func partition(used *int) fhir.Principal {
 	*used++
-	return fhir.Principal{Partition: fhir.Partition(fmt.Sprintf("p%d/test", *used))}
+	return fhir.Principal{Partition: fhir.Partition(fmt.Sprintf("p%d/test", *used)), Scopes: fhir.Unlimited()}
 }
 
 // state is how the world looks in the store.

@@ -55,7 +55,7 @@ func BenchmarkFace(b *testing.B) {
 	}
 	router := mux.NewRouter()
 	must(b, h.face.Routes(router))
-	who := fhir.Principal{Partition: "demo/test", Admin: true}
+	who := fhir.Principal{Partition: "demo/test", Scopes: fhir.Unlimited(), Admin: true}
 	ask := func(path string) *http.Request {
 		return httptest.NewRequestWithContext(b.Context(), http.MethodGet, conformance.FHIRPath+path, nil)
 	}

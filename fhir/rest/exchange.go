@@ -80,7 +80,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // private answers with data: to nobody but who is authenticated.
 func (s *server) private(x *exchange) (err error) {
-	if x.who, err = s.Authenticate(x.request); err != nil {
+	if x.who, err = s.Authenticate(x.request, x.header()); err != nil {
 		return err
 	}
 	x.prefer = parsePrefer(x.request.Header.Values("Prefer"))

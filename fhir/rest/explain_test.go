@@ -21,7 +21,9 @@ func TestExplain(t *testing.T) {
 	h.put(t, "b", "Birch")
 	of := func(search string) string { return "/$explain?url=" + url.QueryEscape(search) }
 	forbidden := func(f *rest.Face) {
-		f.Authenticate = func(*http.Request) (fhir.Principal, error) { return fhir.Principal{Partition: "demo/test"}, nil }
+		f.Authenticate = func(*http.Request, http.Header) (fhir.Principal, error) {
+			return fhir.Principal{Partition: "demo/test", Scopes: fhir.Unlimited()}, nil
+		}
 	}
 	h.play(t, []scenario{
 		{

@@ -18,15 +18,18 @@ type Face struct {
 	Engine   *engine.Engine
 	Promises conformance.Promises
 
-	// Authenticate says who asks. Its error is Unauthenticated, Forbidden or Invalid. It is not asked for
-	// what is public.
-	Authenticate func(*http.Request) (fhir.Principal, error)
+	// Authenticate is not asked for what is public.
+	Authenticate Authenticate
 
 	// Routed, unless it is nil, is told of every request that comes which path it took, as a template: "/fhir/{type}/{id}".
 	Routed func(r *http.Request, template string)
 
 	Log *slog.Logger
 }
+
+// Authenticate says who asks. It may set headers of the answer: how much more may be asked, or which credential is wanted
+// (WWW-Authenticate). Its error is Unauthenticated, Forbidden, Throttled, Unavailable or Invalid.
+type Authenticate func(r *http.Request, answer http.Header) (fhir.Principal, error)
 
 // Routes mounts the face at conformance.FHIRPath and below, as the promises say. The router is set to tell segments apart before they are
 // decoded, and not to redirect paths that are not clean: a redirected POST would become a GET. The error names a

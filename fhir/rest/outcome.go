@@ -74,7 +74,9 @@ func (s *server) fail(x *exchange, err error) {
 	}
 	switch e.Kind {
 	case fhir.Unauthenticated:
-		x.header().Set("WWW-Authenticate", `Bearer realm="portico"`) // RFC 9110 15.5.2 demands one
+		if x.header().Get("WWW-Authenticate") == "" { // RFC 9110 15.5.2 demands one
+			x.header().Set("WWW-Authenticate", `Bearer realm="portico"`)
+		}
 	case fhir.Unavailable:
 		x.header().Set("Retry-After", "5")
 	}

@@ -11,8 +11,8 @@ import (
 // site. A request may name that site, without regard to case, in SU-SiteId; any other name is Forbidden,
 // whether there is such a site or not. Several names, in one line or more, are Invalid. A credential is Unauthenticated: there is none that could be right, and
 // who presents one must not believe that it was checked.
-func OpenSite(site string, partition fhir.Partition) func(*http.Request) (fhir.Principal, error) {
-	return func(r *http.Request) (fhir.Principal, error) {
+func OpenSite(site string, partition fhir.Partition) Authenticate {
+	return func(r *http.Request, _ http.Header) (fhir.Principal, error) {
 		for _, name := range [...]string{"Authorization", "X-Api-Key"} {
 			if strings.Trim(field(r.Header, name), ", ") != "" {
 				return fhir.Principal{}, fhir.Errorf(fhir.Unauthenticated, fhir.CodeLogin, "The credential is not known.").At(ofHTTP(name))
@@ -25,6 +25,6 @@ func OpenSite(site string, partition fhir.Partition) func(*http.Request) (fhir.P
 		case asked != "" && !strings.EqualFold(asked, site):
 			return fhir.Principal{}, fhir.Errorf(fhir.Forbidden, fhir.CodeForbidden, "The site that SU-SiteId names is not open to you.").At(ofHTTP("SU-SiteId"))
 		}
-		return fhir.Principal{Partition: partition, Admin: true}, nil
+		return fhir.Principal{Partition: partition, Scopes: fhir.Unlimited(), Admin: true}, nil
 	}
 }

@@ -28,7 +28,7 @@ func openMixed(t *testing.T) house {
 	r, err := fhir.ParseResource([]byte(auditEvent))
 	must(t, err)
 	h.face.Engine.ReadOnly = nil
-	_, err = h.face.Engine.Write(t.Context(), fhir.Principal{Partition: "demo/test"}, engine.Change{Action: engine.ActUpdate, Key: r.Key(), Resource: r})
+	_, err = h.face.Engine.Write(t.Context(), fhir.Principal{Partition: "demo/test", Scopes: fhir.Unlimited()}, engine.Change{Action: engine.ActUpdate, Key: r.Key(), Resource: r})
 	must(t, err)
 	return h
 }

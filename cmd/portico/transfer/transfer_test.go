@@ -68,7 +68,7 @@ func write(t *testing.T, e *engine.Engine, p fhir.Partition, action engine.Actio
 	if action != engine.ActDelete {
 		c.Resource = must[fhir.Resource](t)(fhir.ParseResource(fmt.Appendf(nil, `{"resourceType":%q,"id":%q%s}`, typ, id, members)))
 	}
-	if _, err := e.Write(t.Context(), fhir.Principal{Partition: p, Admin: true}, c); err != nil {
+	if _, err := e.Write(t.Context(), fhir.Principal{Partition: p, Scopes: fhir.Unlimited(), Admin: true}, c); err != nil {
 		t.Fatal(err)
 	}
 }

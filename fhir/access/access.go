@@ -1,0 +1,65 @@
+package access
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/audit"
+	"github.com/portico-health/portico/storage"
+)
+
+// Config is what an Access stands on. Every field but Anonymous is needed.
+type Config struct {
+	Records storage.Records
+	Now     func() time.Time
+	Log     *slog.Logger
+	Audit   audit.Recorder
+	Limits  Limits
+
+	// BaseURL is that of the server, without a slash at its end: the issuer of tokens, and what stands before TokenPath in the audience of assertions.
+	BaseURL string
+
+	// Outside fetches the keys of clients (Credential.JWKSURL). It must not reach private addresses: see package outward.
+	Outside *http.Client
+
+	// Anonymous is who comes without any credential; nil: nobody. Limits do not hold for them. Whoever names a site names AnonymousSite.
+	Anonymous     *fhir.Principal
+	AnonymousSite string
+}
+
+// Paths below the URL of the server.
+const (
+	TokenPath      = "/auth/token"
+	JWKSPath       = "/auth/jwks.json"
+	IntrospectPath = "/auth/introspect" // RFC 7662
+	RevokePath     = "/auth/revoke"     // RFC 7009
+	SitesPath      = "/auth/sites"      // for administrators
+	KeysPath       = "/auth/keys"       // for administrators
+)
+
+// What clients can do at TokenPath, for the documents that advertise it.
+var (
+	GrantTypes        = []string{"client_credentials"}
+	AuthMethods       = []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
+	SigningAlgorithms = []string{"RS384", "ES384"} // of assertions
+)
+
+// TokenLife is how long a token is valid: SMART asks for five minutes at most.
+const TokenLife = 5 * time.Minute
+
+// Limits are what a credential may ask of this node. A zero means no limit.
+type Limits struct {
+	Requests int // a second, for each credential
+	SignIns  int // requests for tokens a minute for each credential; and refused credentials a minute from each address
+}
+
+// DefaultLimits hold where nothing else is wanted.
+var DefaultLimits = Limits{Requests: 250, SignIns: 100}
+
+// Access decides who gets in. It may be used by many goroutines at once.
+type Access struct {
+	Config
+	Registry
+}
