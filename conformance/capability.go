@@ -37,10 +37,7 @@ func Capability(p Promises, v APIVersion) ([]byte, error) {
 	server := models.CapabilityStatementRest{
 		Mode:          models.RestfulCapabilityModeServer,
 		Documentation: pointer(versionNotes(p, v)),
-		Security: &models.CapabilityStatementRestSecurity{
-			Cors:        pointer(false),
-			Description: pointer("There is no access control yet: whoever reaches the server works in its one site. The server accepts connections from its own machine alone."),
-		},
+		Security:      capabilityOfSecurity(p.Security),
 	}
 	for _, t := range p.Types {
 		resource, err := capabilityOf(t, v)

@@ -36,7 +36,18 @@ func tableOf(transactions bool, types ...string) conformance.Promises {
 			}
 			return nil
 		},
+		Security: conformance.Security{
+			Issuer: "https://example.org", TokenEndpoint: "https://example.org/token", JWKS: "https://example.org/keys",
+			Introspection: "https://example.org/introspect", Revocation: "https://example.org/revoke",
+			GrantTypes: []string{"client_credentials"}, AuthMethods: []string{"client_secret_basic", "private_key_jwt"}, SigningAlgorithms: []string{"ES384"}, CORS: true,
+		},
 	})
+}
+
+// open is a table without access control.
+func open(p conformance.Promises) conformance.Promises {
+	p.Security = conformance.Security{}
+	return p
 }
 
 func TestNew(t *testing.T) {
@@ -150,8 +161,19 @@ func TestDiscovery(t *testing.T) {
 		`"search_operation_definition_endpoint":"https://example.org/fhir/OperationDefinition",` +
 		`"create_patient_endpoint":"https://example.org/fhir/Patient","search_patient_endpoint":"https://example.org/fhir/Patient",` +
 		`"fhir_api_versions_supported":["1","2"]}`
-	if diff := cmp.Diff(want, string(conformance.Discovery(table("Patient", "HealthcareService", "AuditEvent")))); diff != "" {
+	if diff := cmp.Diff(want, string(conformance.Discovery(open(table("Patient", "HealthcareService", "AuditEvent"))))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Where there is access control, the discovery document has its endpoints, and is otherwise the same.
+func TestDiscoveryOfAccess(t *testing.T) {
+	const added = `"token_endpoint":"https://example.org/token","jwks_endpoint":"https://example.org/keys","introspection_endpoint":"https://example.org/introspect",` +
+		`"revocation_endpoint":"https://example.org/revoke","smart_configuration_endpoint":"https://example.org/fhir/.well-known/smart-configuration",`
+	p := table("Patient")
+	with, without := string(conformance.Discovery(p)), string(conformance.Discovery(open(p)))
+	if diff := cmp.Diff(without, strings.Replace(with, added, "", 1)); diff != "" || with == without {
+		t.Errorf("%s in %s", diff, with)
 	}
 }
 

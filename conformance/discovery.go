@@ -28,11 +28,17 @@ func Discovery(p Promises) []byte {
 			doc.Set("search_"+snakeCase(t.Name)+"_endpoint", p.BaseURL+"/"+t.Name)
 		}
 	}
-	versions := make(fhir.Array, len(p.Versions))
-	for i, v := range p.Versions {
-		versions[i] = v.Number
+	if s := p.Security; s.Offered() {
+		for _, e := range []struct{ name, url string }{
+			{"token_endpoint", s.TokenEndpoint}, {"jwks_endpoint", s.JWKS}, {"introspection_endpoint", s.Introspection}, {"revocation_endpoint", s.Revocation},
+			{"smart_configuration_endpoint", p.BaseURL + SMARTPath},
+		} {
+			if e.url != "" {
+				doc.Set(e.name, e.url)
+			}
+		}
 	}
-	doc.Set("fhir_api_versions_supported", versions)
+	doc.Set("fhir_api_versions_supported", texts(p.VersionNumbers()))
 	return fhir.AppendJSON(nil, doc)
 }
 

@@ -38,14 +38,17 @@ type Promises struct {
 	System []Interaction
 }
 
-// Security is how clients get in. The URLs are absolute.
+// Security is how clients get in. The URLs are absolute. It is zero where there is no access control.
 type Security struct {
+	Issuer string // of tokens: the URL of the server
+
 	TokenEndpoint, JWKS, Introspection, Revocation string
 
 	GrantTypes        []string // of OAuth 2.0: "client_credentials"
 	AuthMethods       []string // at the token endpoint: "private_key_jwt"
 	SigningAlgorithms []string // of assertions: "ES384"
 	CORS              bool     // pages of other origins may call
+	Anonymous         bool     // whoever comes without a credential gets in
 }
 
 // APIVersion is a version of the FHIR face, chosen by the header HC-API-Version.

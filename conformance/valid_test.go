@@ -30,7 +30,7 @@ func TestCapabilityIsValid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := rest.Promises(e, conformance.Config{Release: "1.2.3", BaseURL: "https://example.org", Started: started, Unchecked: validate.Unchecked})
+		p := rest.Promises(e, conformance.Config{Release: "1.2.3", BaseURL: "https://example.org", Started: started, Unchecked: validate.Unchecked, Security: table().Security})
 		for _, number := range p.VersionNumbers() {
 			r, err := fhir.ParseResource(capability(t, p, number))
 			if err != nil {

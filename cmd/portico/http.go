@@ -23,7 +23,9 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	at(router, "/healthz", http.HandlerFunc(healthy)).Methods(http.MethodGet, http.MethodHead)
 	at(router, "/readyz", http.HandlerFunc(a.ready)).Methods(http.MethodGet, http.MethodHead)
 	at(router, "/metrics", metrics.handler()).Methods(http.MethodGet, http.MethodHead)
-	at(router, conformance.DiscoveryPath, face.Discovery())
+	for path, document := range face.Documents() {
+		at(router, path, document)
+	}
 	router.NotFoundHandler, router.MethodNotAllowedHandler = http.HandlerFunc(nothing), http.HandlerFunc(wrongMethod)
 	return rest.Identify(a.Now, a.observe(newObserver(metrics, a.Log), a.knownHost(dispatch(router)))), nil
 }

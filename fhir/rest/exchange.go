@@ -59,6 +59,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.Routed != nil {
 		s.Routed(r, x.template)
 	}
+	if d, ok := s.documents[x.template]; ok {
+		d.ServeHTTP(w, r)
+		return
+	}
 	defer x.decoding.leave()
 	defer s.recovered(x)
 	header := w.Header()
@@ -92,9 +96,7 @@ func (s *server) public(x *exchange) error {
 	x.header().Set("Access-Control-Allow-Origin", "*")
 	x.header().Set("Access-Control-Expose-Headers", "ETag, HC-API-Version, X-Request-Id")
 	if x.request.Method == http.MethodOptions {
-		x.header().Set("Access-Control-Allow-Methods", "GET, HEAD")
-		x.header().Set("Access-Control-Allow-Headers", "Accept, HC-API-Version, If-None-Match, X-Request-Id")
-		x.header().Set("Access-Control-Max-Age", "86400")
+		preflight(x.header(), "Accept, HC-API-Version, If-None-Match, X-Request-Id")
 		x.writeEmpty(http.StatusNoContent)
 		return nil
 	}

@@ -35,7 +35,7 @@ type Authenticate func(r *http.Request, answer http.Header) (fhir.Principal, err
 // decoded, and not to redirect paths that are not clean: a redirected POST would become a GET. The error names a
 // promise that the face cannot keep.
 func (f *Face) Routes(router *mux.Router) error {
-	s := &server{Face: f, decoding: newDecoding(maxDecoding), definitions: f.ownDefinitions()}
+	s := &server{Face: f, decoding: newDecoding(maxDecoding), definitions: f.ownDefinitions(), documents: f.wellKnown()}
 	if err := s.compile(); err != nil {
 		return err
 	}
@@ -71,6 +71,8 @@ type server struct {
 	metadata map[string]document // by number of the API version
 	decoding *decoding
 	troubles troubles
+
+	documents map[string]document // at well-known paths below the base, by template
 
 	definitions *engine.Engine // of this server's own
 }

@@ -73,7 +73,9 @@ func openWith(t testing.TB, types []string, change ...func(*rest.Face)) house {
 	}
 	router := mux.NewRouter()
 	must(t, h.face.Routes(router))
-	router.Handle(conformance.DiscoveryPath, h.face.Discovery())
+	for path, document := range h.face.Documents() {
+		router.Handle(path, document)
+	}
 	server := httptest.NewServer(rest.Identify(now, router))
 	t.Cleanup(server.Close)
 	h.url = server.URL + conformance.FHIRPath
@@ -83,6 +85,7 @@ func openWith(t testing.TB, types []string, change ...func(*rest.Face)) house {
 func promises(e *engine.Engine) conformance.Promises {
 	return rest.Promises(e, conformance.Config{
 		Release: "1.2.3", BaseURL: strings.TrimSuffix(base, conformance.FHIRPath), Started: noon, Unchecked: validate.Unchecked,
+		Security: conformance.Security{Issuer: "http://example.org", TokenEndpoint: "http://example.org/token", GrantTypes: []string{"client_credentials"}},
 	})
 }
 

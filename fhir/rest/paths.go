@@ -18,6 +18,7 @@ const (
 	nowhere             place = iota // none of those that there are
 	onBase                           // the base itself
 	onMetadata                       // metadata
+	onDocument                       // .well-known/[name]
 	onSystemHistory                  // _history
 	onSystemOperation                // $[name]
 	onSystemSearch                   // _search
@@ -49,6 +50,8 @@ var paths = []pattern{
 	like(onBase, ""),
 	like(onBase, "/"), // as some clients write the base
 	like(onMetadata, "/metadata"),
+	like(onDocument, conformance.SMARTPath),
+	like(onDocument, conformance.OpenIDPath),
 	like(onSystemHistory, "/_history"),
 	like(onSystemOperation, "/{operation}"),
 	like(onSystemSearch, "/_search"),

@@ -17,6 +17,9 @@ func TestLocate(t *testing.T) {
 		"":                                   {place: onBase},
 		"/":                                  {place: onBase},
 		"/metadata":                          {place: onMetadata},
+		"/.well-known/smart-configuration":   {place: onDocument},
+		"/.well-known/smart-configuration/x": {place: nowhere},
+		"/.well-known/other":                 {place: onInstance},
 		"/_history":                          {place: onSystemHistory},
 		"/$explain":                          {place: onSystemOperation, operation: "explain"},
 		"/Patient":                           {place: onType},
@@ -85,7 +88,7 @@ func TestLocateAgreesWithARouter(t *testing.T) {
 		places[route] = p.place
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		segment := rapid.SampledFrom([]string{"", "metadata", "_history", "_search", "$validate", "%24x", "Patient", "%50", "a", "a%2Fb", "..", "1", "$", "%C3%A9", "a;b", "*", "%2A"})
+		segment := rapid.SampledFrom([]string{"", "metadata", "_history", "_search", "$validate", "%24x", "Patient", "%50", "a", "a%2Fb", "..", "1", "$", "%C3%A9", "a;b", "*", "%2A", ".well-known", "smart-configuration"})
 		path := conformance.FHIRPath
 		for _, s := range rapid.SliceOfN(segment, 0, 6).Draw(t, "segments") {
 			path += "/" + s
