@@ -1,0 +1,35 @@
+package audit
+
+import "github.com/portico-health/portico/fhir"
+
+// Encode packs events of one partition, which are ascending, into one block.
+func Encode(events []Event, mark int64) []byte { return block{events: events, mark: mark}.encode() }
+
+// Decode reads a block.
+func Decode(p fhir.Partition, value []byte) ([]Event, int64, error) {
+	b, err := decode(p, value)
+	return b.events, b.mark, err
+}
+
+// Blocks are the events of each block that some are divided into.
+func Blocks(events []Event) (all [][]Event) {
+	for _, b := range blocksOf(events) {
+		all = append(all, b.events)
+	}
+	return all
+}
+
+// The names of blocks and events.
+var (
+	BlockPrefix = blockPrefix
+	BlockID     = blockID
+	FirstOf     = firstOf
+	EventID     = eventID
+	PlaceOf     = placeOf
+)
+
+// MayHave says whether a block may have something of a patient.
+func MayHave(value []byte, patient string) bool {
+	h, err := readHead(value)
+	return err == nil && h.terms.mayHave(referenceTerm(fhir.Key{Type: "Patient", ID: patient}))
+}

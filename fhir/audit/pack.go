@@ -1,0 +1,212 @@
+package audit
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// errBlock is the error of a block that is damaged.
+var errBlock = errors.New("a block of audit events is damaged")
+
+// packer writes events. Each text is written once, where it is first used, and told by its number afterwards.
+type packer struct {
+	table   []byte // each text behind its length
+	numbers map[string]uint64
+	rows    []byte
+}
+
+// pack writes events: the length of the table of texts, the table, and a row for each event.
+func pack(events []Event) []byte {
+	p := packer{numbers: map[string]uint64{"": 0}}
+	before := events[0].Instant
+	for i := range events {
+		p.event(&events[i], before)
+		before = events[i].Instant
+	}
+	out := binary.AppendUvarint(make([]byte, 0, len(p.table)+len(p.rows)+8), uint64(len(p.table)))
+	return append(append(out, p.table...), p.rows...)
+}
+
+func (p *packer) event(e *Event, before fhir.Instant) {
+	p.number(uint64(e.Instant - before))
+	for _, s := range []string{string(e.Interaction), e.Who.Client, e.Who.Request, e.Who.Address, e.Key.Type, e.Key.ID, e.Query, e.Detail} {
+		n, old := p.text(s)
+		if !old {
+			n = -1
+		}
+		p.number(uint64(n + 1))
+	}
+	p.number(uint64(e.Number))
+	p.rows = append(p.rows, byte(e.Outcome))
+	p.number(uint64(len(e.Patients)))
+	for _, id := range e.Patients {
+		n, old := p.text(id)
+		if !old {
+			p.number(0)
+		} else { // most patients are those of what was mentioned last, so that this is small, and much the same
+			p.number(uint64(len(p.numbers)) - uint64(n))
+		}
+	}
+}
+
+func (p *packer) number(n uint64) { p.rows = binary.AppendUvarint(p.rows, n) }
+
+// text returns the number of a text, and whether it was there; otherwise it is the next one.
+func (p *packer) text(s string) (n int, old bool) {
+	if n, old := p.numbers[s]; old {
+		return int(n), true
+	}
+	n = len(p.numbers)
+	p.numbers[s] = uint64(n)
+	p.table = binary.AppendUvarint(p.table, uint64(len(s)))
+	p.table = append(p.table, s...)
+	return n, false
+}
+
+// unpack reads what pack wrote. The texts of the events are parts of plain.
+func unpack(p fhir.Partition, h blockHead, plain string) ([]Event, error) {
+	r := rows{known: make([]string, 1, 1+4*h.count)}
+	length := cutNumber(&plain, &r.broken)
+	if r.broken || length > uint64(len(plain)) {
+		return nil, errBlock
+	}
+	r.table, r.left = plain[:length], plain[length:]
+	events := make([]Event, h.count)
+	at := h.first
+	for i := range events {
+		r.event(&events[i], at)
+		events[i].Who.Partition = p
+		at = events[i].Instant
+	}
+	if r.broken || r.left != "" || r.table != "" || at != h.last {
+		return nil, errBlock
+	}
+	return events, nil
+}
+
+// rows reads events. Once it is broken, everything that it reads is void.
+type rows struct {
+	table  string   // texts that were not used yet
+	known  []string // those that were
+	left   string
+	broken bool
+}
+
+func (r *rows) event(e *Event, before fhir.Instant) {
+	stretch := r.number()
+	if stretch > uint64(maxBlockSpan) {
+		r.broken = true
+	}
+	e.Instant = before + fhir.Instant(stretch)
+	e.Interaction = Interaction(r.text())
+	e.Who.Client, e.Who.Request, e.Who.Address = r.text(), r.text(), r.text()
+	e.Key = fhir.Key{Type: r.text(), ID: r.text()}
+	e.Query, e.Detail = r.text(), r.text()
+	e.Number = int64(r.number())
+	e.Outcome = Outcome(r.number())
+	n := r.number()
+	if n > uint64(len(r.left)) { // each takes a byte
+		r.broken = true
+	}
+	if r.broken || n == 0 {
+		return
+	}
+	e.Patients = make([]string, n)
+	for i := range e.Patients {
+		back := r.number()
+		if back == 0 {
+			e.Patients[i] = r.next()
+		} else {
+			e.Patients[i] = r.at(uint64(len(r.known)) - back)
+		}
+	}
+}
+
+func (r *rows) number() uint64 { return cutNumber(&r.left, &r.broken) }
+
+// text reads one that is told by its number and 1, or by 0 for the next one.
+func (r *rows) text() string {
+	if n := r.number(); n > 0 {
+		return r.at(n - 1)
+	}
+	return r.next()
+}
+
+func (r *rows) at(n uint64) string {
+	if n >= uint64(len(r.known)) {
+		r.broken = true
+		return ""
+	}
+	return r.known[n]
+}
+
+func (r *rows) next() string {
+	length := cutNumber(&r.table, &r.broken)
+	if r.broken || length > uint64(len(r.table)) {
+		r.broken = true
+		return ""
+	}
+	s := r.table[:length]
+	r.table = r.table[length:]
+	r.known = append(r.known, s)
+	return s
+}
+
+// cutNumber reads a number as binary.Uvarint does.
+func cutNumber(s *string, broken *bool) (n uint64) {
+	for i := 0; i < len(*s) && i < binary.MaxVarintLen64; i++ {
+		c := (*s)[i]
+		n |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			*s = (*s)[i+1:]
+			return n
+		}
+	}
+	*broken = true
+	return 0
+}
+
+// deflaters has the compressors that are not in use: one is 600 KB.
+var deflaters = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(nil, flate.DefaultCompression) // fails for unknown levels alone
+	return w
+}}
+
+// compress appends data, compressed (RFC 1951).
+func compress(out, data []byte) []byte {
+	buf := bytes.NewBuffer(out)
+	w := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
+	w.Reset(buf)
+	_, _ = w.Write(data) // a buffer takes everything
+	_ = w.Close()
+	return buf.Bytes()
+}
+
+// maxExpanded bounds what a block unpacks to: it is far above what the bounds of a block and of an event let be.
+const maxExpanded = 16 << 20
+
+// inflaters has the decompressors that are not in use.
+var inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+
+// expand undoes compress.
+func expand(data []byte) (string, error) {
+	r := inflaters.Get().(io.ReadCloser)
+	defer inflaters.Put(r)
+	if err := r.(flate.Resetter).Reset(bytes.NewReader(data), nil); err != nil {
+		return "", err
+	}
+	var plain strings.Builder
+	plain.Grow(4 * len(data))
+	if n, err := io.Copy(&plain, io.LimitReader(r, maxExpanded+1)); err != nil || n > maxExpanded {
+		return "", errBlock
+	}
+	return plain.String(), nil
+}
