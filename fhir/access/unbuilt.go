@@ -81,15 +81,6 @@ func (a *Access) Authenticate(r *http.Request, answer http.Header) (fhir.Princip
 //	func (h *holder) proves(secret string, now time.Time) bool                       // in constant time
 //	func (h *holder) usable(now time.Time, from netip.Addr) error                    // Unauthenticated; Forbidden for the address
 
-// --- limit.go
-
-// limiter holds a rate by the generic cell rate algorithm, for many names.
-//
-//	func newLimiter(n int, per time.Duration) *limiter                               // n 0: no limit
-//	func (l *limiter) take(name string, now time.Time) allowance
-//	type allowance struct{ ok bool; limit, left int; reset, retry time.Duration }
-//	func (a allowance) tell(h http.Header)                                           // RateLimit-Policy, RateLimit; Retry-After where refused
-
 // --- token.go, assertion.go, signing.go, introspect.go: everything of OAuth
 
 // Handler serves everything at /auth.
