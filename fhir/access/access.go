@@ -1,8 +1,10 @@
 package access
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/portico-health/portico/fhir"
@@ -10,13 +12,16 @@ import (
 	"github.com/portico-health/portico/storage"
 )
 
-// Config is what an Access stands on. Every field but Anonymous is needed.
+// Config is what an Access stands on. Every field but IsType and Anonymous is needed.
 type Config struct {
 	Records storage.Records
 	Now     func() time.Time
 	Log     *slog.Logger
 	Audit   audit.Recorder
 	Limits  Limits
+
+	// IsType says whether a name is that of a resource type, so that scopes with another are refused. Nil: every name that could be one is.
+	IsType func(name string) bool
 
 	// BaseURL is that of the server, without a slash at its end: the issuer of tokens, and what stands before TokenPath in the audience of assertions.
 	BaseURL string
@@ -58,8 +63,42 @@ type Limits struct {
 // DefaultLimits hold where nothing else is wanted.
 var DefaultLimits = Limits{Requests: 250, SignIns: 100}
 
-// Access decides who gets in. It may be used by many goroutines at once.
+// Access decides who gets in. It may be used by many goroutines at once. What is changed by its Registry holds at once here, and within half a second on
+// other nodes.
 type Access struct {
-	Config
 	Registry
+	config Config
+
+	holders *memory[*holder] // by id
+	sites   *memory[Site]    // by siteKey
 }
+
+// New makes an Access.
+func New(_ context.Context, c Config) (*Access, error) {
+	a := &Access{config: c}
+	a.holders, a.sites = newMemory(a.readHolder), newMemory(a.readSite)
+	a.Registry = Registry{Records: c.Records, Now: c.Now, IsType: c.IsType, changed: a.forget}
+	return a, nil
+}
+
+// forget has what was changed here read anew.
+func (a *Access) forget(record string) {
+	if id, ok := strings.CutPrefix(record, credentialRecords); ok {
+		a.holders.forget(id)
+	}
+	if key, ok := strings.CutPrefix(record, siteRecords); ok {
+		a.sites.forget(key)
+	}
+}
+
+// readHolder reads a credential.
+func (a *Access) readHolder(ctx context.Context, id string) (*holder, error) {
+	k, err := a.credential(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return newHolder(k)
+}
+
+// readSite reads a site by its siteKey.
+func (a *Access) readSite(ctx context.Context, key string) (Site, error) { return a.Site(ctx, key) }
