@@ -22,7 +22,3 @@ func (a *Access) Handler() http.Handler { return http.NotFoundHandler() }
 //
 //	func (a *Access) verified(ctx context.Context, token string) (grant, error)
 //	type grant struct{ client, id string; scopes fhir.Scopes; admin bool; site string; until time.Time }  // site "" where the credential has several
-
-// --- admin.go: sites and keys by REST, for administrators
-//
-//	func (a *Access) administer() http.Handler                                       // SitesPath, KeysPath and below
