@@ -13,9 +13,6 @@ import (
 // version always comes.
 const MaxPageBytes = 32 << 20
 
-// MaxOrigin is how many bytes an Op.Origin may have. A longer one is Invalid.
-const MaxOrigin = 1 << 10
-
 // MaxGathered is how many matches a search may have whose order no index has (search.ByText, search.ByTerm, and, as a driver likes, keys whose Absent
 // is empty): they are gathered and sorted for every page. A search with more of them is TooCostly.
 const MaxGathered = 5000
@@ -63,11 +60,12 @@ type Store interface {
 	// Transactions says whether Commit takes several operations. It is the same as long as the store is open.
 	Transactions() bool
 
-	// Restore takes over versions of another store as they are, in the order of their instants: number, instant, method and body stay, and each has its event.
+	// Restore takes over versions of another store as they are, in the order of their instants: number, instant, method, body and origin stay, and each has its event, with
+	// the sequence that it had.
 	// What is there already, the same, is passed over, so that a copy that was cut off can be made again from its
-	// beginning. Conflict, naming the key, for a version that contradicts what is there: it is another one of its number, its number is not
+	// beginning. Conflict, naming the key, for a version that contradicts what is there: it is another one of its number (be it by its origin alone), its number is not
 	// the next one of its resource, its instant is not later than that of the version before it or is that of another
-	// resource, it says otherwise than that version whether there was a resource, or deletes none. TooLarge as for Commit. All versions of a call are taken
+	// resource, it says otherwise than that version whether there was a resource, or deletes none. TooLarge as for Commit, Invalid for an origin that Commit would refuse. All versions of a call are taken
 	// over or none; where the store has no Transactions, some may be there when it fails, of each resource without a gap.
 	// Commits get later instants than everything that was restored. They may go on beside it, but not in other processes, which may not notice older versions
 	// than they know of; nor does a reader of Events that is further. Some hundred versions a call are fast.
@@ -114,7 +112,7 @@ type Op struct {
 	Method fhir.Method
 
 	// Origin says who made the change, by which request: a text of at most MaxOrigin bytes that means nothing to the store. It is kept with the version,
-	// and its event tells it. That of a change that did not come to be (Result.Changed) is not kept.
+	// and its event tells it. That of a change that did not come to be (Result.Changed) is not kept. Invalid where it is longer, or no UTF-8 (CheckOrigin).
 	Origin string
 
 	// Guard makes the operation decide its Condition and write nothing: it holds what the others of its commit rest on. The Key may be
@@ -225,7 +223,7 @@ type Plan struct {
 
 // Event tells of one committed change.
 type Event struct {
-	Sequence  int64 // strictly increasing in the order of commits
+	Sequence  int64 // strictly increasing in the order of commits; the same in a store that the version was restored into
 	Partition fhir.Partition
 	Key       fhir.Key
 	Number    int64 // the version that came to be

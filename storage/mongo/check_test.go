@@ -168,8 +168,10 @@ func TestCheckFindsDamage(t *testing.T) {
 			v.archive("b", 1, bson.M{"resource.note": "another"})
 			v.set("b", 1, bson.M{"resource.note": "one"})
 		}, []string{b1 + "It is a copy of the current version, and differs from it."}},
-		"newer than now":  {func(v village) { v.archive("b", 1, bson.M{"_id": pastID(v.partition, "b", 2), "version": int64(2)}) }, nil}, // see below
-		"current is past": {func(v village) { v.set("a", 3, bson.M{"version": int64(2)}) }, nil},                                         // see below
+		"copy of another origin": {func(v village) { v.archive("b", 1, bson.M{"origin": "another"}) }, []string{b1 + "It is a copy of the current version, and differs from it."}},
+		"origin is a number":     {func(v village) { v.set("b", 1, bson.M{"origin": 1}) }, []string{"Patient/b: " + unknown}},
+		"newer than now":         {func(v village) { v.archive("b", 1, bson.M{"_id": pastID(v.partition, "b", 2), "version": int64(2)}) }, nil}, // see below
+		"current is past":        {func(v village) { v.set("a", 3, bson.M{"version": int64(2)}) }, nil},                                         // see below
 
 		"not found by searches": {func(v village) { v.set("b", 1, bson.M{"ix": nil}) }, []string{b1 + "It is the current version, but no search finds it."}},
 		"superseded is found":   {func(v village) { v.set("a", 2, bson.M{"ix": bson.M{}}) }, []string{a2 + "It is superseded or a deletion, but has index entries."}},

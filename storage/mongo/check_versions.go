@@ -237,7 +237,7 @@ func (k *checking) inPast(s specimen, all map[string]specimen) ([]string, error)
 
 // copies says whether a specimen is a copy of another.
 func (s specimen) copies(o specimen) bool {
-	return s.Instant == o.Instant && s.Method == o.Method && s.Existed == o.Existed && s.Previous == o.Previous && bytes.Equal(s.Resource, o.Resource)
+	return s.Instant == o.Instant && s.Method == o.Method && s.Existed == o.Existed && s.Previous == o.Previous && s.Origin == o.Origin && bytes.Equal(s.Resource, o.Resource)
 }
 
 // whole is a document, or nil.

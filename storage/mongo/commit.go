@@ -57,6 +57,9 @@ func (s *Store) plan(ctx context.Context, ops []storage.Op) ([]change, error) {
 			return nil, failOp(i, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "%s is changed twice in one transaction; each resource can be changed once.", op.Key))
 		}
 		seen[op.Key] = true
+		if err := storage.CheckOrigin(op.Origin); err != nil {
+			return nil, failOp(i, err)
+		}
 		c := change{Op: op, place: i, method: op.Becomes()}
 		if q := op.Condition.NoMatch; q != nil && leads(q.All) {
 			return nil, c.fail(fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "A condition cannot lead to other resources: ask for values of the %s itself.", q.Type))
@@ -285,7 +288,7 @@ func (s *Store) archiving(ctx context.Context, typ string, d document) <-chan er
 func (c *change) next(p fhir.Partition, before document, at fhir.Instant) (d document, err error) {
 	d = document{
 		ID: documentID(p, c.Key.ID), Partition: p, Name: c.Key.ID,
-		Version: before.Version + 1, Instant: at, Method: c.method.String(), Existed: before.exists(), Previous: before.Instant,
+		Version: before.Version + 1, Instant: at, Method: c.method.String(), Existed: before.exists(), Previous: before.Instant, Origin: c.Origin,
 	}
 	if !c.stores() {
 		return d, nil

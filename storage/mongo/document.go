@@ -34,6 +34,7 @@ const (
 //	method     "POST", "PUT" or "DELETE"
 //	existed    true where a current, not deleted resource was there before
 //	previous   int64, the instant of the version before; not in version 1
+//	origin     who made the change: storage.Op.Origin; not where none was given
 //	resource   the stamped resource (body.go); not in the mark of a deletion
 //	ix         its index entries (entries.go); of current, not deleted versions alone
 //	held       int64, counted up by transactions that rest on the version and do not change it (transaction.go); of current versions alone
@@ -46,6 +47,7 @@ const (
 	fieldMethod    = "method"
 	fieldExisted   = "existed"
 	fieldPrevious  = "previous"
+	fieldOrigin    = "origin"
 	fieldResource  = "resource"
 	fieldIndex     = "ix"
 	fieldHeld      = "held"
@@ -96,6 +98,7 @@ type document struct {
 	Method    string         `bson:"method"`
 	Existed   bool           `bson:"existed"`
 	Previous  fhir.Instant   `bson:"previous,omitempty"`
+	Origin    string         `bson:"origin,omitempty"`
 	Resource  bson.Raw       `bson:"resource,omitempty"`
 	Index     bson.Raw       `bson:"ix,omitempty"`
 }

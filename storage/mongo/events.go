@@ -68,7 +68,7 @@ func (s *Store) eventsOf(ctx context.Context, typ string, from, before fhir.Inst
 		err := visit(ctx, in, bson.D{{Key: fieldInstant, Value: stretch(from, before)}}, opts, func(d document) (bool, error) {
 			events = append(events, storage.Event{
 				Sequence: int64(d.Instant), Partition: d.Partition, Key: fhir.Key{Type: typ, ID: d.Name},
-				Number: d.Version, Instant: d.Instant, Method: methods[d.Method],
+				Number: d.Version, Instant: d.Instant, Method: methods[d.Method], Origin: d.Origin,
 			})
 			some++
 			return true, nil

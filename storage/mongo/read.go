@@ -75,7 +75,7 @@ func find(ctx context.Context, docs *mongo.Collection, key fhir.Key, filter bson
 
 // shown leaves out of a document what a version does not show.
 var shown = options.FindOne().SetProjection(bson.D{
-	{Key: fieldID, Value: 0}, {Key: fieldPartition, Value: 0}, {Key: fieldName, Value: 0}, {Key: fieldExisted, Value: 0}, {Key: fieldPrevious, Value: 0}, {Key: fieldIndex, Value: 0},
+	{Key: fieldID, Value: 0}, {Key: fieldPartition, Value: 0}, {Key: fieldName, Value: 0}, {Key: fieldExisted, Value: 0}, {Key: fieldPrevious, Value: 0}, {Key: fieldOrigin, Value: 0}, {Key: fieldIndex, Value: 0},
 })
 
 // readDocument reads as much of a version's document as there is. What it returns shares the memory of raw.
@@ -99,6 +99,8 @@ func readDocument(raw bson.Raw) (d document, err error) {
 			d.Existed = e.bool()
 		case fieldPrevious:
 			d.Previous = fhir.Instant(e.int64())
+		case fieldOrigin:
+			d.Origin = e.text()
 		case fieldResource:
 			d.Resource = e.value()
 		case fieldIndex:
@@ -110,7 +112,7 @@ func readDocument(raw bson.Raw) (d document, err error) {
 
 // raw is the document as BSON.
 func (d document) raw() (bson.Raw, error) {
-	w := writer{dst: make([]byte, 0, 256+len(d.Resource)+len(d.Index))}
+	w := writer{dst: make([]byte, 0, 256+len(d.Origin)+len(d.Resource)+len(d.Index))}
 	w.whole(func() {
 		w.text(fieldID, d.ID)
 		w.text(fieldPartition, string(d.Partition))
@@ -121,6 +123,9 @@ func (d document) raw() (bson.Raw, error) {
 		w.bool(fieldExisted, d.Existed)
 		if d.Previous != 0 {
 			w.int64(fieldPrevious, int64(d.Previous))
+		}
+		if d.Origin != "" {
+			w.text(fieldOrigin, d.Origin)
 		}
 		w.copied(fieldResource, d.Resource)
 		w.copied(fieldIndex, d.Index)

@@ -60,12 +60,15 @@ func (s *Store) restored(ctx context.Context, versions []storage.Restored) ([]ty
 		if v.Number < 1 || v.Method.String() == "" || v.IsDeleted() != (v.Body == nil) {
 			return nil, contradicts(v.Key, v.Number, "it is neither a resource nor the deletion of one")
 		}
+		if err := storage.CheckOrigin(r.Origin); err != nil {
+			return nil, err
+		}
 		if err := s.prepare(ctx, v.Key.Type); err != nil {
 			return nil, err
 		}
 		d := document{
 			ID: documentID(r.Partition, v.Key.ID), Partition: r.Partition, Name: v.Key.ID,
-			Version: v.Number, Instant: v.Instant, Method: v.Method.String(), Existed: r.Existed,
+			Version: v.Number, Instant: v.Instant, Method: v.Method.String(), Existed: r.Existed, Origin: r.Origin,
 		}
 		if !v.IsDeleted() {
 			var err error
@@ -173,7 +176,7 @@ func (s *Store) contrast(ctx context.Context, docs []typed) (waves [][]follower,
 
 // isSame says whether two documents are of the same version. The index is none of it.
 func (d typed) isSame(there document) bool {
-	return d.Version == there.Version && d.Instant == there.Instant && d.Method == there.Method && d.Existed == there.Existed && bytes.Equal(d.Resource, there.Resource)
+	return d.Version == there.Version && d.Instant == there.Instant && d.Method == there.Method && d.Existed == there.Existed && d.Origin == there.Origin && bytes.Equal(d.Resource, there.Resource)
 }
 
 // follows demands that the version may be the next one of a resource in this state.

@@ -58,6 +58,9 @@ func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op)
 			return nil, failOp(i, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "%s is changed twice in one transaction; each resource can be changed once.", op.Key))
 		}
 		seen[op.Key] = true
+		if err := storage.CheckOrigin(op.Origin); err != nil {
+			return nil, failOp(i, err)
+		}
 		c := change{Op: op, method: op.Becomes()}
 		if c.method != fhir.Deleted && !c.Guard {
 			known, err := s.names.define(ctx, scope{p, op.Key.Type}, params(op.Entries))
@@ -85,7 +88,7 @@ func (s *Store) prepare(ctx context.Context, p fhir.Partition, ops []storage.Op)
 // weight is how many bytes were prepared.
 func weight(changes []change) (bytes int) {
 	for _, c := range changes {
-		bytes += c.draft.Size() + len(c.index.entries)
+		bytes += c.draft.Size() + len(c.index.entries) + len(c.Origin)
 	}
 	return bytes
 }
@@ -213,13 +216,13 @@ func (s *Store) write(t *tx, p fhir.Partition, c *change, before state) (fhir.Ve
 			return fhir.Version{}, err
 		}
 	}
-	return v, t.insert(p, v)
+	return v, t.insert(p, v, c.Origin)
 }
 
 // insert adds a version to those of its resource.
-func (t *tx) insert(p fhir.Partition, v fhir.Version) error {
-	return t.exec(t.ctx, "INSERT INTO version (instant, partition, type, id, number, method, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		int64(v.Instant), string(p), v.Key.Type, v.Key.ID, v.Number, int64(v.Method), v.Body)
+func (t *tx) insert(p fhir.Partition, v fhir.Version, origin string) error {
+	return t.exec(t.ctx, "INSERT INTO version (instant, partition, type, id, number, method, origin, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		int64(v.Instant), string(p), v.Key.Type, v.Key.ID, v.Number, int64(v.Method), origin, v.Body)
 }
 
 // unindex takes a version out of what searches find.

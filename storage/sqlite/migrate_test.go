@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 	"github.com/portico-health/portico/storage/sqlite"
+	"github.com/portico-health/portico/storage/storagetest"
 )
 
 // A file whose terms have hashes that suggest is opened, and has the digests that decide.
@@ -99,4 +103,46 @@ func TestOlderEntriesAreOrdered(t *testing.T) {
 	if err != nil || looked.Resources != many {
 		t.Errorf("looked at %d resources, want %d (%v)", looked.Resources, many, err)
 	}
+}
+
+// A file of before versions had origins is opened: it has all versions, large ones too, in its histories and its events; those of before have no origin.
+func TestOlderVersionsHaveNoOrigin(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	older := open(t, sqlite.Config{Path: path})
+	var ops []storage.Op
+	for i, size := range []int{0, 1_000, 10_000, 2 << 20} {
+		ops = append(ops, put(fmt.Sprint(i), strings.Repeat("x", size)))
+	}
+	for _, some := range [][]storage.Op{ops, {ops[3], {Key: key("0")}}} {
+		if _, err := older.Commit(t.Context(), home, some); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := sqlite.Damage(older, "ALTER TABLE version DROP COLUMN origin", "DELETE FROM migration WHERE number >= 5"); err != nil {
+		t.Fatal(err)
+	}
+	before, err := older.History(t.Context(), home, storage.HistoryQuery{Limit: 10, CountUpTo: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := older.Close(); err != nil {
+		t.Fatal(err)
+	}
+	store := open(t, sqlite.Config{Path: path})
+	after, err := store.History(t.Context(), home, storage.HistoryQuery{Limit: 10, CountUpTo: -1})
+	if diff := cmp.Diff(before, after); err != nil || diff != "" || after.Total != 6 {
+		t.Errorf("%d versions, %v, -before +after:\n%s", after.Total, err, diff)
+	}
+	if _, err := store.Commit(t.Context(), home, []storage.Op{{Key: key("1"), Origin: "somebody"}}); err != nil {
+		t.Fatal(err)
+	}
+	var origins []string
+	events, err := store.Events(t.Context(), 0, 10)
+	for _, e := range events {
+		origins = append(origins, e.Origin)
+	}
+	if diff := cmp.Diff([]string{"", "", "", "", "", "", "somebody"}, origins); err != nil || diff != "" {
+		t.Errorf("the origins: %v, -want +got:\n%s", err, diff)
+	}
+	storagetest.Clean(t, store)
 }

@@ -88,12 +88,12 @@ func version(key fhir.Key, row []driver.Value) fhir.Version {
 // Events is storage.Store's. A version is its own event, and its instant the event's number.
 func (s *Store) Events(ctx context.Context, after int64, limit int) (events []storage.Event, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		return c.query(ctx, "SELECT instant, partition, type, id, number, method FROM version WHERE instant > ? ORDER BY instant LIMIT +?",
+		return c.query(ctx, "SELECT instant, partition, type, id, number, method, origin FROM version WHERE instant > ? ORDER BY instant LIMIT +?",
 			[]driver.Value{after, int64(max(limit, 0))}, func(row []driver.Value) error {
 				at := integer(row[0])
 				events = append(events, storage.Event{
 					Sequence: at, Partition: fhir.Partition(text(row[1])), Key: fhir.Key{Type: text(row[2]), ID: text(row[3])},
-					Number: integer(row[4]), Instant: fhir.Instant(at), Method: fhir.Method(integer(row[5])),
+					Number: integer(row[4]), Instant: fhir.Instant(at), Method: fhir.Method(integer(row[5])), Origin: text(row[6]),
 				})
 				return nil
 			})

@@ -54,6 +54,9 @@ type scoped struct {
 func (s *Store) indexesOf(ctx context.Context, versions []storage.Restored) (all []scoped, size int, err error) {
 	named := make(map[scope][]string)
 	for _, r := range versions {
+		if err := storage.CheckOrigin(r.Origin); err != nil {
+			return nil, 0, err
+		}
 		if of := (scope{r.Partition, r.Version.Key.Type}); !r.Version.IsDeleted() {
 			named[of] = append(named[of], params(r.Entries)...)
 		}
@@ -71,7 +74,7 @@ func (s *Store) indexesOf(ctx context.Context, versions []storage.Restored) (all
 			n := known[scope{r.Partition, r.Version.Key.Type}]
 			all[i] = scoped{n[""], newIndex(r.Entries, n, s.hash)}
 		}
-		size += len(r.Version.Body) + len(all[i].entries)
+		size += len(r.Version.Body) + len(all[i].entries) + len(r.Origin)
 	}
 	return all, size, nil
 }
@@ -100,16 +103,16 @@ func (s *Store) restore(t *tx, r storage.Restored, x *scoped) (taken bool, err e
 		}
 	}
 	t.last = max(t.last, v.Instant)
-	return true, t.insert(r.Partition, v)
+	return true, t.insert(r.Partition, v, r.Origin)
 }
 
 // same demands that a version is the one of its number that is there.
 func (t *tx) same(r storage.Restored) error {
 	v, is := r.Version, false
 	args := append(slices.Clone(columns().args), string(r.Partition), v.Key.Type, v.Key.ID, v.Number)
-	err := t.query(t.ctx, "SELECT "+columns().text+" FROM version v WHERE v.partition = ? AND v.type = ? AND v.id = ? AND v.number = ?", args, func(row []driver.Value) error {
+	err := t.query(t.ctx, "SELECT "+columns().text+", v.origin FROM version v WHERE v.partition = ? AND v.type = ? AND v.id = ? AND v.number = ?", args, func(row []driver.Value) error {
 		there := version(v.Key, row)
-		is = there.Instant == v.Instant && there.Method == v.Method && bytes.Equal(there.Body, v.Body) && (integer(row[6]) != 0) == r.Existed
+		is = there.Instant == v.Instant && there.Method == v.Method && bytes.Equal(there.Body, v.Body) && (integer(row[6]) != 0) == r.Existed && text(row[7]) == r.Origin
 		return nil
 	})
 	if err == nil && !is {

@@ -43,7 +43,7 @@ func (c *corpus) write(changes int, id func() string) {
 	byKey := make(map[fhir.Key]storage.Op)
 	for range changes {
 		key := fhir.Key{Type: one(c, c.types...), ID: id()}
-		op := storage.Op{Key: key}
+		op := storage.Op{Key: key, Origin: one(c, "", "somebody", "somebody else")}
 		if c.IntN(6) > 0 {
 			op.Resource, op.Entries = note(key, ""), c.entries()
 		}

@@ -52,7 +52,7 @@ func Run(t *testing.T, h Harness) {
 	}{
 		{"life", life}, {"bodies", bodies}, {"conditions", conditions}, {"races", races}, {"commits", commits}, {"one at a time", oneAtATime},
 		{"guards", guards}, {"refusals in order", refusalsInOrder}, {"matches within", matchesWithin}, {"large commits", largeCommits}, {"transfers", transfers}, {"twins", twins},
-		{"history", history}, {"histories", histories}, {"histories beside writes", historiesBesideWrites}, {"partitions", partitions}, {"events", events}, {"instants", instants},
+		{"history", history}, {"histories", histories}, {"histories beside writes", historiesBesideWrites}, {"partitions", partitions}, {"events", events}, {"origins", origins}, {"instants", instants},
 		{"meaning", meaning}, {"distances", distances}, {"orders", orders}, {"ends of time", endsOfTime}, {"chains", chains},
 		{"oracle", oracle}, {"large", large}, {"totals", totals}, {"pages", pages}, {"heavy pages", heavyPages}, {"churn", churn}, {"cursors", cursors}, {"explains", explains}, {"budgets", budgets},
 		{"crawling", crawling}, {"crawling within a budget", crawlingWithin}, {"too many to sort", tooManyToSort},

@@ -19,8 +19,8 @@ func restoring(x *house) {
 		from.write(20, from.anyID)
 		x.clock.move(time.Second)
 	}
-	x.commit("other/test", put(patient("a"), "1", "there"), put(fhir.Key{Type: "Task", ID: "a"}, ""))
-	x.commit("other/test", remove(patient("a")))
+	x.commit("other/test", by("somebody", put(patient("a"), "1", "there")), put(fhir.Key{Type: "Task", ID: "a"}, ""))
+	x.commit("other/test", by(strings.Repeat("x", storage.MaxOrigin), remove(patient("a"))))
 	x.clock.move(time.Hour)
 	x.commit("other/test", put(patient("a"), "3", "there"))
 	x.clock.move(-time.Hour)
@@ -70,7 +70,7 @@ func (c *corpus) everyVersion() (all []storage.Restored) {
 		c.check(err)
 		page, err := c.History(c.ctx, e.Partition, storage.HistoryQuery{Key: e.Key, Since: e.Instant, Before: e.Instant + 1, Limit: 1})
 		c.check(err)
-		r := storage.Restored{Partition: e.Partition, Version: v, Existed: page.Existed[0]}
+		r := storage.Restored{Partition: e.Partition, Version: v, Existed: page.Existed[0], Origin: e.Origin}
 		switch current := must(c.Read(c.ctx, e.Partition, e.Key)); {
 		case current.Number != v.Number || v.IsDeleted():
 		case e.Partition == home:
@@ -87,7 +87,7 @@ func (c *corpus) everyVersion() (all []storage.Restored) {
 func (x *house) answersAs(from *corpus) {
 	x.Helper()
 	feed := from.feed()
-	x.equal(eventsOf(x.feed()), eventsOf(feed))
+	x.equal(x.feed(), feed)
 	for _, e := range feed {
 		x.equal(must(x.ReadVersion(x.ctx, e.Partition, e.Key, e.Number)), must(from.ReadVersion(x.ctx, e.Partition, e.Key, e.Number)))
 		x.equal(must(x.Read(x.ctx, e.Partition, e.Key)), must(from.Read(x.ctx, e.Partition, e.Key)))
@@ -116,14 +116,6 @@ func (x *house) answersAs(from *corpus) {
 	}
 }
 
-// eventsOf are events without their sequence, which is each store's own.
-func eventsOf(feed []storage.Event) []storage.Event {
-	for i := range feed {
-		feed[i].Sequence = 0
-	}
-	return feed
-}
-
 // contradictions holds that nothing is taken over that contradicts what is there, and that a store with transactions takes over nothing of what came with it.
 func contradictions(x *house) {
 	const minute = fhir.Instant(60e6)
@@ -132,7 +124,7 @@ func contradictions(x *house) {
 		v := fhir.Version{Key: key, Number: number, Instant: instant, Method: fhir.Updated}
 		draft := fhir.NewDraft(note(key, text))
 		v.Body = draft.Stamp(number, instant)
-		return storage.Restored{Partition: home, Version: v, Existed: number > 1, Entries: tags(text)}
+		return storage.Restored{Partition: home, Version: v, Existed: number > 1, Origin: text, Entries: tags(text)}
 	}
 	gone := func(r storage.Restored) storage.Restored {
 		r.Version.Method, r.Version.Body, r.Entries = fhir.Deleted, nil, search.Entries{}
@@ -155,6 +147,8 @@ func contradictions(x *house) {
 		"another method":              change(there[0], func(r *storage.Restored) { r.Version.Method = fhir.Created }),
 		"no deletion":                 version(b, 2, at+3*minute, ""),
 		"a deletion":                  gone(version(a, 2, at+minute, "")),
+		"another origin":              change(there[0], func(r *storage.Restored) { r.Origin = "another" }),
+		"no origin":                   change(there[1], func(r *storage.Restored) { r.Origin = "" }),
 		"another before":              change(there[1], func(r *storage.Restored) { r.Existed = false }),
 		"a gap":                       version(a, 4, at+9*minute, "four"),
 		"a gap at the beginning":      version(patient("new"), 2, at+9*minute, "two"),
@@ -185,6 +179,10 @@ func contradictions(x *house) {
 			x.Fatal(what)
 		}
 	}
+
+	unfit := change(version(patient("new"), 1, at+9*minute, "one"), func(r *storage.Restored) { r.Origin = strings.Repeat("x", storage.MaxOrigin+1) })
+	x.want(x.Restore(x.ctx, []storage.Restored{unfit}), fhir.Invalid)
+	x.equal(x.feed(), feed)
 
 	// What a refused call brought leaves no trace in the clock, and what is right goes on.
 	v := x.commit(home, put(patient("c"), ""))[0].Version

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"iter"
 	"maps"
 	"slices"
 
@@ -51,7 +52,35 @@ func (c *copier) compare(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := c.compareOrigins(ctx); err != nil {
+		return err
+	}
 	return c.compareRecords(ctx)
+}
+
+// compareOrigins compares who made the versions that both stores have, as far as the source was copied. That one is missing is told already.
+func (c *copier) compareOrigins(ctx context.Context) error {
+	inOrder := func(a, b storage.Event) int { return cmp.Compare(a.Instant, b.Instant) }
+	return inStep(c.copiedEvents(ctx, c.From), c.copiedEvents(ctx, c.To), inOrder, func(from, to storage.Event) error {
+		c.line.show("origins compared, up to %s", max(from.Instant, to.Instant))
+		if from.Number == 0 || to.Number == 0 || from.Origin == to.Origin {
+			return nil
+		}
+		c.differ(Difference{Partition: to.Partition, Key: to.Key, Number: to.Number, Detail: "It is not the same in the target: who made it differs."})
+		c.summary.differs(to.Partition, to.Key.Type)
+		return nil
+	})
+}
+
+// copiedEvents yields the events of a store up to the newest version that was copied.
+func (c *copier) copiedEvents(ctx context.Context, s storage.Store) iter.Seq2[storage.Event, error] {
+	return func(yield func(storage.Event, error) bool) {
+		for e, err := range eventsOf(ctx, s) {
+			if err == nil && e.Instant > c.state.Instant || !yield(e, err) {
+				return
+			}
+		}
+	}
 }
 
 // comparePartition compares the versions of a partition, and then what is found of them.

@@ -18,6 +18,7 @@ type version struct {
 	fhir.Version
 	partition fhir.Partition
 	existed   bool
+	origin    string // as its event told it; a history does not tell it
 }
 
 // between yields the versions of a partition that came to be from one instant to another, both included, the newest first.
@@ -31,7 +32,7 @@ func between(ctx context.Context, s storage.Store, p fhir.Partition, from, to fh
 				return
 			}
 			for i, v := range found.Versions {
-				if !yield(version{v, p, found.Existed[i]}, nil) {
+				if !yield(version{Version: v, partition: p, existed: found.Existed[i]}, nil) {
 					return
 				}
 				q.Before = v.Instant
@@ -67,25 +68,43 @@ func versionsOf(ctx context.Context, s storage.Store, events []storage.Event) ([
 	if !slices.EqualFunc(all, events, told) {
 		return nil, fmt.Errorf("the events of the source from %s to %s are not those of its histories; portico check tells what is wrong with it", events[0].Instant, events[len(events)-1].Instant)
 	}
+	for i, e := range events {
+		all[i].origin = e.Origin
+	}
 	return all, nil
 }
 
 // partitionsOf are the partitions of the events of a store, sorted.
 func partitionsOf(ctx context.Context, s storage.Store) ([]fhir.Partition, error) {
 	var all []fhir.Partition
-	for after := int64(0); ; {
-		events, err := s.Events(ctx, after, page)
+	for e, err := range eventsOf(ctx, s) {
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range events {
-			if i, there := slices.BinarySearch(all, e.Partition); !there {
-				all = slices.Insert(all, i, e.Partition)
-			}
-			after = e.Sequence
+		if i, there := slices.BinarySearch(all, e.Partition); !there {
+			all = slices.Insert(all, i, e.Partition)
 		}
-		if len(events) < page {
-			return all, nil
+	}
+	return all, nil
+}
+
+// eventsOf yields all events of a store, in their order.
+func eventsOf(ctx context.Context, s storage.Store) iter.Seq2[storage.Event, error] {
+	return func(yield func(storage.Event, error) bool) {
+		for after := int64(0); ; {
+			events, err := s.Events(ctx, after, page)
+			if err != nil {
+				yield(storage.Event{}, err)
+				return
+			}
+			for _, e := range events {
+				if after = e.Sequence; !yield(e, nil) {
+					return
+				}
+			}
+			if len(events) < page {
+				return
+			}
 		}
 	}
 }

@@ -168,7 +168,7 @@ func (c *copier) copyBatches(ctx context.Context) error {
 func (c *copier) restore(ctx context.Context, versions []version) error {
 	restored := make([]storage.Restored, len(versions))
 	for i, v := range versions {
-		restored[i] = storage.Restored{Partition: v.partition, Version: v.Version, Existed: v.existed}
+		restored[i] = storage.Restored{Partition: v.partition, Version: v.Version, Existed: v.existed, Origin: v.origin}
 		if v.IsDeleted() {
 			continue
 		}

@@ -3,6 +3,7 @@ package transfer
 import (
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -82,6 +83,13 @@ func (s *Summary) add(t *tally) {
 	s.Types = append(s.Types, t.Comparison)
 	s.Resources += t.from.resources
 	s.Versions += t.from.versions
+}
+
+// differs counts a difference among the resources of a type that were added.
+func (s *Summary) differs(p fhir.Partition, typ string) {
+	if i := slices.IndexFunc(s.Types, func(c Comparison) bool { return c.Partition == p && c.Type == typ }); i >= 0 {
+		s.Types[i].Differences++
+	}
 }
 
 // WriteText writes a table of the types.

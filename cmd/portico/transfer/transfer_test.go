@@ -73,10 +73,20 @@ func write(t *testing.T, e *engine.Engine, p fhir.Partition, action engine.Actio
 	}
 }
 
+// signing is a store whose every change has an origin of its own, but for what is made beside it.
+type signing struct{ storage.Store }
+
+func (s signing) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op) ([]storage.Result, error) {
+	for i := range ops {
+		ops[i].Origin = fmt.Sprintf("somebody wrote %s at %d", ops[i].Key, time.Now().UnixNano())
+	}
+	return s.Store.Commit(ctx, p, ops)
+}
+
 // fill has versions of every kind in two partitions, more than are copied at once, and records.
 func fill(t *testing.T, s storage.Store) {
 	t.Helper()
-	e := engineOn(t, s, base)
+	e := engineOn(t, signing{s}, base)
 	for i := range 30 {
 		write(t, e, "demo/test", engine.ActUpdate, fmt.Sprintf("Patient/p%d", i%20), fmt.Sprintf(`,"name":[{"family":"F%d"}],"birthDate":"19%02d"`, i, i%100))
 	}
@@ -86,7 +96,7 @@ func fill(t *testing.T, s storage.Store) {
 	}
 	write(t, e, "demo/test", engine.ActDelete, "Patient/p1", "")
 	write(t, e, "demo/test", engine.ActDelete, "Patient/p2", "")
-	write(t, e, "demo/test", engine.ActUpdate, "Patient/p2", "")
+	write(t, engineOn(t, s, base), "demo/test", engine.ActUpdate, "Patient/p2", "") // of nobody
 	for i, expires := range []fhir.Instant{0, fhir.InstantOf(time.Now().Add(time.Hour))} {
 		must[storage.Record](t)(s.Records().Swap(t.Context(), fmt.Sprintf("room/r%d", i), 0, []byte{byte(i), 0xff, 0}, expires))
 	}
@@ -131,6 +141,9 @@ func TestCopy(t *testing.T) {
 	}
 	if !strings.Contains(progress.String(), "16 versions copied, up to 20") || !strings.HasSuffix(progress.String(), "\r\x1b[K") {
 		t.Errorf("the progress is %q", &progress)
+	}
+	if events := must[[]storage.Event](t)(to.Events(t.Context(), 0, 100)); !strings.HasPrefix(events[0].Origin, "somebody wrote Patient/p0 at ") || events[52].Origin != "" {
+		t.Errorf("the first version is by %q, the last by %q", events[0].Origin, events[52].Origin)
 	}
 	there := engineOn(t, to, base)
 	if state := there.Index(); state.Due {
@@ -254,12 +267,20 @@ func TestCopyTellsDifferences(t *testing.T) {
 				v.Version.Method = fhir.Created
 			}
 		}, "demo/live Patient/p7 version 1: It is not the same in the target: method, or what it says of the version before, differ."},
+		{"origin", func(v *storage.Restored) {
+			if v.Version.Key.ID == "p7" && v.Partition == "demo/live" {
+				v.Origin = "somebody else"
+			}
+		}, "demo/live Patient/p7 version 1: It is not the same in the target: who made it differs."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			to := open(t)
-			_, differences, err := copied(t, from, changing{to, c.do})
+			summary, differences, err := copied(t, from, changing{to, c.do})
 			if got := strings.Join(differences, "\n"); err != nil || got != c.want {
 				t.Errorf("%v, %s", err, got)
+			}
+			if told := slices.ContainsFunc(summary.Types, func(c transfer.Comparison) bool { return c.Differences > 0 }); told != (c.want != "") {
+				t.Errorf("the types are %+v", summary.Types)
 			}
 		})
 	}
