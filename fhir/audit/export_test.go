@@ -33,3 +33,6 @@ func MayHave(value []byte, patient string) bool {
 	h, err := readHead(value)
 	return err == nil && h.terms.mayHave(referenceTerm(fhir.Key{Type: "Patient", ID: patient}))
 }
+
+// ParseOrigin reads an origin.
+var ParseOrigin = parseOrigin

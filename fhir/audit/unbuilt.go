@@ -32,9 +32,3 @@ func (t *Trail) Over(s storage.Store) storage.Store { return s }
 // PatientsOf lists the ids of the patients that a resource is about or refers to, sorted: of Patient/[id] at this server alone. It looks for them in the
 // text, without parsing it.
 func PatientsOf(v ...fhir.Version) []string { return nil }
-
-// OriginOf is the storage.Op.Origin of a change: who makes it, by which interaction and request.
-func OriginOf(who fhir.Principal, i Interaction) string { return "" }
-
-// parseOrigin reads an OriginOf; of a text that is none it returns zero values.
-func parseOrigin(origin string) (who fhir.Principal, i Interaction) { return who, i }

@@ -25,7 +25,7 @@ import (
 // appointment is an operation as the engine makes it for a resource of 1.6 KB: 23 terms, a date.
 func appointment(i int) storage.Op {
 	id := fmt.Sprintf("appointment-%08d", i)
-	op := storage.Op{Key: key(id), Condition: storage.Condition{Absent: true}, Origin: "K7mZq2Xr9LbWc4TnHs8Vd1\tcreate\t198.51.100.17\t01hgw2bqx5s3vz9y8r7t6p5n4m"}
+	op := storage.Op{Key: key(id), Condition: storage.Condition{Absent: true}, Origin: "create live_2cV9xQ4mT7bK1nR8sW3yZ6 7f3c9b1e-ward-4 203.0.113.17"}
 	op.Resource = fhir.NewResource(fhir.NewObject(
 		fhir.Member{Name: "resourceType", Value: "Appointment"},
 		fhir.Member{Name: "id", Value: id},
