@@ -35,7 +35,7 @@ func (b block) takes(e Event) bool {
 
 // blocksOf divides events into as few blocks as their bounds allow. It sorts the events by their instants.
 func blocksOf(events []Event) (all []block) {
-	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.Instant, b.Instant) })
+	sortByInstant(events)
 	from, size := 0, 0
 	for i, e := range events {
 		size += e.size()
@@ -48,6 +48,10 @@ func blocksOf(events []Event) (all []block) {
 		all = append(all, block{events: events[from:]})
 	}
 	return all
+}
+
+func sortByInstant(events []Event) {
+	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.Instant, b.Instant) })
 }
 
 // size is about how many bytes an event takes in memory and, not compressed, in a block.
@@ -84,6 +88,9 @@ func blockID(first fhir.Instant, tail string) string {
 	}
 	return string(id[:]) + tail
 }
+
+// newTail is a tail of a block's id that no other has.
+func newTail(now time.Time) string { return fhir.NewID(now)[8:] }
 
 // firstOf is the instant that a block's id tells.
 func firstOf(id string) (fhir.Instant, bool) {

@@ -30,3 +30,16 @@ type Config struct {
 	Now   func() time.Time
 	Log   *slog.Logger
 }
+
+// Trail is the record. It is a Recorder, and may be used by many goroutines at once.
+type Trail struct {
+	Config
+	waiting waiting
+	much    chan struct{} // there is something in it when much waits
+	desk    desk
+}
+
+// NewTrail makes a trail. It does nothing before Run.
+func NewTrail(c Config) *Trail {
+	return &Trail{Config: c, much: make(chan struct{}, 1), desk: newDesk()}
+}

@@ -1,0 +1,150 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// growing is a block that this process writes. While few events are in it, those of the next half second are put behind them: a block for each half second would
+// be many small records.
+type growing struct {
+	block
+	id       string
+	revision int64 // of its record; 0 while there is none
+	written  int   // events that are in the record
+	size     int   // bytes of its events
+	unsaved  int   // bytes of what is not in the record, as they were counted when they were recorded
+}
+
+// fewEvents is up to how many a block grows on. Every time it is packed anew, and written as a whole.
+const fewEvents = 500
+
+// open says whether events may still be put into a block.
+func (g *growing) open(e Event) bool {
+	return g.takes(e) && g.written < fewEvents && g.size+e.size() <= maxBlockBytes
+}
+
+// desk is where events are made into blocks.
+type desk struct {
+	turn   chan struct{}                 // holds what is left of turns: one Flush at a time
+	blocks map[fhir.Partition][]*growing // those that are not written, and the one of each partition that may grow
+}
+
+func newDesk() desk {
+	d := desk{turn: make(chan struct{}, 1), blocks: make(map[fhir.Partition][]*growing)}
+	d.turn <- struct{}{}
+	return d
+}
+
+// maxAtOnce is how many blocks are written at once.
+const maxAtOnce = 8
+
+// errWaiting is why no more events are taken.
+var errWaiting = errors.New("more audit events wait to be written than memory is meant for")
+
+// Flush writes what was recorded before the call. What it cannot write stays in memory, for the next call.
+func (t *Trail) Flush(ctx context.Context) error {
+	select {
+	case <-t.desk.turn:
+		defer func() { t.desk.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	pieces, _ := t.waiting.take()
+	t.lay(pieces)
+	t.waiting.reuse(pieces)
+	err := t.save(ctx)
+	t.tidy()
+	return err
+}
+
+// lay puts events into blocks, by their instants.
+func (t *Trail) lay(pieces [][]Event) {
+	by := make(map[fhir.Partition][]Event)
+	for _, piece := range pieces {
+		for i := range piece {
+			p := piece[i].Who.Partition
+			by[p] = append(by[p], piece[i])
+		}
+	}
+	for p, events := range by {
+		sortByInstant(events)
+		for _, e := range events {
+			all := t.desk.blocks[p]
+			if len(all) == 0 || !all[len(all)-1].open(e) {
+				all = append(all, &growing{id: blockID(e.Instant, newTail(t.Now()))})
+				t.desk.blocks[p] = all
+			}
+			g := all[len(all)-1]
+			g.events = append(g.events, e)
+			g.size, g.unsaved = g.size+e.size(), g.unsaved+e.size()+eventBytes
+		}
+	}
+}
+
+// save writes what is not written. It goes on behind what fails.
+func (t *Trail) save(ctx context.Context) error {
+	var mu sync.Mutex
+	var faults []error
+	var all sync.WaitGroup
+	places := make(chan struct{}, maxAtOnce)
+	for p, blocks := range t.desk.blocks {
+		for _, g := range blocks {
+			if g.unsaved == 0 {
+				continue
+			}
+			places <- struct{}{}
+			all.Go(func() {
+				defer func() { <-places }()
+				if err := t.saveBlock(ctx, p, g); err != nil {
+					mu.Lock()
+					defer mu.Unlock()
+					faults = append(faults, err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	if len(faults) > 0 { // of many the first one is enough
+		return faults[0]
+	}
+	return nil
+}
+
+// saveBlock writes one block. Where an earlier try came through though it seemed to fail, the record is further than it was thought to be, and is written
+// once more.
+func (t *Trail) saveBlock(ctx context.Context, p fhir.Partition, g *growing) error {
+	revision, err := t.put(ctx, p, g.id, g.revision, g.block)
+	if errors.Is(err, fhir.Conflict) {
+		_, there, getErr := t.get(ctx, p, g.id)
+		if getErr != nil {
+			return getErr
+		}
+		revision, err = t.put(ctx, p, g.id, there.Revision, g.block)
+	}
+	if err != nil {
+		return err
+	}
+	t.waiting.written(g.unsaved)
+	g.revision, g.written, g.unsaved = revision, len(g.events), 0
+	return nil
+}
+
+// tidy forgets blocks that are written and will not grow.
+func (t *Trail) tidy() {
+	now := fhir.InstantOf(t.Now())
+	for p, blocks := range t.desk.blocks {
+		last := blocks[len(blocks)-1]
+		blocks = slices.DeleteFunc(blocks, func(g *growing) bool {
+			grows := g == last && g.written < fewEvents && now-g.events[0].Instant <= maxBlockSpan
+			return g.unsaved == 0 && !grows
+		})
+		if t.desk.blocks[p] = blocks; len(blocks) == 0 {
+			delete(t.desk.blocks, p)
+		}
+	}
+}
