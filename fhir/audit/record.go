@@ -2,7 +2,6 @@ package audit
 
 import (
 	"sync"
-	"unicode/utf8"
 
 	"github.com/portico-health/portico/fhir"
 )
@@ -139,15 +138,4 @@ func (w *waiting) written(bytes int) {
 	w.Lock()
 	defer w.Unlock()
 	w.held -= bytes
-}
-
-// cut shortens a text to at most so many bytes, between characters.
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most]
 }
