@@ -71,12 +71,18 @@ type Access struct {
 
 	holders *memory[*holder] // by id
 	sites   *memory[Site]    // by siteKey
+
+	requests *limiter // of each credential, by id
+	signIns  *limiter // for tokens, of each credential, by id
+	refusals *limiter // from each address, by limitName
 }
 
 // New makes an Access.
 func New(_ context.Context, c Config) (*Access, error) {
 	a := &Access{config: c}
 	a.holders, a.sites = newMemory(a.readHolder), newMemory(a.readSite)
+	a.requests = newLimiter(c.Limits.Requests, time.Second)
+	a.signIns, a.refusals = newLimiter(c.Limits.SignIns, time.Minute), newLimiter(c.Limits.SignIns, time.Minute)
 	a.Registry = Registry{Records: c.Records, Now: c.Now, IsType: c.IsType, changed: a.forget}
 	return a, nil
 }

@@ -69,7 +69,22 @@ func (l *limiter) take(name string, now time.Time) allowance {
 	if u == nil {
 		u = l.remember(shard, name, now)
 	}
-	return l.count(u, now)
+	return l.count(u, now, true)
+}
+
+// peek says what take would, and takes nothing.
+func (l *limiter) peek(name string, now time.Time) allowance {
+	if l.limit <= 0 {
+		return allowance{ok: true}
+	}
+	shard := &l.shards[maphash.String(l.seed, name)%limiterShards]
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	u := shard.names[name]
+	if u == nil {
+		return allowance{ok: true, limit: l.limit, left: l.limit, policy: l.policy}
+	}
+	return l.count(u, now, false)
 }
 
 // remember begins to count a name, and forgets others where there are many.
@@ -104,8 +119,8 @@ func (u *usage) isIdle(now time.Time, slot time.Duration) bool {
 	return int64(now.Sub(u.start)/slot) >= u.newest+limiterSlots
 }
 
-// count lets a request through if there is room for it in the window that ends now.
-func (l *limiter) count(u *usage, now time.Time) allowance {
+// count says whether there is room for a request in the window that ends now, and takes that room.
+func (l *limiter) count(u *usage, now time.Time, take bool) allowance {
 	since := now.Sub(u.start)
 	current := int64(since / l.slot)
 	if current >= u.last+limiterSlots || current <= u.last-limiterSlots { // nothing was asked for a window, or the clock was set back
@@ -119,12 +134,14 @@ func (l *limiter) count(u *usage, now time.Time) allowance {
 		*oldest = 0
 	}
 	a := allowance{limit: l.limit, policy: l.policy}
-	if u.sum < l.limit {
+	a.ok = u.sum < l.limit
+	if a.ok && take {
 		u.slots[u.last%limiterSlots]++
 		u.sum++
 		u.newest = u.last
-		a.ok, a.left = true, l.limit-u.sum
-	} else {
+	}
+	a.left = l.limit - u.sum
+	if !a.ok {
 		a.retry = min(l.ends(u.oldest())-since, l.per)
 	}
 	a.reset = min(l.ends(u.newest)-since, l.per)

@@ -41,6 +41,16 @@ func newMemory[V any](load func(context.Context, string) (V, error)) *memory[V] 
 	return &memory[V]{load: load, most: mostKept}
 }
 
+// remembered returns what is there under a name, if it is known without waiting.
+func (m *memory[V]) remembered(name string, now time.Time) (value V, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.found.get(name); r.fresh(now) {
+		return r.value, true
+	}
+	return value, false
+}
+
 // get returns what is there under a name. NotFound; Unavailable.
 func (m *memory[V]) get(ctx context.Context, name string, now time.Time) (V, error) {
 	m.mu.Lock()

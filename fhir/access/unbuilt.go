@@ -1,17 +1,12 @@
 package access
 
 import (
+	"context"
 	"net/http"
+	"time"
 
 	"github.com/portico-health/portico/fhir"
 )
-
-// --- authenticate.go: the credential of a request
-
-// Authenticate says who asks: a rest.Authenticate. It holds the limits, tells them in the headers of the answer, and records what it refuses.
-func (a *Access) Authenticate(r *http.Request, answer http.Header) (fhir.Principal, error) {
-	return fhir.Principal{}, nil
-}
 
 // --- token.go, assertion.go, signing.go, introspect.go: everything of OAuth
 
@@ -19,6 +14,15 @@ func (a *Access) Authenticate(r *http.Request, answer http.Header) (fhir.Princip
 func (a *Access) Handler() http.Handler { return http.NotFoundHandler() }
 
 // verified says what an access token grants. Unauthenticated where it is none of ours, expired, or was revoked.
-//
-//	func (a *Access) verified(ctx context.Context, token string) (grant, error)
-//	type grant struct{ client, id string; scopes fhir.Scopes; admin bool; site string; until time.Time }  // site "" where the credential has several
+func (a *Access) verified(_ context.Context, _ string) (grant, error) {
+	return grant{}, fhir.Errorf(fhir.Unauthenticated, fhir.CodeLogin, "The access token is not known.")
+}
+
+// grant is what an access token grants.
+type grant struct {
+	client, id string
+	scopes     fhir.Scopes
+	admin      bool
+	site       string // "" where the credential has several
+	until      time.Time
+}
