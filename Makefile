@@ -15,8 +15,10 @@ DEFINITIONS ?= $(CACHE)/definitions
 LINTER_VERSION := v2.15.0
 LINTER         := $(CACHE)/golangci-lint-$(LINTER_VERSION)
 
+VULNCHECK_VERSION := v1.3.0
+
 .DEFAULT_GOAL := help
-.PHONY: help build run clean test test-all test-mongo test-mongo-race bench soak lint linter fmt generate generate-check definitions
+.PHONY: help build run clean test test-all test-mongo test-mongo-race bench soak lint linter vuln fmt generate generate-check definitions
 
 help:
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +76,10 @@ lint: linter ## Check house rules, vet and lint
 	bash .ci/house
 	go vet ./...
 	$(LINTER) run
+
+# Not a step of .ci/run: that works without the Internet but for registries of packages.
+vuln: ## Look for known vulnerabilities in what is called (asks their database, https://vuln.go.dev)
+	go run golang.org/x/vuln/cmd/govulncheck@$(VULNCHECK_VERSION) ./...
 
 fmt: ## Format all Go files
 	gofmt -w .

@@ -30,7 +30,7 @@ const (
 
 // fetch downloads the package into dir, unless it is there already, verifies and unpacks it.
 func fetch(ctx context.Context, dir string, out io.Writer) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
 	archive := filepath.Join(dir, packageName+"-"+packageVersion+".tgz")
@@ -84,7 +84,7 @@ func verify(archive string) error {
 
 // unpack writes the JSON files of the archive into dir, which nothing can leave.
 func unpack(archive, dir string) (count int, err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return 0, err
 	}
 	root, err := os.OpenRoot(dir)

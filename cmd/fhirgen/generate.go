@@ -53,7 +53,7 @@ func generate(source, dir string, out io.Writer) error {
 		return err
 	}
 	for i, t := range tables {
-		if err := os.WriteFile(filepath.Join(dir, t.file), []byte(contents[i]), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, t.file), []byte(contents[i]), 0o600); err != nil {
 			return err
 		}
 		if _, err := fmt.Fprintf(out, "%-17s %7d bytes\n", t.file, len(contents[i])); err != nil {

@@ -84,7 +84,7 @@ func pause(ctx context.Context, attempt int) error {
 	select {
 	case <-ctx.Done():
 		return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The request took too long.").Because(ctx.Err())
-	case <-time.After(time.Duration(rand.IntN(1 + min(attempt, 20)*int(time.Millisecond)))):
+	case <-time.After(time.Duration(rand.IntN(1 + min(attempt, 20)*int(time.Millisecond)))): //nolint:gosec // nobody gains by knowing how long somebody waits
 		return nil
 	}
 }

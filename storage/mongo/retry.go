@@ -28,7 +28,7 @@ func isCut(err error) bool {
 
 // pause waits for about as long as it is told, so that those who collided do not again.
 func pause(ctx context.Context, about time.Duration) error {
-	t := time.NewTimer(about/2 + rand.N(about))
+	t := time.NewTimer(about/2 + rand.N(about)) //nolint:gosec // nobody gains by knowing how long somebody waits
 	defer t.Stop()
 	select {
 	case <-t.C:

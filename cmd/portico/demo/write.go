@@ -30,7 +30,7 @@ func WriteNDJSON(w io.Writer, resources iter.Seq[fhir.Resource]) error {
 // WriteFiles writes resources into a file for each type, such as Patient.ndjson, in a directory that it makes when there is
 // none. Files of these names are overwritten, others left alone.
 func WriteFiles(dir string, resources iter.Seq[fhir.Resource]) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("make the directory for the data: %w", err)
 	}
 	files := files{dir: dir, open: map[string]*file{}}
