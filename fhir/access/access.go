@@ -75,6 +75,11 @@ type Access struct {
 	requests *limiter // of each credential, by id
 	signIns  *limiter // for tokens, of each credential, by id
 	refusals *limiter // from each address, by limitName
+
+	keys    *keyring          // that sign tokens
+	tokens  *verifiedTokens   // that were shown lately
+	revoked *memory[struct{}] // tokens, by jti
+	outside *outsideKeys      // of clients
 }
 
 // New makes an Access.
@@ -83,6 +88,9 @@ func New(_ context.Context, c Config) (*Access, error) {
 	a.holders, a.sites = newMemory(a.readHolder), newMemory(a.readSite)
 	a.requests = newLimiter(c.Limits.Requests, time.Second)
 	a.signIns, a.refusals = newLimiter(c.Limits.SignIns, time.Minute), newLimiter(c.Limits.SignIns, time.Minute)
+	a.revoked, a.tokens = newMemory(a.readRevoked), &verifiedTokens{}
+	a.keys = &keyring{records: c.Records, now: c.Now}
+	a.outside = &outsideKeys{client: c.Outside, now: c.Now, log: c.Log, byURL: map[string]*fetched{}}
 	a.Registry = Registry{Records: c.Records, Now: c.Now, IsType: c.IsType, changed: a.forget}
 	return a, nil
 }

@@ -24,7 +24,6 @@ type attempt struct {
 	who    fhir.Principal // as far as it is known
 	from   netip.Addr
 	holder *holder // whose credential it says it is; nil where that is not known
-	site   string  // that its token is for; "" where it is for all of the credential
 	proven bool    // that it is
 }
 
@@ -57,7 +56,7 @@ func (a *Access) admit(r *http.Request, answer http.Header, t *attempt, now time
 		answer["Www-Authenticate"] = challenge
 		return fhir.Errorf(fhir.Unauthenticated, fhir.CodeLogin, "The scheme of Authorization is not taken here, but Bearer, or the key alone; Basic is for %s.", TokenPath).At("http.Authorization")
 	case c.bearer && strings.Count(c.text, ".") == 2:
-		err = a.proveToken(r.Context(), t, c.text, now)
+		err = a.proveToken(r.Context(), t, c.text)
 	default:
 		err = a.proveKey(r.Context(), t, c.text, now)
 	}
@@ -94,7 +93,7 @@ func (a *Access) proveKey(ctx context.Context, t *attempt, key string, now time.
 		return wrongCredential()
 	}
 	t.who.Client = id
-	h, err := a.lookUp(ctx, t, id, now)
+	h, err := a.lookUp(ctx, t.from, id, now)
 	if err != nil {
 		return err
 	}
@@ -108,12 +107,12 @@ func (a *Access) proveKey(ctx context.Context, t *attempt, key string, now time.
 
 // lookUp returns a credential, nil where there is none. Whoever was refused too often at their address has no id looked for any more that was not there lately: to
 // try many costs the store nothing.
-func (a *Access) lookUp(ctx context.Context, t *attempt, id string, now time.Time) (*holder, error) {
+func (a *Access) lookUp(ctx context.Context, from netip.Addr, id string, now time.Time) (*holder, error) {
 	if h, ok := a.holders.remembered(id, now); ok {
 		return h, nil
 	}
 	if !a.holders.was(id) {
-		if left := a.refusals.peek(limitName(t.from), now); !left.ok {
+		if left := a.refusals.peek(limitName(from), now); !left.ok {
 			return nil, nil
 		}
 	}
@@ -125,19 +124,12 @@ func (a *Access) lookUp(ctx context.Context, t *attempt, id string, now time.Tim
 }
 
 // proveToken finds out whose access token it is.
-func (a *Access) proveToken(ctx context.Context, t *attempt, token string, now time.Time) error {
-	g, err := a.verified(ctx, token)
+func (a *Access) proveToken(ctx context.Context, t *attempt, token string) error {
+	g, h, err := a.verified(ctx, token)
 	if err != nil {
 		return err
 	}
-	h, err := a.holders.get(ctx, g.client, now)
-	switch {
-	case errors.Is(err, fhir.NotFound):
-		return wrongCredential()
-	case err != nil:
-		return err
-	}
-	t.holder, t.site, t.proven = h, g.site, true
+	t.holder, t.proven = h, true
 	t.who.Client, t.who.Scopes, t.who.Admin = h.ID, g.scopes, g.admin
 	return nil
 }
@@ -155,7 +147,7 @@ func (a *Access) chooseSite(r *http.Request, t *attempt, now time.Time) error {
 	}
 	key := siteKey(name)
 	partition, ok := t.holder.partitions[key]
-	if !ok || t.site != "" && key != siteKey(t.site) {
+	if !ok {
 		return siteNotOpen()
 	}
 	site, err := a.sites.get(r.Context(), key, now)
@@ -175,14 +167,10 @@ func (a *Access) chooseSite(r *http.Request, t *attempt, now time.Time) error {
 
 // onlySite is the site of a request that names none; "" where it could be one of several.
 func (t *attempt) onlySite() string {
-	switch {
-	case t.site != "":
-		return t.site
-	case t.holder != nil && len(t.holder.Sites) == 1:
-		return t.holder.Sites[0]
-	default:
+	if t.holder == nil || len(t.holder.Sites) != 1 {
 		return ""
 	}
+	return t.holder.Sites[0]
 }
 
 // refuse says no: it holds the limit of refusals of an address, and records the others. What fails is no refusal.

@@ -37,6 +37,9 @@ func newHolder(k kept) (*holder, error) {
 
 // known returns a credential, as it was half a second ago at most. NotFound; Unavailable.
 func (a *Access) known(ctx context.Context, id string) (*holder, error) {
+	if !validID(id) { // nothing else is worth to be remembered
+		return nil, noCredential(nil)
+	}
 	return a.holders.get(ctx, id, a.Now())
 }
 

@@ -1,0 +1,147 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/audit"
+)
+
+// Handler serves everything at /auth.
+func (a *Access) Handler() http.Handler {
+	administration := a.administer()
+	endpoints := map[string]http.Handler{
+		TokenPath:      a.serve(endpoint{a.signIns, true, a.token}),
+		IntrospectPath: a.serve(endpoint{a.requests, false, a.introspect}),
+		RevokePath:     a.serve(endpoint{a.requests, false, a.revoke}),
+		JWKSPath:       http.HandlerFunc(a.serveKeys),
+		SitesPath:      administration,
+		KeysPath:       administration,
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := endpoints[r.URL.Path]
+		switch {
+		case h != nil:
+		case strings.HasPrefix(r.URL.Path, SitesPath+"/"), strings.HasPrefix(r.URL.Path, KeysPath+"/"):
+			h = administration
+		default:
+			h = http.NotFoundHandler()
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// endpoint is one that serves clients which authenticate themselves.
+type endpoint struct {
+	limit  *limiter // of what each client may ask for
+	signIn bool     // whatever comes of it is recorded, not only who is refused
+	answer func(context.Context, posted, *holder) (any, error)
+}
+
+// serve is the handler of an endpoint.
+func (a *Access) serve(e endpoint) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Pragma", "no-cache") // RFC 6749 5.1
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			refusal{http.StatusMethodNotAllowed, invalidRequest, "Send this request by POST."}.write(w)
+			return
+		}
+		p, err := readPosted(w, r)
+		var value any
+		if err == nil {
+			value, err = a.serveClient(r.Context(), e, p, w.Header())
+		}
+		if err != nil {
+			a.refusalOf(r.Context(), w, err).write(w)
+			return
+		}
+		writeJSON(w, "application/json", http.StatusOK, value)
+	})
+}
+
+// serveClient answers a client, within its limit. Whoever is refused is held by that of their address; what is beyond a limit is not recorded.
+func (a *Access) serveClient(ctx context.Context, e endpoint, p posted, header http.Header) (any, error) {
+	h, err := a.client(ctx, p)
+	var refused refusal
+	switch {
+	case errors.As(err, &refused):
+		if taken := a.refusals.take(limitName(p.from), a.Now()); !taken.ok {
+			taken.tell(header)
+			return nil, tooOften
+		}
+		return nil, errors.Join(err, a.recordSignIn(h, p, err))
+	case err != nil:
+		return nil, err
+	}
+	taken := e.limit.take(h.ID, a.Now())
+	if taken.tell(header); !taken.ok {
+		return nil, tooOften
+	}
+	value, err := e.answer(ctx, p, h)
+	if e.signIn {
+		err = errors.Join(err, a.recordSignIn(h, p, err))
+	}
+	return value, err
+}
+
+// tooOften is beyond a limit.
+var tooOften = refusal{http.StatusTooManyRequests, tryLater, "Too many requests. Retry-After says when to go on."}
+
+// recordSignIn records a sign-in, and how it ended. Its error is Unavailable: then nobody signs in.
+func (a *Access) recordSignIn(h *holder, p posted, err error) error {
+	e := audit.Event{Who: fhir.Principal{Partition: audit.NoSite, Request: p.request, Address: p.address}, Interaction: audit.Login}
+	if h != nil {
+		e.Who.Client = h.ID
+		if len(h.Sites) == 1 {
+			e.Who.Partition = Partition(h.Sites[0], h.Mode)
+		}
+	}
+	var r refusal
+	switch {
+	case errors.As(err, &r):
+		e.Outcome, e.Detail = audit.Refused, r.Error()
+	case err != nil:
+		e.Outcome, e.Detail = audit.OutcomeOf(err), details(err)
+	}
+	return a.config.Audit.Record(e)
+}
+
+// refusalOf turns an error into what the client is told. The store out of reach is no fault of theirs; what else is not expected is logged.
+func (a *Access) refusalOf(ctx context.Context, w http.ResponseWriter, err error) refusal {
+	var r refusal
+	switch {
+	case errors.Is(err, fhir.Unavailable):
+		w.Header().Set("Retry-After", retryUnavailable)
+		return refusal{http.StatusServiceUnavailable, tryLater, "The server cannot answer at the moment. Try again in a while."}
+	case errors.As(err, &r):
+		return r
+	default:
+		a.config.Log.ErrorContext(ctx, "an endpoint for clients failed", "error", err, "request", w.Header().Get("X-Request-Id"))
+		return refusal{http.StatusInternalServerError, serverError, "The server failed to answer. X-Request-Id names this failure in its log."}
+	}
+}
+
+const retryUnavailable = "5" // seconds
+
+// serveKeys answers JWKSPath for everybody: pages of other origins too, and from a cache for a while. Keys are published a day before they sign.
+func (a *Access) serveKeys(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		refusal{http.StatusMethodNotAllowed, invalidRequest, "Ask for the keys by GET."}.write(w)
+		return
+	}
+	set, err := a.keys.published(r.Context())
+	if err != nil {
+		w.Header().Set("Cache-Control", "no-store")
+		a.refusalOf(r.Context(), w, err).write(w)
+		return
+	}
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	writeJSON(w, "application/json", http.StatusOK, set)
+}
