@@ -81,6 +81,7 @@ const (
 	CodeInvariant       IssueCode = "invariant"
 	CodeLogin           IssueCode = "login"
 	CodeForbidden       IssueCode = "forbidden"
+	CodeSuppressed      IssueCode = "suppressed"
 	CodeNotSupported    IssueCode = "not-supported"
 	CodeDuplicate       IssueCode = "duplicate"
 	CodeMultipleMatches IssueCode = "multiple-matches"

@@ -40,13 +40,21 @@ type Scopes map[string]Permission
 // Unlimited are scopes that permit everything with all types.
 func Unlimited() Scopes { return Scopes{AnyType: MayEverything} }
 
+// Of are the permissions for a type.
+func (s Scopes) Of(resourceType string) Permission { return s[AnyType] | s[resourceType] }
+
 // Permit says whether all of some permissions are given for a type.
 func (s Scopes) Permit(resourceType string, wanted Permission) bool {
-	return (s[resourceType]|s[AnyType])&wanted == wanted
+	return s[AnyType]&wanted == wanted || s.Of(resourceType)&wanted == wanted
 }
 
 // MissingScope is the cause of a Forbidden error that another scope would have avoided: its text is that scope, "system/Patient.r".
 type MissingScope string
+
+// ScopeOf is the scope that gives permissions for a type: "system/Patient.rs".
+func ScopeOf(resourceType string, wanted Permission) MissingScope {
+	return MissingScope("system/" + resourceType + "." + wanted.String())
+}
 
 // Error is the scope.
 func (m MissingScope) Error() string { return string(m) }
@@ -56,6 +64,6 @@ func (p Principal) Needs(resourceType string, wanted Permission) error {
 	if p.Scopes.Permit(resourceType, wanted) {
 		return nil
 	}
-	missing := MissingScope("system/" + resourceType + "." + wanted.String())
+	missing := ScopeOf(resourceType, wanted)
 	return Errorf(Forbidden, CodeForbidden, "The credential does not permit this; it takes the scope %s.", missing).Because(missing)
 }

@@ -3,6 +3,9 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/storage"
@@ -49,7 +52,7 @@ func (e *Engine) aimCreate(ctx context.Context, p fhir.Principal, d *draft, dele
 // on the version that is current.
 func (e *Engine) aimKey(ctx context.Context, p fhir.Principal, d *draft) error {
 	d.aim = aim{target: d.Key, method: fhir.Updated}
-	if d.Pre == (Precondition{}) && !d.pinned {
+	if d.Pre.isNone() && !d.pinned {
 		return nil
 	}
 	current, exists, err := e.current(ctx, p, d.Key)
@@ -61,6 +64,8 @@ func (e *Engine) aimKey(ctx context.Context, p fhir.Principal, d *draft) error {
 		return d.Pre.holds(current)
 	case d.Pre.Version > 0:
 		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but there is no such resource.", d.Key, d.Pre.Version)
+	case d.Pre.OneOf != nil:
+		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in one of the versions %s, but there is no such resource.", d.Key, d.Pre.names())
 	case d.Pre.Exists:
 		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s does not exist, but the request demands that it does (If-Match: *).", d.Key)
 	default:
@@ -110,7 +115,7 @@ func (e *Engine) aimPatch(ctx context.Context, p fhir.Principal, d *draft, delet
 			err = fhir.Errorf(fhir.NotFound, fhir.CodeNotFound, "No %s matches the condition; there is nothing to patch.", d.Key.Type)
 		}
 	} else {
-		current, err = e.Read(ctx, p, d.Key)
+		current, err = e.readCurrent(ctx, p, d.Key)
 	}
 	if err != nil {
 		return err
@@ -119,7 +124,7 @@ func (e *Engine) aimPatch(ctx context.Context, p fhir.Principal, d *draft, delet
 	if err := d.Pre.holds(current); err != nil {
 		return err
 	}
-	return d.applyTo(current)
+	return d.untold(d.applyTo(current))
 }
 
 // aimDelete finds what a conditional delete deletes. None is no fault.
@@ -146,6 +151,16 @@ func (e *Engine) current(ctx context.Context, p fhir.Principal, key fhir.Key) (v
 	return v, err == nil && !v.IsDeleted(), err
 }
 
+// isNone says whether nothing is demanded.
+func (pre Precondition) isNone() bool {
+	return pre.Version == 0 && pre.OneOf == nil && !pre.Exists && !pre.Absent && !pre.Required
+}
+
+// names lists the versions of OneOf.
+func (pre Precondition) names() string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(pre.OneOf), "[]"), " ", ", ")
+}
+
 // holds says what a precondition misses in a resource that exists. Its errors are PreconditionFailed and PreconditionRequired.
 func (pre Precondition) holds(current fhir.Version) error {
 	switch {
@@ -153,7 +168,9 @@ func (pre Precondition) holds(current fhir.Version) error {
 		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s exists, in version %d, but the request demands that it does not (If-None-Match: *).", current.Key, current.Number)
 	case pre.Version > 0 && pre.Version != current.Number:
 		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but it is in version %d.", current.Key, pre.Version, current.Number)
-	case pre.Required && pre.Version == 0 && !pre.Exists:
+	case pre.OneOf != nil && !slices.Contains(pre.OneOf, current.Number):
+		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in one of the versions %s, but it is in version %d.", current.Key, pre.names(), current.Number)
+	case pre.Required && pre.Version == 0 && pre.OneOf == nil && !pre.Exists:
 		return fhir.Errorf(fhir.PreconditionRequired, fhir.CodeRequired, "%s exists. Say which version you change, with the header If-Match: %s for the current one.", current.Key, current.ETag())
 	default:
 		return nil
@@ -162,7 +179,7 @@ func (pre Precondition) holds(current fhir.Version) error {
 
 // holdsForNone says what a precondition misses where nothing matches. Its error is PreconditionFailed.
 func (pre Precondition) holdsForNone(resourceType string) error {
-	if !pre.Exists && pre.Version == 0 {
+	if !pre.Exists && pre.Version == 0 && pre.OneOf == nil {
 		return nil
 	}
 	return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "No %s matches the condition, but the request demands that one does (If-Match).", resourceType)

@@ -42,15 +42,16 @@ type Change struct {
 // Precondition is what a client demands of the state that its update, patch or delete finds. The zero
 // Precondition demands nothing.
 type Precondition struct {
-	Version  int64 // If-Match: the number of the current version; 0 asks for none
-	Exists   bool  // If-Match: *
-	Absent   bool  // If-None-Match: *
-	Required bool  // an existing resource is changed only with Version or Exists: HC-API-Version 2
+	Version  int64   // If-Match: the number of the current version; 0 asks for none
+	OneOf    []int64 // If-Match with several tags: numbers, of which one is that of the current version; nil asks for none
+	Exists   bool    // If-Match: *
+	Absent   bool    // If-None-Match: *
+	Required bool    // an existing resource is changed only with Version, OneOf or Exists: HC-API-Version 2
 }
 
 // Outcome is what a change came to.
 type Outcome struct {
-	Version fhir.Version // the version that is current now; without a number when there is none
+	Version fhir.Version // the version that is current now; without a number when there is none, and without a body where the client may not read it
 	Created bool         // there was no such resource before, or a deleted one
 	Changed bool         // false: there was nothing to delete, or a resource that satisfies the condition of a create
 }
@@ -82,21 +83,8 @@ func (e ChangeErrors) Unwrap() []error {
 	return all
 }
 
-// Write carries out one change:
-//
-//   - a create (https://hl7.org/fhir/R4/http.html#create) stores the resource under an id that the server gives; one that it brings is ignored. A
-//     conditional one (#ccreate) whose criteria one resource satisfies changes nothing, and that resource is the outcome.
-//   - an update (#update) makes the next version of the resource, or creates it. A conditional one (#cond-update) updates the resource that
-//     satisfies the criteria; where none does, it creates one under the id in the resource, or else under one that the server gives.
-//   - a patch (#patch) makes the next version of what it finds. One that comes between and is not forbidden by If-Match is patched in turn.
-//   - a delete (#delete, #cdelete) of what is not there, or is deleted already, changes nothing.
-//
-// Whatever a decision rests on is decided inside the write: of equal conditional writes that come at once, one creates. Its errors are
-// NotFound and MethodNotAllowed for types that are not served or not written; Invalid and Unprocessable for the resource, or what a
-// patch makes of it, and those of patch.Patch.Apply; Invalid for an id that contradicts the key or the match; a CriteriaError;
-// NotFound and Gone where there is nothing to patch; PreconditionFailed, also where several resources satisfy criteria;
-// PreconditionRequired; Conflict where the id of what would be created is taken, or when other writes came between again and again.
-func (e *Engine) Write(ctx context.Context, p fhir.Principal, c Change) (Outcome, error) {
+// write carries out one change.
+func (e *Engine) write(ctx context.Context, p fhir.Principal, c Change) (Outcome, error) {
 	c.FullURL = ""
 	t := transaction{Engine: e, who: p, drafts: []*draft{{Change: c}}, single: true}
 	outcomes, err := t.run(ctx)

@@ -18,13 +18,19 @@ func (e *CriteriaError) Error() string { return e.Err.Error() }
 // Unwrap gives errors.Is and errors.As the fault itself.
 func (e *CriteriaError) Unwrap() error { return e.Err }
 
-// criteria reads the query that selects what to write.
-func (e *Engine) criteria(resourceType, query string) (search.Query, error) {
+// criteria reads the query that selects what to write, of a client that may search for it.
+func (e *Engine) criteria(p fhir.Principal, resourceType, query string) (search.Query, error) {
+	if err := e.may(p, resourceType, fhir.MaySearch); err != nil {
+		return search.Query{}, &CriteriaError{err}
+	}
 	pairs, err := search.SplitQuery(query)
 	if err != nil {
 		return search.Query{}, &CriteriaError{err}
 	}
 	criteria, err := e.Rules.Criteria(resourceType, pairs, fhir.InstantOf(e.Now()))
+	if err == nil {
+		err = e.mayLookInto(p, criteria)
+	}
 	if err == nil {
 		err = e.finished(criteria)
 	}

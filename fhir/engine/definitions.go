@@ -30,10 +30,10 @@ func (e *Engine) RulesOf(resourceType string) *search.Rules {
 }
 
 // OfDefinitions is an engine that reads and searches definitions of the server's own, as they are since some time. There are few, they are the same for
-// everybody, and they change with the program alone: none of them is in the store.
+// everybody, whatever the scopes, and they change with the program alone: none of them is in the store.
 func (e *Engine) OfDefinitions(all []fhir.Resource, since time.Time) *Engine {
 	own := *e
-	own.Rules, own.Types, own.ReadOnly, own.index = e.definitions, definitionTypes, definitionTypes, &indexing{}
+	own.Rules, own.Types, own.ReadOnly, own.index, own.open = e.definitions, definitionTypes, definitionTypes, &indexing{}, true
 	own.Store = newShelf(e.Store, own.Rules, all, fhir.InstantOf(since))
 	return &own
 }

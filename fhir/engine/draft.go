@@ -23,6 +23,7 @@ type draft struct {
 	links    []*link // what in resource names others
 	relinked bool    // links were set since entries were made
 	pinned   bool    // a link names the version that is written: it has to be known before
+	blind    bool    // who patches may not read what is patched
 
 	aim
 }
@@ -59,11 +60,14 @@ func (d *draft) outcome(result storage.Result) Outcome {
 	if d.idle {
 		return Outcome{Version: d.found}
 	}
+	if d.blind {
+		result.Version.Body = nil
+	}
 	return Outcome{Version: result.Version, Created: d.writesResource() && !result.Existed, Changed: result.Changed}
 }
 
-// read does what can be done with a change without looking at what it holds: type, keys, criteria. It gives new resources their ids.
-func (e *Engine) read(d *draft) error {
+// read does what can be done with a change without looking at what it holds: type, scopes, keys, criteria. It gives new resources their ids.
+func (e *Engine) read(p fhir.Principal, d *draft) error {
 	d.resource = d.Resource
 	if verbs[d.Action] == "" {
 		return fhir.AsError(errors.New("a change without an action"))
@@ -71,11 +75,11 @@ func (e *Engine) read(d *draft) error {
 	if d.Action == ActCreate && d.Key.Type == "" {
 		d.Key.Type = d.resource.Type()
 	}
-	if err := e.writes(d.Key.Type); err != nil {
+	if err := e.mayChange(p, d); err != nil {
 		return err
 	}
 	if d.Conditional {
-		criteria, err := e.criteria(d.Key.Type, d.Criteria)
+		criteria, err := e.criteria(p, d.Key.Type, d.Criteria)
 		if err != nil {
 			return err
 		}

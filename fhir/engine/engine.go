@@ -48,6 +48,7 @@ type Engine struct {
 	index     *indexing
 
 	definitions *search.Rules // of the server's own definitions
+	open        bool          // everybody may see everything here
 }
 
 // New makes an engine. It reads the key of cursors from the store, and makes it the first time. It also compares the rules with those

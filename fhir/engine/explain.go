@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/audit"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 )
@@ -18,10 +19,8 @@ type Explanation struct {
 // Refused says whether the search of a type is refused, since it would look at more than the budget.
 func (e Explanation) Refused(i int) bool { return e.Plans[i].Looked-e.Plans[i].Found > e.Budget }
 
-// Explain says how a search is understood, which index serves it and what its first page costs. It carries the page out, and shows nothing of what it
-// finds but numbers. Its errors are those of Search, but that the budget is passed, and Forbidden for whoever may not operate the server; Invalid for a
-// cursor, which stands for a search that began elsewhere.
-func (e *Engine) Explain(ctx context.Context, p fhir.Principal, req SearchRequest) (Explanation, error) {
+// explain carries out the first page of a search, and shows nothing of what it finds but numbers. It notes for the record what it understood.
+func (e *Engine) explain(ctx context.Context, p fhir.Principal, req SearchRequest, event *audit.Event) (Explanation, error) {
 	if err := operates(p); err != nil {
 		return Explanation{}, err
 	}
@@ -36,7 +35,7 @@ func (e *Engine) Explain(ctx context.Context, p fhir.Principal, req SearchReques
 		return Explanation{}, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "What is explained is a search from its beginning, without a cursor.").At(CursorParam)
 	}
 	out := Explanation{Budget: e.SearchBudget}
-	if out.Requests, err = e.understood(req, pairs, searchCursor{Strict: req.Strict, Now: fhir.InstantOf(e.Now())}); err != nil {
+	if out.Requests, err = e.understood(req, pairs, searchCursor{Strict: req.Strict, Now: fhir.InstantOf(e.Now())}, event); err != nil {
 		return Explanation{}, err
 	}
 	for _, r := range out.Requests {

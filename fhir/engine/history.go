@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/storage"
@@ -32,14 +31,10 @@ type HistoryPage struct {
 // write makes one.
 const auditType = "AuditEvent"
 
-// History returns one page of a history, deletions among it. Versions of types that are not served are never among it. The total is
-// exact for one resource, and where it is asked for alone; else up to a thousand. Its errors are NotFound when there never was such
-// a resource, or the type is not served, and Invalid for types that are not, and for a cursor that was not given out for it.
-func (e *Engine) History(ctx context.Context, p fhir.Principal, req HistoryRequest) (HistoryPage, error) {
-	if req.Key.Type != "" {
-		if err := e.serves(req.Key.Type); err != nil {
-			return HistoryPage{}, err
-		}
+// historyPage returns one page of a history.
+func (e *Engine) historyPage(ctx context.Context, p fhir.Principal, req HistoryRequest) (HistoryPage, error) {
+	if err := e.mayFollow(p, req.Key); err != nil {
+		return HistoryPage{}, err
 	}
 	var before fhir.Instant
 	if req.Cursor != "" {
@@ -49,7 +44,7 @@ func (e *Engine) History(ctx context.Context, p fhir.Principal, req HistoryReque
 		}
 		req.Since, req.At, req.Count, req.Types, before = c.Since, c.At, c.Count, c.Types, c.Before
 	}
-	types, err := e.historyTypes(req)
+	types, err := e.historyTypes(p, &req)
 	if err != nil {
 		return HistoryPage{}, err
 	}
@@ -66,15 +61,24 @@ func (e *Engine) History(ctx context.Context, p fhir.Principal, req HistoryReque
 	return out, err
 }
 
-// historyTypes are the types whose versions are shown where the key names none.
-func (e *Engine) historyTypes(req HistoryRequest) ([]string, error) {
+// historyTypes are the types whose versions are shown where the key names none. Where that is less than all, for the client may not see the others, the
+// request says so: the first page tells it, and the later ones keep to it.
+func (e *Engine) historyTypes(p fhir.Principal, req *HistoryRequest) ([]string, error) {
 	switch {
 	case req.Key.Type != "" && req.Types != nil:
 		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "This is the history of %s alone; types are chosen in the history of all types.", req.Key.Type).At("_type")
 	case req.Key.Type != "":
 		return nil, nil
+	case req.Types == nil && req.Cursor == "":
+		all := e.defaultTypes(fhir.Key{})
+		permitted, err := searchable(p, all)
+		if len(permitted) < len(all) {
+			req.Types = permitted
+		}
+		return permitted, err
 	case req.Types == nil:
-		return slices.DeleteFunc(slices.Clone(e.Types), func(t string) bool { return t == auditType }), nil
+		all := e.defaultTypes(fhir.Key{})
+		return all, mayShow(p, all)
 	}
 	faults := &fhir.Error{Kind: fhir.Invalid}
 	for _, t := range req.Types {
@@ -85,7 +89,7 @@ func (e *Engine) historyTypes(req HistoryRequest) ([]string, error) {
 	if len(faults.Issues) > 0 {
 		return nil, faults
 	}
-	return req.Types, nil
+	return req.Types, mayShow(p, req.Types)
 }
 
 // countVersionsUpTo says how far the versions of a history are counted; negative to the end.

@@ -21,6 +21,8 @@ type inclusion struct {
 	found []fhir.Version // in the order in which they were found
 	bytes int            // of their bodies
 	reads int            // of the store, for what is referred to
+
+	withheld withheld
 }
 
 // readsAnInclude is how many references may be followed for each resource of MaxIncludes: many lead to what is not there.
@@ -33,10 +35,11 @@ type place struct {
 }
 
 // include returns what is to come with matches, in an order that depends on matches and data alone. TooCostly when that is more than MaxIncludes
-// resources, or more than storage.MaxPageBytes, and when more references than readsAnInclude for each of MaxIncludes are followed.
-func (f *finder) include(includes []search.Include, matches []fhir.Version) ([]fhir.Version, error) {
+// resources, or more than storage.MaxPageBytes, and when more references than readsAnInclude for each of MaxIncludes are followed. What the client
+// may not read, or not search where it refers to what was found, is left out; warnings say so.
+func (f *finder) include(includes []search.Include, matches []fhir.Version) (_ []fhir.Version, warnings []fhir.Issue, err error) {
 	if len(includes) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	x := inclusion{finder: f, seen: make(map[place]bool, 2*len(matches))}
 	for _, v := range matches {
@@ -47,11 +50,11 @@ func (f *finder) include(includes []search.Include, matches []fhir.Version) ([]f
 	for from := matches; len(from) > 0 && len(due) > 0; due = iterated {
 		before := len(x.found)
 		if err := x.round(due, from); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		from = x.found[before:]
 	}
-	return x.found, nil
+	return x.found, x.withheld.warnings(), nil
 }
 
 // round finds what the includes ask for, starting from some resources.
@@ -103,6 +106,10 @@ func (x *inclusion) follow(reference string, i search.Include) error {
 	if !ok || i.Target != "" && at.key.Type != i.Target || x.serves(at.key.Type) != nil || x.seen[at] {
 		return nil
 	}
+	if !x.permits(x.who, at.key.Type, fhir.MayRead) {
+		x.withheld.note(at.key.Type, fhir.MayRead)
+		return nil
+	}
 	if x.reads++; x.reads > readsAnInclude*x.MaxIncludes {
 		return tooMuch("follow more than %d references", readsAnInclude*x.MaxIncludes, fmt.Sprintf("%d times the server's limit search-includes", readsAnInclude))
 	}
@@ -140,6 +147,10 @@ func local(reference string) (at place, ok bool) {
 
 // backward finds what refers to resources, by few searches for many of them.
 func (x *inclusion) backward(i search.Include, from []fhir.Version) error {
+	if !x.permits(x.who, i.Source, fhir.MaySearch) {
+		x.withheld.note(i.Source, fhir.MaySearch)
+		return nil
+	}
 	var tests search.Any
 	for _, p := range x.Rules.Params(i.Source) {
 		if !slices.Contains(i.Params, p.Name) {

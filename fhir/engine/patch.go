@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/patch"
 )
@@ -58,4 +60,13 @@ func settleNarrative(before, after fhir.Resource, changes patch.Patch) error {
 // told is what a narrative tells of: the resource without what is about the record.
 func told(r fhir.Resource) *fhir.Object {
 	return r.Root().Without("id", "meta", "implicitRules", "language", "text")
+}
+
+// untold is what is said of a patch that cannot be carried out to whoever may not read the resource: the faults of what it would leave quote what is there.
+func (d *draft) untold(err error) error {
+	if err == nil || !d.blind || isFailure(err) || errors.Is(err, fhir.Forbidden) || errors.Is(err, fhir.Unavailable) {
+		return err
+	}
+	e := fhir.AsError(err)
+	return fhir.Errorf(e.Kind, e.Issues[0].Code, "The patch cannot be applied to the resource as it is, or what it leaves cannot be stored. The scope %s would let you know why.", fhir.ScopeOf(d.Key.Type, fhir.MayRead)).At(d.Key.Type)
 }

@@ -7,22 +7,14 @@ import (
 	"github.com/portico-health/portico/fhir"
 )
 
-// Read returns the current version of a resource. Its errors are NotFound, also for a type that is not
-// served, and Gone for a deleted one (https://hl7.org/fhir/R4/http.html#read).
-func (e *Engine) Read(ctx context.Context, p fhir.Principal, key fhir.Key) (fhir.Version, error) {
-	if err := e.serves(key.Type); err != nil {
-		return fhir.Version{}, err
-	}
+// readCurrent returns the current version of a resource.
+func (e *Engine) readCurrent(ctx context.Context, p fhir.Principal, key fhir.Key) (fhir.Version, error) {
 	v, err := e.Store.Read(ctx, p.Partition, key)
 	return present(v, err, key)
 }
 
-// ReadVersion returns one version of a resource, current or superseded. Its errors are NotFound, and Gone
-// where that version is the mark of a deletion (https://hl7.org/fhir/R4/http.html#vread).
-func (e *Engine) ReadVersion(ctx context.Context, p fhir.Principal, key fhir.Key, number int64) (fhir.Version, error) {
-	if err := e.serves(key.Type); err != nil {
-		return fhir.Version{}, err
-	}
+// readVersion returns one version of a resource, current or superseded.
+func (e *Engine) readVersion(ctx context.Context, p fhir.Principal, key fhir.Key, number int64) (fhir.Version, error) {
 	v, err := e.Store.ReadVersion(ctx, p.Partition, key, number)
 	if errors.Is(err, fhir.NotFound) {
 		err = e.noVersion(ctx, p, key, number)

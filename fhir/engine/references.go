@@ -83,7 +83,7 @@ func (t *transaction) connect(d *draft) error {
 			return
 		}
 		pieces, err := t.pieces(base, p)
-		if isFailure(err) || errors.Is(err, fhir.Unavailable) {
+		if isFailure(err) || errors.Is(err, fhir.Unavailable) || errors.Is(err, fhir.Forbidden) {
 			failure = err
 		} else {
 			faults.Issues = append(faults.Issues, issuesOf(err)...)

@@ -45,7 +45,7 @@ func (t *transaction) conditionalReference(resourceType, query string, p linkPla
 	if err := t.serves(resourceType); err != nil {
 		return c, inReference(err, p)
 	}
-	criteria, err := t.criteria(resourceType, query)
+	criteria, err := t.criteria(t.who, resourceType, query)
 	if err != nil {
 		return c, inReference(err, p)
 	}
@@ -61,8 +61,8 @@ func inReference(err error, p linkPlace) error {
 		return err
 	}
 	told := &fhir.Error{Kind: fhir.Invalid}
-	if e.Kind == fhir.Unavailable {
-		told.Kind = e.Kind
+	if e.Kind == fhir.Unavailable || e.Kind == fhir.Forbidden {
+		told.Kind, told.Err = e.Kind, e.Err
 	}
 	for _, issue := range e.Issues {
 		if issue.Path != "" {

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/audit"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 )
@@ -33,7 +35,7 @@ type SearchPage struct {
 	Counted  bool           // Total is exact
 	Self     string         // the parameters that were understood, percent-encoded; the cursor on a later page
 	Next     string         // the cursor of the next page; "" when there is none
-	Warnings []fhir.Issue   // parameters that were ignored
+	Warnings []fhir.Issue   // parameters that were ignored, and types that are left out since the client may not see them
 }
 
 // searchCursor is what a cursor of a search carries: everything that the next page needs, so that its link shows
@@ -51,10 +53,13 @@ type searchCursor struct {
 // continues says whether the page is a later one.
 func (c searchCursor) continues() bool { return c.Position != nil || c.Last != 0 }
 
-// Search returns one page of matches, and what comes with them. Its errors are NotFound for a type that is not served or that is not in the
-// compartment, Invalid for what the query says wrong, TooCostly, and Unavailable for a parameter whose index is being made anew.
-func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest) (SearchPage, error) {
-	if err := e.searches(req); err != nil {
+// searchPage returns one page of matches, and what comes with them. It notes for the record what it understood, and whose data are shown.
+func (e *Engine) searchPage(ctx context.Context, p fhir.Principal, req SearchRequest, event *audit.Event) (SearchPage, error) {
+	err := e.searches(req)
+	if err == nil && req.Type != "" {
+		err = e.may(p, req.Type, fhir.MaySearch)
+	}
+	if err != nil {
 		return SearchPage{}, err
 	}
 	at := searchCursor{Query: req.Query, Strict: req.Strict, Now: fhir.InstantOf(e.Now())}
@@ -62,16 +67,24 @@ func (e *Engine) Search(ctx context.Context, p fhir.Principal, req SearchRequest
 	if err != nil {
 		return SearchPage{}, err
 	}
-	requests, err := e.understood(req, pairs, at)
+	if cursor == "" {
+		if pairs, err = e.narrowed(p, req, pairs); err != nil {
+			return SearchPage{}, err
+		}
+	}
+	requests, err := e.understood(req, pairs, at, event)
+	if err == nil {
+		err = e.mayFind(p, requests)
+	}
 	if err != nil {
 		return SearchPage{}, err
 	}
-	page, more, err := e.page(ctx, p, requests, &at)
+	page, more, err := e.page(ctx, p, requests, &at, event)
 	if err != nil {
 		return SearchPage{}, err
 	}
 	applied := search.JoinQuery(requests[0].Applied)
-	page.Self, page.Warnings = applied, requests[0].Ignored
+	page.Self, page.Warnings = applied, slices.Concat(requests[0].Ignored, page.Warnings)
 	if cursor != "" {
 		page.Self = search.JoinQuery([]search.Pair{{Name: CursorParam, Value: cursor}})
 	}
@@ -123,18 +136,23 @@ func (e *Engine) continued(ctx context.Context, p fhir.Principal, req SearchRequ
 	return cursor, pairs, err
 }
 
-// understood reads a search: one request of each type, at least one.
-func (e *Engine) understood(req SearchRequest, pairs []search.Pair, at searchCursor) ([]search.Request, error) {
+// understood reads a search: one request of each type, at least one. It notes it for the record.
+func (e *Engine) understood(req SearchRequest, pairs []search.Pair, at searchCursor, event *audit.Event) (requests []search.Request, err error) {
 	options := search.Options{Strict: at.Strict, Now: at.Now, Compartment: req.Compartment}
 	if req.Type == "" {
-		return e.Rules.ParseSystem(pairs, options)
+		requests, err = e.Rules.ParseSystem(pairs, options)
+	} else {
+		requests = make([]search.Request, 1)
+		requests[0], err = e.Rules.Parse(req.Type, pairs, options)
 	}
-	request, err := e.Rules.Parse(req.Type, pairs, options)
-	return []search.Request{request}, err
+	if err == nil {
+		e.noteQuery(event, req, requests[0].Applied)
+	}
+	return requests, err
 }
 
 // page finds the matches of a page and what comes with them, sets where the next page begins, and says whether there is one.
-func (e *Engine) page(ctx context.Context, p fhir.Principal, requests []search.Request, at *searchCursor) (page SearchPage, more bool, err error) {
+func (e *Engine) page(ctx context.Context, p fhir.Principal, requests []search.Request, at *searchCursor, event *audit.Event) (page SearchPage, more bool, err error) {
 	continued, f := at.continues(), e.finder(ctx, p)
 	if len(requests) == 1 {
 		page, more, err = f.ofType(requests[0], at)
@@ -149,9 +167,10 @@ func (e *Engine) page(ctx context.Context, p fhir.Principal, requests []search.R
 	} else {
 		at.Total, at.Counted = page.Total, page.Counted
 	}
-	if page.Included, err = f.include(requests[0].Includes, page.Versions); err != nil {
+	if page.Included, page.Warnings, err = f.include(requests[0].Includes, page.Versions); err != nil {
 		return page, more, err
 	}
+	e.notePatients(event, page.Versions, page.Included)
 	// _elements names elements of what is searched: what comes with it has others.
 	part, partIncluded := Subset{requests[0].Summary, requests[0].Elements}, Subset{Summary: requests[0].Summary}
 	if page.Versions, err = part.versions(ctx, page.Versions); err != nil {

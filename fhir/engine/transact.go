@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/audit"
 	"github.com/portico-health/portico/storage"
 )
 
@@ -19,19 +20,8 @@ const (
 	maxAllEntries = 100_000
 )
 
-// Transact carries out all changes or none (https://hl7.org/fhir/R4/http.html#trules), each as Write does, and returns what they came to,
-// in their order. They do not depend on their order: deletes come first, then creates, then updates and patches.
-//
-//   - No two changes are of one resource, whether it is named or selected by criteria, and no condition may be satisfied by what another change writes.
-//     Criteria pass over what the transaction deletes; those of deletes do not look at what it creates.
-//   - Links to the FullURL of a change become links to its resource: see eachLink for where they stand.
-//   - Conditional references become references to the one resource that they select, as the transaction leaves the store.
-//
-// The error is a *ChangeError or ChangeErrors, with the faults of every change as far as they can be known together; their kinds are those of Write, and
-// Invalid for what contradicts the above, PreconditionFailed for a conditional reference to none or several. It is Conflict for the whole
-// when other writes came between again and again, TooLarge when it is more than can be written at once, TooCostly for too many conditions
-// that nothing narrows. A store without transactions carries out none: Invalid.
-func (e *Engine) Transact(ctx context.Context, p fhir.Principal, changes []Change) ([]Outcome, error) {
+// transact carries out all changes or none.
+func (e *Engine) transact(ctx context.Context, p fhir.Principal, changes []Change) ([]Outcome, error) {
 	if !e.Store.Transactions() {
 		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "The store of this server has no transactions: it makes one change at a time.")
 	}
@@ -133,7 +123,7 @@ func (t *transaction) prepareAll() error {
 
 // readOne reads a change, and remembers whether it can be looked at any further.
 func (t *transaction) readOne(d *draft) error {
-	err := t.read(d)
+	err := t.read(t.who, d)
 	d.given = err == nil && !d.resource.IsZero()
 	return err
 }
@@ -232,12 +222,12 @@ func (t *transaction) preparePatches(ctx context.Context) error {
 		}
 		if !t.single {
 			if err := t.connect(d); err != nil {
-				return err
+				return d.untold(err)
 			}
 			d.relink()
 		}
 		d.entries, err = t.prepare(d.resource)
-		return err
+		return d.untold(err)
 	})
 }
 
@@ -306,8 +296,15 @@ func (t *transaction) commit(ctx context.Context) (outcomes []Outcome, stale boo
 	}
 	order := t.inTurn()
 	ops := make([]storage.Op, len(order))
+	origins := map[Action]string{}
 	for i, d := range order {
-		ops[i] = d.op()
+		if ops[i] = d.op(); ops[i].Guard {
+			continue
+		}
+		if origins[d.Action] == "" {
+			origins[d.Action] = audit.OriginOf(t.who, interactions[d.Action])
+		}
+		ops[i].Origin = origins[d.Action]
 	}
 	results, err := t.Store.Commit(ctx, t.who.Partition, append(ops, t.guards()...))
 	switch {

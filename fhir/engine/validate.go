@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 
 	"github.com/portico-health/portico/fhir"
@@ -16,11 +15,9 @@ type ValidateRequest struct {
 	Resource fhir.Resource // the zero Resource for mode delete
 }
 
-// Validate returns everything that a write of the resource would be refused for, and warnings; nothing is
-// stored. The issues are empty when there is nothing to say. Its errors are those of asking: NotFound, Invalid
-// for an unknown mode or a missing resource.
-func (e *Engine) Validate(_ context.Context, _ fhir.Principal, req ValidateRequest) ([]fhir.Issue, error) {
-	if err := e.serves(req.Type); err != nil {
+// validate returns everything that a write of the resource would be refused for, and warnings.
+func (e *Engine) validate(p fhir.Principal, req ValidateRequest) ([]fhir.Issue, error) {
+	if err := e.knows(p, req.Type); err != nil {
 		return nil, err
 	}
 	switch req.Mode {

@@ -137,6 +137,11 @@ func (r *reader) fault(member string, code fhir.IssueCode, format string, args .
 	r.issues = append(r.issues, fhir.Issue{Severity: fhir.Severe, Code: code, Detail: detail, Path: at})
 }
 
+// Tests says whether an operation compares what is there with a value.
+func (p Patch) Tests() bool {
+	return slices.ContainsFunc(p.operations, func(o operation) bool { return o.op == opTest })
+}
+
 // Touches says whether an operation changes a member of the root or something below it. A test changes nothing.
 func (p Patch) Touches(member string) bool {
 	within := func(place pointer) bool { return len(place) == 0 || place[0] == member }

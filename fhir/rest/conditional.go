@@ -11,18 +11,18 @@ import (
 
 // aim reads what an update, patch or delete is about: the id that the path names or, without one, the criteria that select a
 // resource; and its precondition.
-func (s *server) aim(x *exchange, a engine.Action) (engine.Change, error) {
+func (x *exchange) aim(a engine.Action) (engine.Change, error) {
 	c := engine.Change{Action: a, Key: x.key}
 	var err error
 	if x.key.ID != "" {
 		if err := x.selectsNothing("The id says which resource is written"); err != nil {
 			return c, err
 		}
-		c.Pre, err = s.precondition(x)
+		c.Pre, err = x.precondition()
 		return c, err
 	}
 	c.Conditional, c.Criteria = true, x.criteria()
-	c.Pre, err = s.preconditionOfMatch(x)
+	c.Pre, err = x.preconditionOfMatch()
 	return c, err
 }
 
@@ -44,7 +44,7 @@ func (x *exchange) selectsNothing(because string) error {
 
 // preconditionOfMatch is precondition where the resource is not known yet: no choice can be made for it among several
 // versions.
-func (s *server) preconditionOfMatch(x *exchange) (engine.Precondition, error) {
+func (x *exchange) preconditionOfMatch() (engine.Precondition, error) {
 	match, err := parseTags("If-Match", x.request.Header.Values("If-Match"))
 	switch {
 	case err != nil:
@@ -56,7 +56,7 @@ func (s *server) preconditionOfMatch(x *exchange) (engine.Precondition, error) {
 			return engine.Precondition{}, mismatch("No %s has a version %s. The current one is in the ETag of a read.", x.key.Type, fhir.Quote(match.opaque[0]))
 		}
 	}
-	return s.precondition(x)
+	return x.precondition()
 }
 
 // ofCriteria returns the error of a change with its places marked where they are names of parameters: those of the criteria, which are

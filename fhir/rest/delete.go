@@ -7,7 +7,7 @@ import (
 )
 
 // planDelete: https://hl7.org/fhir/R4/http.html#delete; without an id #cdelete, of one resource at most.
-func (s *server) planDelete(x *exchange) (engine.Change, error) { return s.aim(x, engine.ActDelete) }
+func (s *server) planDelete(x *exchange) (engine.Change, error) { return x.aim(engine.ActDelete) }
 
 // deleted answers a delete, in the form that the client prefers.
 func (x *exchange) deleted(c engine.Change, o engine.Outcome) {

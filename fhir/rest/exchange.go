@@ -87,6 +87,7 @@ func (s *server) private(x *exchange) (err error) {
 	if x.who, err = s.Authenticate(x.request, x.header()); err != nil {
 		return err
 	}
+	x.who.Request = RequestID(x.request)
 	x.prefer = parsePrefer(x.request.Header.Values("Prefer"))
 	return s.dispatch(x)
 }

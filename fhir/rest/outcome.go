@@ -72,7 +72,12 @@ func (s *server) fail(x *exchange, err error) {
 		s.log(x, slog.LevelError, "request failed", slog.String("error", err.Error()))
 		issues = []fhir.Issue{{Severity: fhir.Severe, Code: fhir.CodeException, Detail: internalDetail}}
 	}
+	var missing fhir.MissingScope
 	switch e.Kind {
+	case fhir.Forbidden:
+		if errors.As(err, &missing) { // RFC 6750 3.1
+			x.header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+string(missing)+`"`)
+		}
 	case fhir.Unauthenticated:
 		if x.header().Get("WWW-Authenticate") == "" { // RFC 9110 15.5.2 demands one
 			x.header().Set("WWW-Authenticate", `Bearer realm="portico"`)

@@ -11,7 +11,7 @@ import (
 
 // planPatch: https://hl7.org/fhir/R4/http.html#patch, also without an id.
 func (s *server) planPatch(x *exchange) (engine.Change, error) {
-	c, err := s.aim(x, engine.ActPatch)
+	c, err := x.aim(engine.ActPatch)
 	if err != nil {
 		return c, err
 	}

@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -81,7 +79,7 @@ func (t tags) names(v fhir.Version) bool {
 
 // precondition reads what a write demands of the state that it finds. Its errors are Invalid, and PreconditionFailed for tags
 // that no version has.
-func (s *server) precondition(x *exchange) (engine.Precondition, error) {
+func (x *exchange) precondition() (engine.Precondition, error) {
 	pre := engine.Precondition{Required: x.version.MatchRequired}
 	match, err := parseTags("If-Match", x.request.Header.Values("If-Match"))
 	if err != nil {
@@ -98,36 +96,28 @@ func (s *server) precondition(x *exchange) (engine.Precondition, error) {
 	}
 	pre.Absent, pre.Exists = noneMatch.any, match.any
 	if len(match.opaque) > 0 {
-		pre.Version, err = s.matched(x.request.Context(), x, match)
+		err = match.bind(&pre, x.key)
 	}
 	return pre, err
 }
 
-// matched chooses the version that If-Match binds the write to: the named one; of several the one that is current now.
-func (s *server) matched(ctx context.Context, x *exchange, match tags) (int64, error) {
-	if len(match.opaque) > 1 {
-		return s.currentOf(ctx, x, match)
+// bind binds a write to the versions that If-Match names. A tag that cannot be a version's names none.
+func (t tags) bind(pre *engine.Precondition, key fhir.Key) error {
+	var numbers []int64
+	for _, o := range t.opaque {
+		if n, ok := versionNumber(o); ok {
+			numbers = append(numbers, n)
+		}
 	}
-	if n, ok := versionNumber(match.opaque[0]); ok {
-		return n, nil
-	}
-	return 0, mismatch("%s has no version %s. The current one is in the ETag of a read.", x.key, fhir.Quote(match.opaque[0]))
-}
-
-// currentOf returns the version that is current now, if it is one of those that are named.
-func (s *server) currentOf(ctx context.Context, x *exchange, match tags) (int64, error) {
-	named := fhir.Quote(strings.Join(match.opaque, ", "))
-	current, err := s.Engine.Read(ctx, x.who, x.key)
-	switch {
-	case errors.Is(err, fhir.NotFound) || errors.Is(err, fhir.Gone):
-		return 0, mismatch("%s should be in one of the versions %s, but there is no such resource.", x.key, named)
-	case err != nil:
-		return 0, err
-	case !match.names(current):
-		return 0, mismatch("%s should be in one of the versions %s, but it is in version %d.", x.key, named, current.Number)
+	switch len(numbers) {
+	case 0:
+		return mismatch("%s has no version %s. The current one is in the ETag of a read.", key, fhir.Quote(strings.Join(t.opaque, ", ")))
+	case 1:
+		pre.Version = numbers[0]
 	default:
-		return current.Number, nil
+		pre.OneOf = numbers
 	}
+	return nil
 }
 
 func mismatch(format string, args ...any) error {
@@ -160,7 +150,6 @@ func (s *server) aloneSince(x *exchange, v fhir.Version, second time.Time) bool 
 	if v.Number == 1 {
 		return true
 	}
-	before, err := s.Engine.ReadVersion(x.request.Context(), x.who, x.key, v.Number-1)
-	known := err == nil || errors.Is(err, fhir.Gone)
-	return known && before.Instant.Time().Before(second)
+	before, err := s.Engine.InstantBefore(x.request.Context(), x.who, v)
+	return err == nil && before.Time().Before(second)
 }

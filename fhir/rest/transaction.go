@@ -107,6 +107,7 @@ func (s *server) rehearse(x *exchange, p *part, written map[fhir.Key]bool) error
 	}
 	trial := *p
 	trial.header = http.Header{}
+	trial.request = p.request.WithContext(engine.Rehearsal(p.request.Context()))
 	in := x.of(&trial)
 	err := s.attempt(in, false)
 	if absent := errors.Is(err, fhir.NotFound) || errors.Is(err, fhir.Gone); absent && written[in.key] && in.member == "" {
@@ -150,6 +151,9 @@ func joined(faults []error) error {
 		}
 		if e.Kind == fhir.Invalid {
 			all.Kind = fhir.Invalid
+		}
+		if e.Kind == all.Kind && all.Err == nil {
+			all.Err = e.Err // the scope that is missing
 		}
 		all.Issues = append(all.Issues, e.Issues...)
 	}

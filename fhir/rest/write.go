@@ -36,6 +36,10 @@ func (s *server) locate(x *exchange, v fhir.Version) {
 // (https://hl7.org/fhir/R4/http.html#ops). In words: the resource, what became of it, its version.
 func (x *exchange) represent(status int, v fhir.Version, became string) {
 	x.stamp(v)
+	if v.Body == nil && x.prefer.returns != "OperationOutcome" { // the client may not read it
+		x.writeEmpty(status)
+		return
+	}
 	x.applied("return", x.prefer.returns)
 	switch x.prefer.returns {
 	case "minimal":

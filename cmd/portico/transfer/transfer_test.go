@@ -73,12 +73,17 @@ func write(t *testing.T, e *engine.Engine, p fhir.Partition, action engine.Actio
 	}
 }
 
-// signing is a store whose every change has an origin of its own, but for what is made beside it.
-type signing struct{ storage.Store }
+// signing is a store whose every change has an origin of its own; or none, as a change of earlier days.
+type signing struct {
+	storage.Store
+	nobody bool
+}
 
 func (s signing) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op) ([]storage.Result, error) {
 	for i := range ops {
-		ops[i].Origin = fmt.Sprintf("somebody wrote %s at %d", ops[i].Key, time.Now().UnixNano())
+		if ops[i].Origin = fmt.Sprintf("somebody wrote %s at %d", ops[i].Key, time.Now().UnixNano()); s.nobody {
+			ops[i].Origin = ""
+		}
 	}
 	return s.Store.Commit(ctx, p, ops)
 }
@@ -86,7 +91,7 @@ func (s signing) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op)
 // fill has versions of every kind in two partitions, more than are copied at once, and records.
 func fill(t *testing.T, s storage.Store) {
 	t.Helper()
-	e := engineOn(t, signing{s}, base)
+	e := engineOn(t, signing{Store: s}, base)
 	for i := range 30 {
 		write(t, e, "demo/test", engine.ActUpdate, fmt.Sprintf("Patient/p%d", i%20), fmt.Sprintf(`,"name":[{"family":"F%d"}],"birthDate":"19%02d"`, i, i%100))
 	}
@@ -96,7 +101,7 @@ func fill(t *testing.T, s storage.Store) {
 	}
 	write(t, e, "demo/test", engine.ActDelete, "Patient/p1", "")
 	write(t, e, "demo/test", engine.ActDelete, "Patient/p2", "")
-	write(t, engineOn(t, s, base), "demo/test", engine.ActUpdate, "Patient/p2", "") // of nobody
+	write(t, engineOn(t, signing{s, true}, base), "demo/test", engine.ActUpdate, "Patient/p2", "")
 	for i, expires := range []fhir.Instant{0, fhir.InstantOf(time.Now().Add(time.Hour))} {
 		must[storage.Record](t)(s.Records().Swap(t.Context(), fmt.Sprintf("room/r%d", i), 0, []byte{byte(i), 0xff, 0}, expires))
 	}
