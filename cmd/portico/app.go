@@ -27,15 +27,6 @@ const (
 	demoPartition = fhir.Partition("demo/test")
 )
 
-// Limits of every connection. The body's limit is the FHIR face's.
-const (
-	headerTimeout  = 10 * time.Second
-	requestTimeout = 60 * time.Second // to read the request, and from there to the last byte of the answer
-	workTimeout    = 50 * time.Second // to work on the answer, so that its refusal can still be written
-	idleTimeout    = 2 * time.Minute
-	maxHeader      = 32 << 10 // bytes
-)
-
 // App is the running server: open it, let it run, close it.
 type App struct {
 	Config Config
@@ -45,8 +36,11 @@ type App struct {
 
 	store    storage.Store
 	engine   *engine.Engine
+	metrics  *metrics
 	server   *http.Server
 	listener net.Listener
+	figures  door // the metrics alone, where they have an address of their own
+	underWay atomic.Int64
 	stopping atomic.Bool
 
 	background     sync.WaitGroup // work beside the requests
@@ -69,7 +63,8 @@ func (a *App) Run(ctx context.Context) error {
 // the requests under way answered within the grace, the store closed.
 func (a *App) Serve(ctx context.Context) error {
 	served := make(chan error, 1)
-	go func() { served <- a.server.Serve(a.listener) }()
+	go func() { served <- a.serve() }()
+	a.background.Go(a.serveFigures)
 	a.announce()
 	background, stop := context.WithCancel(ctx)
 	a.stopBackground = stop
@@ -109,6 +104,7 @@ func (a *App) Open(ctx context.Context) error {
 			return fmt.Errorf("filling the demo site: %w", err)
 		}
 	}
+	a.metrics = newMetrics(a.engine)
 	promises := rest.Promises(a.engine, conformance.Config{
 		Release: release(), BaseURL: a.Config.BaseURL, Started: a.Now(), Unchecked: validate.Unchecked,
 	})
@@ -116,21 +112,8 @@ func (a *App) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.server = &http.Server{
-		Handler: handler, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelWarn),
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout, IdleTimeout: idleTimeout,
-	}
-	a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.Config.Listen)
-	return err
-}
-
-// tryAddress finds out that the address is taken before a store is made for nothing.
-func (a *App) tryAddress(ctx context.Context) error {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.Config.Listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	return l.Close()
+	a.server = a.newServer(handler)
+	return a.listen(ctx)
 }
 
 // rootCause is what the operator is told: the failure itself, not the words for a client.
@@ -149,17 +132,10 @@ func (a *App) Close() error {
 		a.stopBackground()
 	}
 	var faults []error
-	if a.server != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), a.Config.Grace)
-		defer cancel()
-		if err := a.server.Shutdown(ctx); err != nil {
-			faults = append(faults, fmt.Errorf("requests were cut off: %w", err), a.server.Close())
-		}
-	}
-	if a.listener != nil {
-		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
-			faults = append(faults, err)
-		}
+	ctx, cancel := context.WithTimeout(context.Background(), a.Config.Grace)
+	defer cancel()
+	for _, d := range []door{{a.server, a.listener}, a.figures} {
+		faults = append(faults, d.close(ctx)...)
 	}
 	a.background.Wait()
 	if a.store != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,11 +77,13 @@ func configCommand() *cobra.Command {
 
 // printConfig writes the configuration in the form of its file.
 func printConfig(w io.Writer, c Config) error {
-	return yaml.NewEncoder(w).Encode(map[string]any{
+	settings := map[string]any{
 		"listen": c.Listen, "store": c.Store, "base-url": c.BaseURL, "resources": c.Resources, "search-parameters": c.SearchParameters, "text-search": c.TextSearch, "dev": c.Dev,
 		"log-level": c.LogLevel, "log-format": c.LogFormat, "grace": c.Grace.String(),
 		"search-budget": c.SearchBudget, "search-includes": c.SearchIncludes,
-	})
+	}
+	maps.Copy(settings, c.Network.settings())
+	return yaml.NewEncoder(w).Encode(settings)
 }
 
 func versionCommand() *cobra.Command {

@@ -39,6 +39,8 @@ type Config struct {
 
 	SearchBudget   int // of a page of a search, as in engine.Config
 	SearchIncludes int
+
+	Network
 }
 
 const (
@@ -53,9 +55,9 @@ const (
 
 // defineSettings adds the settings of Config to the flags of a command: name, default and meaning.
 func defineSettings(f *pflag.FlagSet) {
-	f.String("listen", "127.0.0.1:8080", "address to listen on, loopback only")
+	f.String("listen", "127.0.0.1:8080", "address to listen on; others than loopback need tls-cert and tls-key, or behind-proxy")
 	f.String("store", "", "where the data is: sqlite:FILE or mongodb://HOST/DATABASE (default "+defaultStore+", with --dev "+devStore+")")
-	f.String("base-url", "", "URL by which clients reach the server, without /fhir; default: http:// and the listen address")
+	f.String("base-url", "", "URL by which clients reach the server, without /fhir; default: the listen address where that is loopback")
 	f.StringSlice("resources", nil, "resource types to serve: a list, or all (default the nineteen of booking and care)")
 	f.String("search-parameters", "", "file or directory with SearchParameters of your own, as JSON")
 	f.StringSlice("text-search", nil, "types of which _text and _content search the words: a list, or all (default none)")
@@ -65,6 +67,7 @@ func defineSettings(f *pflag.FlagSet) {
 	f.Duration("grace", 10*time.Second, "how long requests under way may take when the server stops")
 	f.Int("search-budget", engine.DefaultSearchBudget, "resources and index entries that a page of a search may look at in vain")
 	f.Int("search-includes", engine.DefaultMaxIncludes, "resources that _include and _revinclude may bring with a page of a search")
+	defineNetwork(f)
 	f.String("config", "", "configuration file (default "+defaultFile+" if it exists)")
 	f.VisitAll(func(flag *pflag.Flag) {
 		if settingForms[flag.Value.Type()] != "" {
@@ -213,6 +216,7 @@ func readFlags(flags *pflag.FlagSet) (c Config) {
 	c.Grace, _ = flags.GetDuration("grace")
 	c.SearchBudget, _ = flags.GetInt("search-budget")
 	c.SearchIncludes, _ = flags.GetInt("search-includes")
+	c.Network = readNetwork(flags)
 	return c
 }
 
@@ -235,8 +239,12 @@ func (c *Config) complete() (faults []error) {
 			c.Store = devStore
 		}
 	}
-	if c.BaseURL == "" && loopback(c.Listen) {
+	faults = append(faults, c.Network.complete()...)
+	if c.BaseURL == "" && loopback(c.Listen) && len(c.proxies) == 0 {
 		c.BaseURL = "http://" + c.Listen
+		if c.hasTLS() {
+			c.BaseURL = "https://" + c.Listen
+		}
 	} else if c.BaseURL != "" {
 		c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 		if fault := badBaseURL(c.BaseURL); fault != "" {
@@ -282,11 +290,11 @@ func (c *Config) readParameters() (faults []error) {
 
 // faults lists everything that is wrong with the settings, in words that say what would be right.
 func (c *Config) faults() (faults []error) {
+	faults = append(c.reachFaults(), c.Network.faults()...)
 	checks := []struct {
 		bad     bool
 		message string
 	}{
-		{!loopback(c.Listen), fmt.Sprintf("listen: %q is no loopback address with a port of 1 to 65535; credentials and TLS are not there yet, so that nothing else is served (use 127.0.0.1:8080)", c.Listen)},
 		{badStore(c.Store) != "", "store: " + badStore(c.Store)},
 		{!slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), fmt.Sprintf("log-level: %q is not debug, info, warn or error", c.LogLevel)},
 		{!slices.Contains([]string{"auto", "text", "json"}, c.LogFormat), fmt.Sprintf("log-format: %q is not auto, text or json", c.LogFormat)},

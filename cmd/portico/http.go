@@ -9,12 +9,12 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/rest"
 )
 
 // handler puts the faces and the program's own paths together. The request log and the metrics see everything.
 func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
-	metrics := newMetrics(a.engine)
 	router := mux.NewRouter()
 	face := &rest.Face{Engine: a.engine, Promises: promises, Authenticate: rest.OpenSite(demoSite, demoPartition), Routed: routed, Log: a.Log}
 	if err := face.Routes(router); err != nil { // first, for the router tries one after the other
@@ -22,12 +22,45 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	}
 	at(router, "/healthz", http.HandlerFunc(healthy)).Methods(http.MethodGet, http.MethodHead)
 	at(router, "/readyz", http.HandlerFunc(a.ready)).Methods(http.MethodGet, http.MethodHead)
-	at(router, "/metrics", metrics.handler()).Methods(http.MethodGet, http.MethodHead)
+	if a.Config.ownMetrics() {
+		at(router, metricsPath, a.metrics.handler()).Methods(http.MethodGet, http.MethodHead)
+	}
+	if a.Config.SecurityContact != "" {
+		at(router, securityPath, a.securityText()).Methods(http.MethodGet, http.MethodHead)
+	}
 	for path, document := range face.Documents() {
 		at(router, path, document)
 	}
 	router.NotFoundHandler, router.MethodNotAllowedHandler = http.HandlerFunc(nothing), http.HandlerFunc(wrongMethod)
-	return rest.Identify(a.Now, a.observe(newObserver(metrics, a.Log), a.knownHost(dispatch(router)))), nil
+	observer := newObserver(a.metrics, a.Log)
+	noted := func(h http.Handler) http.Handler { return rest.Identify(a.Now, a.observe(observer, h)) }
+	served := a.shared(a.bounded(a.knownHost(dispatch(router))))
+	return guarded(a.arrive(noted(served), noted(refusal(errClear)), noted(refusal(errDisputed)))), nil
+}
+
+// refusal answers every request with an error.
+func refusal(e *fhir.Error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { rest.Refuse(w, e) })
+}
+
+// errFull is for requests beyond those that can be answered at once.
+var errFull = fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The server has as many requests as it can answer at once. Send it again in a while.")
+
+// bounded keeps the requests that are answered at once within the limit, so that each of them gets its memory and its time. Whoever asks how the server is,
+// is told always.
+func (a *App) bounded(next http.Handler) http.Handler {
+	limit := int64(a.Config.MaxConcurrent)
+	if limit == 0 {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer a.underWay.Add(-1)
+		if a.underWay.Add(1) > limit && !isHealth(r.URL.Path) {
+			rest.Refuse(w, errFull)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // dispatch hands requests to whom the router finds, as the router itself does, but without two copies of each that know their route: nobody
@@ -87,8 +120,6 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 
 func writeText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text)) // a client that went away is told nothing
 }

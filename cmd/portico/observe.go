@@ -168,6 +168,9 @@ func knownMethod(method string) string {
 	}
 }
 
+// metricsPath is where the figures are.
+const metricsPath = "/metrics"
+
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,7 +67,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer x.decoding.leave()
 	defer s.recovered(x)
 	header := w.Header()
-	header["Vary"], header["Cache-Control"], header["X-Content-Type-Options"] = vary, noStore, noSniff
+	header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
+	if origin := header["Vary"]; origin == nil {
+		header["Vary"] = vary
+	} else { // of who hands requests to the face
+		header["Vary"] = append(slices.Clip(origin), vary...)
+	}
 	err := s.chooseVersion(x)
 	switch {
 	case len(r.RequestURI) > maxURL:

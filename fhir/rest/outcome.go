@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
@@ -154,4 +155,17 @@ func outcome(issues []fhir.Issue) []byte {
 // informed is an OperationOutcome that tells of success.
 func informed(detail string) []byte {
 	return outcome([]fhir.Issue{{Severity: fhir.Information, Code: fhir.CodeInformational, Detail: detail}})
+}
+
+// Refuse answers with an error where no face does it: its status, and an OperationOutcome.
+func Refuse(w http.ResponseWriter, e *fhir.Error) {
+	body := outcome(e.Issues)
+	header := w.Header()
+	header["Content-Type"] = contentTypes[typeFHIR]
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	if e.Kind == fhir.Unavailable {
+		header.Set("Retry-After", "1")
+	}
+	w.WriteHeader(statuses[e.Kind])
+	_, _ = w.Write(body) // a client that went away is told nothing
 }
