@@ -31,7 +31,9 @@ const maxURL = 8 << 10
 
 // Headers of nearly every answer. They are the same slices in all of them, and not to be changed.
 var (
-	vary    = []string{"Authorization, SU-SiteId, HC-API-Version, Accept, Accept-Encoding"} // the headers of a request on which answers depend
+	vary         = []string{"Authorization, SU-SiteId, HC-API-Version, Accept, Accept-Encoding"} // the headers of a request on which answers depend
+	varyByOrigin = []string{"Origin, " + vary[0]}
+
 	noStore = []string{"no-store"}
 	noSniff = []string{"nosniff"}
 )
@@ -68,10 +70,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.recovered(x)
 	header := w.Header()
 	header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
-	if origin := header["Vary"]; origin == nil {
+	if slices.Contains(header["Vary"], "Origin") { // as who hands requests to the face says
+		header["Vary"] = varyByOrigin
+	} else {
 		header["Vary"] = vary
-	} else { // of who hands requests to the face
-		header["Vary"] = append(slices.Clip(origin), vary...)
 	}
 	err := s.chooseVersion(x)
 	switch {
