@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/audit"
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/storage"
 )
@@ -84,4 +85,37 @@ func BenchmarkTransact500Conditional(b *testing.B) {
 		_, err := e.Transact(b.Context(), alice, all)
 		return err
 	})
+}
+
+// taking is a recorder that takes everything and keeps nothing.
+type taking struct{}
+
+func (taking) Record(audit.Event) error { return nil }
+
+// BenchmarkRead reads a small patient that the store has in memory: with nobody to be told; with a record of each; and by a client with a scope for the type alone.
+func BenchmarkRead(b *testing.B) {
+	e := newEngine(b)
+	r, err := fhir.ParseResource([]byte(`{"resourceType":"Patient","id":"a","name":[{"family":"Ash"}]}`))
+	if err == nil {
+		_, err = e.Update(b.Context(), alice, r.Key(), r, engine.Precondition{})
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	narrow := alice
+	narrow.Scopes = fhir.Scopes{"Patient": fhir.MayRead}
+	for name, c := range map[string]struct {
+		who    fhir.Principal
+		record audit.Recorder
+	}{"unrecorded": {alice, nil}, "recorded": {alice, taking{}}, "narrow": {narrow, nil}} {
+		b.Run(name, func(b *testing.B) {
+			e.Audit = c.record
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := e.Read(b.Context(), c.who, fhir.Key{Type: "Patient", ID: "a"}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
