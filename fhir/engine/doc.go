@@ -25,6 +25,31 @@
 //
 // What the server defines itself is read and searched by an engine of its own, on a shelf in the place of a store (definitions.go).
 //
+// # Who may do what
+//
+// Whatever takes a Principal stands in gate.go. It asks what the client's scopes permit (scopes.go;
+// https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html), and tells the recorder how it ended (record.go). What is found out on the way to
+// an answer (what a patch is applied to, what criteria select, what is included) is part of that interaction: it has no record of its own.
+//
+//   - r is read, vread and the history of a resource; s every search, and the history of a type or of all types, for these show whole resources of which nobody
+//     gave the id; c create, u update (also one that creates) and patch, d delete. Criteria that select what to write, and conditional references, take s on
+//     their type as well, and so do the criteria of a Subscription.
+//   - A chain, _has or _filter that leads to a type takes s on it. A chain that does not say its type leads to all that are possible.
+//   - Of all types, those count that the client may search, unless _type or a cursor names others: these are refused. The link of the first page names what
+//     it was narrowed to. A cursor belongs to the partition, and gives no permission to whoever follows it.
+//   - _include brings what the client may read, _revinclude what they may search; a warning names the types that are left out.
+//   - A patch takes u alone. Who may not read what is patched is not shown what it left, nor why it failed; a test in it takes r.
+//   - $validate takes any permission on the type, $explain the operator. The server's own definitions are open to everybody who is known.
+//   - What is not served is told before what is not permitted: it is the same for everybody.
+//
+// The record has one event for each interaction that reads or fails, also for each entry of a Bundle; of a change that was made the store tells, by its origin.
+// A conditional create that found a match is recorded as the search that it was, a delete of nothing as a delete without a version. Of a failure the
+// kind and the codes are kept, and no sentence: it might quote a patient's data. An answer of which no record can be kept is not given; what a transaction
+// has written stays, and is answered without what it did not write. What a face refuses by its form, before it is an interaction, is not recorded here.
+//
+// Reading a small resource from memory takes 0.18 µs, as it did without scopes, and 0.29 µs with a recorder that keeps nothing (BenchmarkRead, four runs on a
+// shared machine, 2026-11-21).
+//
 // # Decisions
 //
 //   - Two changes of a transaction that find one resource are refused even when neither writes it, as two equal conditional creates are: what comes of

@@ -163,6 +163,18 @@ func (e *Engine) mayLookInto(p fhir.Principal, q search.Query) error {
 	return refusal
 }
 
+// maySubscribe refuses a Subscription to what the client may not search: its criteria are a search that goes on. Like all criteria they look into one type.
+func maySubscribe(p fhir.Principal, r fhir.Resource) error {
+	if r.Type() != "Subscription" {
+		return nil
+	}
+	resourceType, _, _ := strings.Cut(r.Root().Text("criteria"), "?")
+	if err := p.Needs(resourceType, fhir.MaySearch); err != nil {
+		return fhir.AsError(err).At("Subscription.criteria")
+	}
+	return nil
+}
+
 // withheld are types of which a page leaves out what was to come with its matches.
 type withheld struct{ read, search []string }
 

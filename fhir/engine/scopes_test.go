@@ -18,7 +18,7 @@ import (
 )
 
 // scoped are the types of the tests of scopes.
-var scoped = []string{"AuditEvent", "Appointment", "Location", "Observation", "Organization", "Patient", "Practitioner"}
+var scoped = []string{"AuditEvent", "Appointment", "Location", "Observation", "Organization", "Patient", "Practitioner", "Subscription"}
 
 // recorder keeps what it is told, or refuses it.
 type recorder struct {
@@ -45,7 +45,7 @@ func (r *recorder) take() []string {
 }
 
 // newScoped is an engine with a record, and these resources of alice's: patient p with a general practitioner, in an organization; observations, an
-// appointment and a location.
+// appointment, a location and a subscription to patients.
 func newScoped(t *testing.T) (*engine.Engine, *recorder) {
 	t.Helper()
 	e := newEngineOf(t, scoped...)
@@ -55,6 +55,7 @@ func newScoped(t *testing.T) (*engine.Engine, *recorder) {
 	keep(t, e, `{"resourceType":"Observation","id":"x","status":"final","code":{"text":"c"},"subject":{"reference":"Patient/p"},"performer":[{"reference":"Practitioner/d"}]}`)
 	keep(t, e, `{"resourceType":"Location","id":"l","name":"Room","managingOrganization":{"reference":"Organization/o"}}`)
 	keep(t, e, `{"resourceType":"Appointment","id":"a","status":"proposed","participant":[{"actor":{"reference":"Patient/p"},"status":"accepted"},{"actor":{"reference":"Location/l"},"status":"accepted"}]}`)
+	keep(t, e, "%s", strings.Replace(subscription("requested", "Patient?family=ash"), `"id":"s"`, `"id":"y"`, 1))
 	r := &recorder{}
 	e.Audit = r
 	return e, r
@@ -204,6 +205,16 @@ func interactionsOf() []interaction {
 		{method: "Update", name: "as create", takes: fhir.Scopes{"Location": u}, writes: true,
 			call: func(ctx ctx, e *engine.Engine, who principal) error {
 				_, err := e.Update(ctx, who, fhir.Key{Type: "Location", ID: "n"}, mustParse(`{"resourceType":"Location","id":"n"}`), engine.Precondition{})
+				return err
+			}},
+		{method: "Update", name: "a subscription", takes: fhir.Scopes{"Subscription": u, "Observation": s}, writes: true,
+			call: func(ctx ctx, e *engine.Engine, who principal) error {
+				_, err := e.Update(ctx, who, fhir.Key{Type: "Subscription", ID: "s"}, mustParse(subscription("requested", "Observation?subject=Patient/p")), engine.Precondition{})
+				return err
+			}},
+		{method: "Patch", name: "a subscription", takes: fhir.Scopes{"Subscription": u, "Patient": s}, writes: true,
+			call: func(ctx ctx, e *engine.Engine, who principal) error {
+				_, err := e.Patch(ctx, who, fhir.Key{Type: "Subscription", ID: "y"}, mustPatch(`[{"op":"replace","path":"/channel/endpoint","value":"https://example.org/other"}]`), engine.Precondition{})
 				return err
 			}},
 		{method: "UpdateWhere", takes: fhir.Scopes{"Patient": u | s}, writes: true,
@@ -446,7 +457,7 @@ func TestAllTypesAreThosePermitted(t *testing.T) {
 	if err != nil || keysOf(past.Versions) != "Location/l Patient/p" || past.Total != 2 || !slices.Equal(past.Request.Types, []string{"Location", "Patient"}) {
 		t.Errorf("%s of %d, %v: %v", keysOf(past.Versions), past.Total, past.Request.Types, err)
 	}
-	if page, err = e.Search(t.Context(), alice, engine.SearchRequest{}); err != nil || page.Self != "" || len(page.Versions) != 6 {
+	if page, err = e.Search(t.Context(), alice, engine.SearchRequest{}); err != nil || page.Self != "" || len(page.Versions) != 7 {
 		t.Errorf("%d, %s: %v", len(page.Versions), page.Self, err)
 	}
 	record.take()

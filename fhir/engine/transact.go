@@ -143,6 +143,9 @@ func (t *transaction) prepareGiven(d *draft) (err error) {
 		d.relinked = false
 		d.entries, err = t.prepare(d.resource)
 	}
+	if err == nil && d.given {
+		err = maySubscribe(t.who, d.resource)
+	}
 	if err == nil && d.given && d.Action == ActUpdate {
 		err = refuseSubset(d.resource)
 	}
@@ -226,7 +229,9 @@ func (t *transaction) preparePatches(ctx context.Context) error {
 			}
 			d.relink()
 		}
-		d.entries, err = t.prepare(d.resource)
+		if d.entries, err = t.prepare(d.resource); err == nil {
+			err = maySubscribe(t.who, d.resource)
+		}
 		return d.untold(err)
 	})
 }
