@@ -151,6 +151,11 @@ func (r *rig) node(t testing.TB) *Access {
 	return a
 }
 
+// limit sets what may be asked for in a minute; 0: anything.
+func (r *rig) limit(n int) {
+	r.signIns, r.refusals, r.requests = newLimiter(n, time.Minute), newLimiter(n, time.Minute), newLimiter(n, time.Minute)
+}
+
 // roundTripper is a http.RoundTripper.
 type roundTripper func(*http.Request) (*http.Response, error)
 

@@ -1,0 +1,314 @@
+package access
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/portico-health/portico/fhir"
+)
+
+// TestVerifiedRefuses what is no access token of this server, or not any more: RFC 9068 4, and attacks on JWTs (RFC 8725).
+func TestVerifiedRefuses(t *testing.T) {
+	r := newRig(t)
+	good := r.tokenOf(t, r.bySecret()).AccessToken
+	parts := strings.Split(good, ".")
+	key := r.keys.keys[0].Key
+	own, ownPublic := key.Key.(*ecdsa.PrivateKey), key.Public().Key
+	publicText, _ := x509.MarshalPKIXPublicKey(ownPublic)
+	foreign := mustMake(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	now := r.time.Now()
+	with := func(pairs ...any) map[string]any {
+		claims := map[string]any{
+			"iss": baseURL, "sub": r.id, "client_id": r.id, "aud": baseURL + "/fhir", "scope": "system/*.rs", "jti": fhir.NewID(now),
+			"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(TokenLife).Unix(),
+		}
+		for i := 0; i < len(pairs); i += 2 {
+			claims[pairs[i].(string)] = pairs[i+1]
+		}
+		return claims
+	}
+	head := func(pairs ...any) map[jose.HeaderKey]any {
+		header := map[jose.HeaderKey]any{"kid": key.KeyID, "typ": "at+jwt"}
+		for i := 0; i < len(pairs); i += 2 {
+			header[jose.HeaderKey(pairs[i].(string))] = pairs[i+1]
+		}
+		return header
+	}
+	ours := func(claims map[string]any) string { return signed(t, jose.ES256, own, head(), claims) }
+	if _, _, err := r.verified(t.Context(), ours(with())); err != nil {
+		t.Fatalf("what the others differ from: %v", err)
+	}
+	header := func(alg string) string {
+		return raw(`{"alg":"`+alg+`","kid":"`+key.KeyID+`","typ":"at+jwt"}`, with()) + "."
+	}
+	for _, c := range []struct{ name, text, says string }{
+		{"nothing", "", "none of this server"},
+		{"what is no JWT", "a.b.c", "none of this server"},
+		{"without signature", parts[0] + "." + parts[1] + ".", "altered"},
+		{"altered claims", parts[0] + "." + strings.Split(raw("{}", with("scope", "portico/admin")), ".")[1] + "." + parts[2], "altered"},
+		{"altered signature", parts[0] + "." + parts[1] + "." + parts[2][:10] + "AAAA" + parts[2][14:], "altered"},
+		{"a zero signature", parts[0] + "." + parts[1] + "." + strings.Repeat("A", len(parts[2])), "altered"},
+		{"alg none", header("none"), "none of this server"},
+		{"alg NONE", header("NONE"), "none of this server"},
+		{"HS256 with the public key as secret", signed(t, jose.HS256, publicText, head(), with()), "none of this server"},
+		{"RS384", signed(t, jose.RS384, clientRSA(), head(), with()), "none of this server"},
+		{"a foreign key", signed(t, jose.ES256, foreign, head(), with()), "altered"},
+		{"a foreign key of its own name", signed(t, jose.ES256, foreign, head("kid", "mine"), with()), "no key of this server"},
+		{"a foreign key in the header", signedWithJWK256(t, foreign, with()), "no key of this server"},
+		{"a foreign key at jku", signed(t, jose.ES256, foreign, head("jku", "https://evil.example.org"), with()), "altered"},
+		{"no kid", signed(t, jose.ES256, own, map[jose.HeaderKey]any{"typ": "at+jwt"}, with()), "no key of this server"},
+		{"no typ", signed(t, jose.ES256, own, map[jose.HeaderKey]any{"kid": key.KeyID}, with()), "something else"},
+		{"typ JWT", signed(t, jose.ES256, own, head("typ", "JWT"), with()), "something else"},
+		{"an assertion", assertion(t, clientEC(), "ec", r.claims(r.signs)), "none of this server"},
+		{"another issuer", ours(with("iss", "https://other.example.org")), "another issuer"},
+		{"another audience", ours(with("aud", "https://other.example.org/fhir")), "another server"},
+		{"the token endpoint as audience", ours(with("aud", baseURL+TokenPath)), "another server"},
+		{"no audience", ours(with("aud", []string{})), "another server"},
+		{"expired", ours(with("exp", now.Unix())), "expired"},
+		{"expired long ago", ours(with("exp", 0, "iat", 0, "nbf", 0)), "expired"},
+		{"not valid yet", ours(with("nbf", now.Add(clockSkew+time.Second).Unix())), "not valid yet"},
+		{"made in the future", ours(with("iat", now.Add(clockSkew+time.Second).Unix())), "not valid yet"},
+		{"no exp", ours(with("exp", nil)), "lacks"},
+		{"no iat", ours(with("iat", nil)), "lacks"},
+		{"no jti", ours(with("jti", "")), "lacks"},
+		{"no subject", ours(with("sub", "", "client_id", "")), "lacks"},
+		{"a subject that is not the client", ours(with("sub", r.signs)), "lacks"},
+		{"a scope that is none", ours(with("scope", "everything")), "lacks"},
+		{"claims that are no claims", ours(map[string]any{"exp": "soon"}), "altered"},
+		{"no such credential", ours(with("sub", "test_0000000000000000000000", "client_id", "test_0000000000000000000000")), "not there any more"},
+		{"a long one", ours(with("x", strings.Repeat("x", maxToken))), "too long"},
+	} {
+		for range 2 { // what was refused is not remembered as good
+			_, _, err := r.verified(t.Context(), c.text)
+			if !errors.Is(err, fhir.Unauthenticated) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s: %v, want %q", c.name, err, c.says)
+			}
+		}
+	}
+}
+
+func signedWithJWK256(t *testing.T, key *ecdsa.PrivateKey, claims map[string]any) string {
+	t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{EmbedJWK: true}).WithType("at+jwt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := jwt.Signed(signer).Claims(claims).Serialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// TestVerifiedUntilTheEnd, to the second, on a node that remembers the token and on one that does not.
+func TestVerifiedUntilTheEnd(t *testing.T) {
+	r := newRig(t)
+	text := r.tokenOf(t, r.bySecret()).AccessToken
+	r.time.forward(TokenLife - time.Nanosecond)
+	if _, _, err := r.verified(t.Context(), text); err != nil {
+		t.Error(err)
+	}
+	r.time.forward(time.Nanosecond)
+	for _, a := range []*Access{r.Access, r.node(t)} {
+		if _, _, err := a.verified(t.Context(), text); !errors.Is(err, fhir.Unauthenticated) {
+			t.Errorf("beyond its end: %v", err)
+		}
+	}
+}
+
+// TestRevocationHoldsWithinASecond, of a token and of its credential, on every node, also on those that remember the token.
+func TestRevocationHoldsWithinASecond(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		revoke func(r *rig, token string)
+	}{
+		{"the token", func(r *rig, token string) { r.ask(t, r.Access, RevokePath, r.bySecret("token", token)) }},
+		{"the credential", func(r *rig, _ string) { _, _ = r.RevokeCredential(t.Context(), r.id) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			nodes := []*Access{r.Access, r.node(t), r.node(t)}
+			text, other := r.tokenOf(t, r.bySecret()).AccessToken, r.tokenOf(t, asserting(assertion(t, clientEC(), "ec", r.claims(r.signs)))).AccessToken
+			for _, a := range nodes {
+				if _, _, err := a.verified(t.Context(), text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.revoke(r, text)
+			if _, _, err := r.verified(t.Context(), text); !errors.Is(err, fhir.Unauthenticated) {
+				t.Errorf("on the same node it does not hold at once: %v", err)
+			}
+			r.time.forward(time.Second)
+			for i, a := range nodes {
+				if _, _, err := a.verified(t.Context(), text); !errors.Is(err, fhir.Unauthenticated) {
+					t.Errorf("node %d: %v", i, err)
+				}
+				if _, _, err := a.verified(t.Context(), other); err != nil {
+					t.Errorf("node %d: another token: %v", i, err)
+				}
+			}
+		})
+	}
+}
+
+// TestVerifiedWhileTheStoreIsDown: what cannot be looked up is not let through, and not refused as if it were wrong.
+func TestVerifiedWhileTheStoreIsDown(t *testing.T) {
+	r := newRig(t)
+	text := r.tokenOf(t, r.bySecret()).AccessToken
+	if _, _, err := r.verified(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+	r.records.set(true)
+	if _, _, err := r.verified(t.Context(), text); err != nil {
+		t.Errorf("within the half second: %v", err)
+	}
+	r.time.forward(time.Second)
+	for _, a := range []*Access{r.Access, r.node(t)} {
+		if _, _, err := a.verified(t.Context(), text); !errors.Is(err, fhir.Unavailable) {
+			t.Errorf("verified: %v", err)
+		}
+	}
+}
+
+// TestVerifiedTokensAreBounded, and those in use stay.
+func TestVerifiedTokensAreBounded(t *testing.T) {
+	v, used := &verifiedTokens{}, digestOf("used")
+	v.put(used, grant{id: "used"})
+	for i := range 5 * mostTokens {
+		v.put(digestOf(string(rune('a'+i%26))+time.Duration(i).String()), grant{})
+		if _, ok := v.get(used); i%1000 == 0 && !ok {
+			t.Fatalf("forgotten after %d", i)
+		}
+	}
+	if n := len(v.young) + len(v.old); n > 2*mostTokens {
+		t.Errorf("%d tokens are remembered", n)
+	}
+}
+
+// TestVerifiedByManyAtOnce is for the race detector.
+func TestVerifiedByManyAtOnce(t *testing.T) {
+	r := newRig(t)
+	text := r.tokenOf(t, r.bySecret()).AccessToken
+	node := r.node(t)
+	var group sync.WaitGroup
+	for range 32 {
+		group.Go(func() {
+			for range 20 {
+				if _, _, err := node.verified(t.Context(), text); err != nil {
+					t.Error(err)
+				}
+				r.time.forward(50 * time.Millisecond)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestTokenLetsIn goes through Authenticate, as every face does.
+func TestTokenLetsIn(t *testing.T) {
+	r := newRig(t)
+	text := r.tokenOf(t, r.bySecret("scope", "system/Patient.rs")).AccessToken
+	q := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/fhir/Patient", http.NoBody)
+	q.Header.Set("Authorization", "Bearer "+text)
+	who, err := r.Authenticate(q, http.Header{})
+	if err != nil || who.Client != r.id || who.Partition != "demo/test" || who.Needs("Patient", fhir.MaySearch) != nil || who.Needs("Patient", fhir.MayUpdate) == nil {
+		t.Errorf("principal: %+v %v", who, err)
+	}
+	answer := http.Header{}
+	q.Header.Set("Authorization", "Bearer "+text[:len(text)-4]+"AAAA")
+	if _, err := r.Authenticate(q, answer); !errors.Is(err, fhir.Unauthenticated) || !strings.Contains(answer.Get("WWW-Authenticate"), "invalid_token") {
+		t.Errorf("an altered one: %v %v", err, answer)
+	}
+}
+
+// FuzzToken: whatever is shown as a token, nothing fails but the token. What is taken is the one that is good, perhaps in
+// another spelling of its base64.
+func FuzzToken(f *testing.F) {
+	r := newRig(f)
+	r.limit(0)
+	good := r.tokenOf(f, r.bySecret()).AccessToken
+	g, err := r.readToken(f.Context(), good)
+	if err != nil {
+		f.Fatal(err)
+	}
+	jti, parts := g.id, strings.Split(good, ".")
+	f.Add(good)
+	f.Add(parts[0] + "." + parts[1] + ".")
+	f.Add(strings.Join(parts, ".\n"))
+	f.Add(raw(`{"alg":"none"}`, map[string]any{"exp": 1}) + ".")
+	f.Add(raw(`{"alg":"ES256","typ":"at+jwt","kid":null}`, map[string]any{"exp": -1e300}) + ".AAAA")
+	f.Add("a.b.c")
+	f.Fuzz(func(t *testing.T, text string) {
+		if g, _, err := r.verified(t.Context(), text); err != nil && !errors.Is(err, fhir.Unauthenticated) || err == nil && g.id != jti {
+			t.Errorf("%q: %+v %v", text, g, err)
+		}
+		for _, c := range []struct {
+			path string
+			form map[string][]string
+			head []string
+		}{
+			{TokenPath, asserting(text), nil},
+			{TokenPath, formOf("grant_type", "client_credentials"), []string{"Authorization", text}},
+			{TokenPath, formOf("grant_type", "client_credentials"), []string{"Authorization", "Basic " + text}},
+			{TokenPath, r.bySecret("scope", text), nil},
+			{IntrospectPath, r.bySecret("token", text), nil},
+			{RevokePath, r.bySecret("token", "x", "token_type_hint", text), nil},
+		} {
+			if w := r.ask(t, r.Access, c.path, c.form, c.head...); w.Code >= 500 {
+				t.Errorf("%s %q: %d %s", c.path, text, w.Code, w.Body)
+			}
+		}
+	})
+}
+
+func BenchmarkVerified(b *testing.B) {
+	r := newRig(b)
+	text := r.tokenOf(b, r.bySecret()).AccessToken
+	b.Run("from memory", func(b *testing.B) {
+		for b.Loop() {
+			if _, _, err := r.verified(b.Context(), text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("the signature", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := r.readToken(b.Context(), text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkIssue(b *testing.B) {
+	r := newRig(b)
+	r.limit(0)
+	b.Run("the token", func(b *testing.B) {
+		h, err := r.known(b.Context(), r.id)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			if _, err := r.issue(b.Context(), h, DefaultScope); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("by a secret", func(b *testing.B) {
+		for b.Loop() {
+			r.tokenOf(b, r.bySecret())
+		}
+	})
+}
