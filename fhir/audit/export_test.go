@@ -36,3 +36,6 @@ func MayHave(value []byte, patient string) bool {
 
 // ParseOrigin reads an origin.
 var ParseOrigin = parseOrigin
+
+// Render is the AuditEvent of an event.
+func Render(e Event, id string) fhir.Version { return e.version(id) }
