@@ -53,7 +53,7 @@ type Config struct {
 }
 
 // New makes the table of promises: every type with all interactions, but only those that read for
-// the types of ReadOnlyTypes; $validate for every type; two versions of the face; the compartments of served types.
+// the types of ReadOnlyTypes, and no history of them; $validate for every type; two versions of the face; the compartments of served types.
 func New(c Config) Promises {
 	p := Promises{
 		Software: "Portico", Release: c.Release, BaseURL: c.BaseURL + FHIRPath, Started: c.Started,
@@ -105,7 +105,7 @@ var limits = map[string]string{
 
 func interactions(resourceType string) []Interaction {
 	if slices.Contains(ReadOnlyTypes(), resourceType) {
-		return []Interaction{Read, Vread, HistoryInstance, HistoryType, SearchType}
+		return []Interaction{Read, Vread, SearchType} // the server's own records never change, so that they have no history
 	}
 	return []Interaction{Read, Vread, Update, Patch, Delete, HistoryInstance, HistoryType, Create, SearchType}
 }

@@ -25,6 +25,11 @@ const (
 	Login           Interaction = "login" // a sign-in: a request for a token, or a credential that was refused
 )
 
+// allInteractions are those above.
+var allInteractions = []Interaction{
+	Read, Vread, HistoryInstance, HistoryType, HistorySystem, SearchType, SearchSystem, Create, Update, Patch, Delete, Operation, Login,
+}
+
 // Outcome says how it ended: a code of https://hl7.org/fhir/R4/valueset-audit-event-outcome.html.
 type Outcome uint8
 

@@ -26,12 +26,6 @@ const (
 	serverDisplay = "Portico"
 )
 
-// Codes of DICOM (https://dicom.nema.org/medical/dicom/current/output/chtml/part16/chapter_d.html) for a sign-in.
-const (
-	authenticationCode = "110114"
-	loginCode          = "110122"
-)
-
 // action is what an event did: a code of https://hl7.org/fhir/R4/valueset-audit-event-action.html. A search executes, by the patterns of IHE.
 func (i Interaction) action() string {
 	switch i {
@@ -48,6 +42,33 @@ func (i Interaction) action() string {
 	}
 }
 
+// code is a code in a system, with the words for it.
+type code struct{ system, code, display string }
+
+// has says whether a token is the code, alone or in its system.
+func (c code) has(token string) bool {
+	system, bare, found := strings.Cut(token, "|")
+	return !found && token == c.code || found && system == c.system && (bare == c.code || bare == "")
+}
+
+func (c code) coding() *fhir.Object { return coding(c.system, c.code, c.display) }
+
+// class is AuditEvent.type.
+func (i Interaction) class() code {
+	if i == Login {
+		return code{dicom, "110114", "User Authentication"}
+	}
+	return code{eventTypes, "rest", "RESTful Operation"}
+}
+
+// kind is AuditEvent.subtype. Codes of DICOM: https://dicom.nema.org/medical/dicom/current/output/chtml/part16/chapter_d.html.
+func (i Interaction) kind() code {
+	if i == Login {
+		return code{dicom, "110122", "Login"}
+	}
+	return code{interactions, string(i), string(i)}
+}
+
 // version is the AuditEvent of an event, by the patterns of IHE's Basic Audit Log Patterns (https://profiles.ihe.net/ITI/BALP/). It says nothing of a profile:
 // those are of successes alone, and demand the server's address.
 func (e *Event) version(id string) fhir.Version {
@@ -60,13 +81,8 @@ func (e *Event) version(id string) fhir.Version {
 // resource is the AuditEvent without its version.
 func (e *Event) resource(id string) fhir.Resource {
 	root := object("resourceType", resourceType, "id", id)
-	if e.Interaction == Login {
-		root.Set("type", coding(dicom, authenticationCode, "User Authentication"))
-		root.Set("subtype", fhir.Array{coding(dicom, loginCode, "Login")})
-	} else {
-		root.Set("type", coding(eventTypes, "rest", "RESTful Operation"))
-		root.Set("subtype", fhir.Array{coding(interactions, string(e.Interaction), string(e.Interaction))})
-	}
+	root.Set("type", e.Interaction.class().coding())
+	root.Set("subtype", fhir.Array{e.Interaction.kind().coding()})
 	root.Set("action", e.Interaction.action())
 	root.Set("recorded", e.Instant.String())
 	root.Set("outcome", strconv.Itoa(int(e.Outcome)))

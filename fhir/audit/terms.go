@@ -2,6 +2,7 @@ package audit
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/portico-health/portico/fhir"
 )
@@ -36,6 +37,9 @@ func referenceTerm(key fhir.Key) term {
 	return term(fnv1a(fnv1a(fnv1a(h, key.Type), "/"), key.ID))
 }
 
+// clientTerm is that of a credential, whichever way its id is spelt.
+func clientTerm(id string) term { return termOf(ofClient, strings.ToLower(plain(id))) }
+
 const fnvBasis = 14695981039346656037
 
 func fnv1a(h uint64, s string) uint64 {
@@ -52,7 +56,7 @@ func termSetOf(events []Event) termSet {
 		e := &events[i]
 		all[termOf(ofInteraction, string(e.Interaction))] = struct{}{}
 		all[termOf(ofOutcome, strconv.Itoa(int(e.Outcome)))] = struct{}{}
-		all[termOf(ofClient, e.Who.Client)] = struct{}{}
+		all[clientTerm(e.Who.Client)] = struct{}{}
 		if e.Key.ID != "" {
 			all[referenceTerm(e.Key)] = struct{}{}
 		}
