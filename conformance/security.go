@@ -63,6 +63,9 @@ func scopes(types []Type) []string {
 	var all fhir.Permission
 	var each []string
 	for _, t := range types {
+		if t.Definitions != nil { // which everybody sees who gets in
+			continue
+		}
 		var p fhir.Permission
 		for _, i := range t.Interactions {
 			p |= permissions[i]

@@ -24,7 +24,7 @@ func TestDocuments(t *testing.T) {
 	const service = `"token_endpoint":"https://example.org/token","jwks_uri":"https://example.org/keys","introspection_endpoint":"https://example.org/introspect",` +
 		`"revocation_endpoint":"https://example.org/revoke","grant_types_supported":["client_credentials"],"token_endpoint_auth_methods_supported":["client_secret_basic","private_key_jwt"],` +
 		`"token_endpoint_auth_signing_alg_values_supported":["ES384"],` +
-		`"scopes_supported":["system/*.cruds","system/*.read","system/*.write","system/AuditEvent.rs","system/OperationDefinition.rs","system/Patient.cruds"],`
+		`"scopes_supported":["system/*.cruds","system/*.read","system/*.write","system/AuditEvent.rs","system/Patient.cruds"],`
 	const server = `{"issuer":"https://example.org",` + service + `"response_types_supported":[]}`
 	p := table("Patient", "AuditEvent")
 	want := map[string]conformance.Document{
@@ -89,7 +89,7 @@ func TestDocumentsHaveWhatIsPromised(t *testing.T) {
 	if diff := cmp.Diff([]string{"client-confidential-symmetric", "permission-v1", "permission-v2"}, smart.Capabilities); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"system/*.rs", "system/*.read", "system/AuditEvent.rs", "system/OperationDefinition.rs"}, smart.Scopes); diff != "" {
+	if diff := cmp.Diff([]string{"system/*.rs", "system/*.read", "system/AuditEvent.rs"}, smart.Scopes); diff != "" {
 		t.Error(diff)
 	}
 }
