@@ -30,7 +30,7 @@ func openOffice(t *testing.T) office {
 	t.Helper()
 	o := office{log: &bytes.Buffer{}}
 	o.gate = newGate(t, func(c *access.Config) { c.Log = slog.New(slog.NewTextHandler(o.log, nil)) })
-	o.handler = o.Administer()
+	o.handler = o.Handler()
 	_, o.admin = o.key(t, access.OperatorSite, access.AdminScope)
 	return o
 }
@@ -403,5 +403,24 @@ func TestAdministratorHasNoData(t *testing.T) {
 	r.Header.Set("SU-SiteId", "clinic-a")
 	if who, err := o.Authenticate(r, http.Header{}); !errors.Is(err, fhir.Forbidden) {
 		t.Errorf("at another site the administrator is %+v (%v)", who, err)
+	}
+}
+
+// Paths has what is served and nothing else: whatever is answered at a path that it names is no 404 of a handler that does not know it.
+func TestPaths(t *testing.T) {
+	o := openOffice(t)
+	paths := access.Paths()
+	if !slices.Contains(paths, access.SitesPath+"/{id}/activate") || !slices.Contains(paths, access.KeysPath) {
+		t.Errorf("the paths are %v", paths)
+	}
+	for _, path := range paths {
+		l := letter{method: http.MethodPatch, path: strings.ReplaceAll(path, "{id}", "demo")}
+		if got, text := o.send(t, l); got.status != http.StatusMethodNotAllowed {
+			t.Errorf("%s is not served: %d %s", path, got.status, text)
+		}
+		l.path += "/more"
+		if got, _ := o.send(t, l); got.status != http.StatusNotFound && !slices.Contains(paths, path+"/{id}") {
+			t.Errorf("%s is served: %d", l.path, got.status)
+		}
 	}
 }

@@ -4,11 +4,22 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/audit"
 )
+
+// Paths are those that Handler serves, for a router: "/auth/sites/{id}". A segment in braces is whatever stands there.
+func Paths() []string {
+	paths := []string{TokenPath, IntrospectPath, RevokePath, JWKSPath}
+	for path := range errands {
+		paths = append(paths, "/auth/"+strings.ReplaceAll(path, "*", "{id}"))
+	}
+	slices.Sort(paths)
+	return paths
+}
 
 // Handler serves everything at /auth.
 func (a *Access) Handler() http.Handler {
