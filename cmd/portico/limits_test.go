@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startAlone runs a server that asks nobody who they are, of one type.
+func startAlone(t *testing.T, opened ...func(*App)) *running {
+	t.Helper()
+	return startLogging(t, t.TempDir(), func(c *Config) { c.Dev, c.Resources = true, []string{"Location"} }, io.Discard, opened...)
+}
+
+// TestRequestsAtOnce: beyond the limit requests are refused, but for those that ask how the server is; when one is answered, there is room for another.
+func TestRequestsAtOnce(t *testing.T) {
+	app := &App{Config: Config{Network: Network{MaxConcurrent: 2}}}
+	entered, leave := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(app.bounded(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			entered <- struct{}{}
+			<-leave
+		}
+	})))
+	defer server.Close()
+	answered := make(chan int)
+	for range 2 {
+		go func() {
+			response, err := http.Get(server.URL + "/slow") //nolint:noctx // it is answered when the test wants it
+			if err != nil {
+				answered <- 0
+				return
+			}
+			_ = response.Body.Close()
+			answered <- response.StatusCode
+		}()
+		<-entered
+	}
+	for path, want := range map[string]int{"/fhir/Patient": 503, "/auth/token": 503, "/healthz": 200, "/readyz": 200} {
+		answer, body := ask(t, http.DefaultClient, http.MethodGet, server.URL+path, nil)
+		if answer.StatusCode != want {
+			t.Errorf("%s: %s", path, answer.Status)
+		}
+		if want == 503 && (answer.Header.Get("Retry-After") != "1" || !strings.HasPrefix(body, `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"transient"`)) {
+			t.Errorf("%s: %v, %s", path, answer.Header, body)
+		}
+	}
+	for range 2 {
+		leave <- struct{}{}
+		if status := <-answered; status != http.StatusOK {
+			t.Errorf("what came in time is answered %d", status)
+		}
+	}
+	if answer, _ := ask(t, http.DefaultClient, http.MethodGet, server.URL+"/fhir/Patient", nil); answer.StatusCode != http.StatusOK {
+		t.Errorf("when the others are answered: %s", answer.Status)
+	}
+}
+
+// TestSizes of requests: header, URL and body.
+func TestSizes(t *testing.T) {
+	r := startAlone(t)
+	post := func(size int) string {
+		body := `{"resourceType":"Location"` + strings.Repeat(" ", size) + "}"
+		return fmt.Sprintf("POST /fhir/Location HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	get := func(query, header int) string {
+		return fmt.Sprintf("GET /fhir/Location?_id=%s HTTP/1.1\r\nHost: localhost\r\nX-Filler: %s\r\n\r\n", strings.Repeat("x", query), strings.Repeat("x", header))
+	}
+	for name, c := range map[string]struct {
+		request string
+		want    int
+	}{
+		"a header of 30 KiB": {get(1, 30<<10), 200},
+		"a header of 40 KiB": {get(1, 40<<10), 431},
+		"a URL of 8000":      {get(8000, 1), 200},
+		"a URL of 8300":      {get(8300, 1), 414},
+		"a body of 5 MiB":    {post(5<<20 - 100), 201},
+		"a body beyond":      {post(5 << 20), 413},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c2 := dial(t, r)
+			go func() { _, _ = io.WriteString(c2, c.request) }() // the server may not read all of it
+			answer, err := http.ReadResponse(bufio.NewReader(c2), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			if answer.StatusCode != c.want {
+				t.Errorf("%s", answer.Status)
+			}
+		})
+	}
+}
+
+func dial(t *testing.T, r *running) net.Conn {
+	t.Helper()
+	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", r.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestSlowClients are cut off, whatever they are slow with, and others are answered meanwhile.
+func TestSlowClients(t *testing.T) {
+	const soon = 300 * time.Millisecond
+	r := startAlone(t, func(a *App) {
+		a.server.ReadHeaderTimeout, a.server.ReadTimeout, a.server.IdleTimeout = soon, 2*soon, 3*soon
+	})
+	for name, begin := range map[string]string{
+		"nothing":          "",
+		"half a header":    "GET /fhir/Location HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+		"half a body":      "POST /fhir/Location HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\nContent-Length: 1000\r\n\r\n{\"resourceType\":",
+		"half a chunk":     "POST /fhir/Location HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{\"resour",
+		"after the answer": "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := dial(t, r)
+			if _, err := io.WriteString(c, begin); err != nil {
+				t.Fatal(err)
+			}
+			stop, dripped := make(chan struct{}), make(chan struct{})
+			go func() { // a byte now and then keeps no request alive
+				defer close(dripped)
+				for err := error(nil); err == nil && strings.HasPrefix(name, "half"); {
+					select {
+					case <-stop:
+						return
+					case <-time.After(soon / 4):
+						_, err = c.Write([]byte("x"))
+					}
+				}
+			}()
+			answer, err := io.ReadAll(c)
+			close(stop)
+			<-dripped
+			if timeout, ok := err.(net.Error); ok && timeout.Timeout() { //nolint:errorlint // of the connection itself
+				t.Fatal("it is not cut off")
+			}
+			if strings.Contains(name, "body") || strings.Contains(name, "chunk") {
+				if !strings.HasPrefix(string(answer), "HTTP/1.1 4") || !strings.Contains(string(answer), "OperationOutcome") {
+					t.Errorf("it is answered %s", answer)
+				}
+			}
+		})
+	}
+	if status, _ := r.get(t, "/healthz"); status != http.StatusOK {
+		t.Errorf("others are answered %d", status)
+	}
+}
+
+// TestFiguresApart are on an address of their own, and there alone, until the server stops.
+func TestFiguresApart(t *testing.T) {
+	r := start(t, t.TempDir(), func(c *Config) { c.MetricsListen = "127.0.0.1:0" })
+	figures := "http://" + r.figures.listener.Addr().String()
+	if status, _ := r.get(t, metricsPath); status != http.StatusNotFound {
+		t.Errorf("with everything else: %d", status)
+	}
+	answer, body := ask(t, http.DefaultClient, http.MethodGet, figures+metricsPath, nil)
+	if answer.StatusCode != http.StatusOK || !strings.Contains(body, "portico_http_requests_in_flight") || answer.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%s, %v, %s", answer.Status, answer.Header, body)
+	}
+	for _, path := range []string{"/fhir/metadata", "/healthz", "/"} {
+		if answer, _ := ask(t, http.DefaultClient, http.MethodGet, figures+path, nil); answer.StatusCode != http.StatusNotFound {
+			t.Errorf("with the metrics: %s %s", path, answer.Status)
+		}
+	}
+	r.end(t)
+	if c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(figures, "http://")); err == nil {
+		_ = c.Close()
+		t.Error("the metrics are there when the server has stopped")
+	}
+}
