@@ -21,7 +21,7 @@ type finder struct {
 	query     search.Query
 	page      storage.PageRequest
 	sieve     sieve
-	after     *position // where the page before ended
+	after     *pageEnd // where the page before ended
 	meter     *meter
 
 	found storage.SearchPage
@@ -31,8 +31,8 @@ type finder struct {
 	count int // of matches
 }
 
-// position is where a page ended: the JSON form of SearchPage.Next.
-type position struct {
+// pageEnd is where a page ended: the JSON form of SearchPage.Next.
+type pageEnd struct {
 	Search  string // a digest of partition and query: a cursor is good for its own search alone
 	Instant fhir.Instant
 	Block   string
@@ -44,7 +44,7 @@ func (t *Trail) finder(ctx context.Context, p fhir.Partition, q search.Query, pa
 	f := &finder{Trail: t, ctx: ctx, partition: p, query: q, page: page, sieve: newSieve(q.All), meter: &meter{budget: page.Budget}}
 	f.sieve.from = max(f.sieve.from, t.forgotten()+1)
 	if page.After != nil {
-		f.after = new(position)
+		f.after = new(pageEnd)
 		if err := json.Unmarshal(page.After, f.after); err != nil || f.after.Search != f.digest() {
 			return nil, badCursor(err)
 		}
@@ -98,7 +98,7 @@ func (f *finder) find() error {
 	if !f.full {
 		return nil
 	}
-	next, err := json.Marshal(position{f.digest(), f.last.Instant, f.last.block, f.last.place})
+	next, err := json.Marshal(pageEnd{f.digest(), f.last.Instant, f.last.block, f.last.place})
 	f.found.Next = next
 	return err
 }
