@@ -56,7 +56,7 @@ func (a *Access) admit(r *http.Request, answer http.Header, t *attempt, now time
 		answer["Www-Authenticate"] = challenge
 		return fhir.Errorf(fhir.Unauthenticated, fhir.CodeLogin, "The scheme of Authorization is not taken here, but Bearer, or the key alone; Basic is for %s.", TokenPath).At("http.Authorization")
 	case c.bearer && strings.Count(c.text, ".") == 2:
-		err = a.proveToken(r.Context(), t, c.text)
+		err = a.proveToken(r.Context(), t, c.text, now)
 	default:
 		err = a.proveKey(r.Context(), t, c.text, now)
 	}
@@ -124,9 +124,13 @@ func (a *Access) lookUp(ctx context.Context, from netip.Addr, id string, now tim
 }
 
 // proveToken finds out whose access token it is.
-func (a *Access) proveToken(ctx context.Context, t *attempt, token string) error {
+func (a *Access) proveToken(ctx context.Context, t *attempt, token string, now time.Time) error {
 	g, h, err := a.verified(ctx, token)
+	t.who.Client = g.client
 	if err != nil {
+		if g.client != "" {
+			t.holder, _ = a.lookUp(ctx, t.from, g.client, now) // only the record of the refusal would be less exact without
+		}
 		return err
 	}
 	t.holder, t.proven = h, true

@@ -1,10 +1,13 @@
 package access_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -221,6 +224,90 @@ func TestTheSiteIsOneOfTheCredential(t *testing.T) {
 	}
 	if who, _, err := g.ask("x-api-key: " + freshLive); err != nil || who.Partition != "fresh/live" {
 		t.Errorf("after the activation: %s, %v", who.Partition, err)
+	}
+}
+
+// token gets an access token by a key.
+func (g *gate) token(key, scope string) string {
+	g.t.Helper()
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {key[:27]}, "client_secret": {key[28:]}}
+	if scope != "" {
+		form.Set("scope", scope)
+	}
+	r := httptest.NewRequest(http.MethodPost, access.TokenPath, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	g.Handler().ServeHTTP(w, r)
+	var answer struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Token == "" {
+		g.t.Fatalf("%d %s: %v", w.Code, w.Body, err)
+	}
+	g.trail.take()
+	return answer.Token
+}
+
+// An access token lets in as the key did that it was given for, with its own scopes, and ends with it.
+func TestATokenLetsIn(t *testing.T) {
+	g := newGate(t, nil)
+	g.site("second")
+	c, key := g.key(access.NewCredential{Sites: []string{"demo", "second"}, Mode: access.Live, Scopes: []string{"system/*.cruds", access.AdminScope}})
+	_, other := g.key(access.NewCredential{})
+	token := g.token(key, "system/Patient.rs")
+	want := fhir.Principal{Partition: "second/live", Scopes: fhir.Scopes{"Patient": fhir.MayRead | fhir.MaySearch}, Client: c.ID, Address: "192.0.2.1"}
+	for _, headers := range [][]string{{"Authorization: Bearer " + token}, {"Authorization: bearer " + token, "x-api-key: " + token}} {
+		who, _, err := g.ask(append(headers, "SU-SiteId: Second")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, who); d != "" {
+			t.Error(d)
+		}
+	}
+	altered := []byte(token)
+	altered[len(token)-10] ^= 1
+	for name, s := range map[string]struct {
+		headers []string
+		kind    fhir.Kind
+		says    string
+		at      fhir.Partition
+	}{
+		"bare":            {[]string{"Authorization: " + token}, fhir.Unauthenticated, "not known", audit.NoSite},
+		"as a key":        {[]string{"x-api-key: " + token}, fhir.Unauthenticated, "not known", audit.NoSite},
+		"beside its key":  {[]string{"Authorization: Bearer " + token, "x-api-key: " + key}, fhir.Invalid, "two different credentials", audit.NoSite},
+		"altered":         {[]string{"Authorization: Bearer " + string(altered)}, fhir.Unauthenticated, "", audit.NoSite},
+		"no site":         {[]string{"Authorization: Bearer " + token}, fhir.Invalid, "for several sites", audit.NoSite},
+		"another's site":  {[]string{"Authorization: Bearer " + token, "SU-SiteId: elsewhere"}, fhir.Forbidden, "not open to you", audit.NoSite},
+		"key of somebody": {[]string{"Authorization: Bearer " + other, "SU-SiteId: second"}, fhir.Forbidden, "not open to you", audit.NoSite},
+		"beside another":  {[]string{"Authorization: Bearer " + token + "," + token + "x"}, fhir.Invalid, "two different credentials", audit.NoSite},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g.trail.take()
+			_, _, err := g.ask(s.headers...)
+			refused(t, err, s.kind, s.says)
+			if events := g.trail.take(); len(events) != 1 || events[0].Who.Partition != s.at {
+				t.Errorf("recorded was %+v", events)
+			}
+		})
+	}
+	g.clock.advance(access.TokenLife)
+	_, _, err := g.ask("Authorization: Bearer "+token, "SU-SiteId: second")
+	refused(t, err, fhir.Unauthenticated, "expired")
+	if events := g.trail.take(); len(events) != 1 || events[0].Who.Partition != "second/live" || events[0].Who.Client != c.ID {
+		t.Errorf("recorded was %+v", events)
+	}
+	late := g.token(key, "")
+	if who, _, err := g.ask("Authorization: Bearer "+late, "SU-SiteId: demo"); err != nil || !who.Admin || who.Scopes["*"] != fhir.MayEverything {
+		t.Errorf("%+v, %v", who, err)
+	}
+	if _, err := g.RevokeCredential(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = g.ask("Authorization: Bearer "+late, "SU-SiteId: demo")
+	refused(t, err, fhir.Unauthenticated, "revoked")
+	if events := g.trail.take(); len(events) != 1 || events[0].Who.Partition != "demo/live" || events[0].Who.Client != c.ID {
+		t.Errorf("recorded was %+v", events)
 	}
 }
 

@@ -32,7 +32,8 @@ type grant struct {
 	until  time.Time // it expires
 }
 
-// verified says what an access token grants, and to whom: one that this server signed, that has not expired, and was not revoked, nor its credential. Unauthenticated; Unavailable.
+// verified says what an access token grants, and to whom: one that this server signed, that has not expired, and was not revoked, nor its credential. Unauthenticated; Unavailable. With an
+// error, the grant says whose token it was, where that is proven all the same.
 func (a *Access) verified(ctx context.Context, token string) (grant, *holder, error) {
 	key := digestOf(token)
 	g, found := a.tokens.get(key)
@@ -44,24 +45,24 @@ func (a *Access) verified(ctx context.Context, token string) (grant, *holder, er
 	}
 	now := a.Now()
 	if !now.Before(g.until) {
-		return grant{}, nil, badToken("The access token has expired. Get another one.")
+		return g, nil, badToken("The access token has expired. Get another one.")
 	}
 	if !found {
 		a.tokens.put(key, g)
 	}
 	if _, err := a.revoked.get(ctx, g.id, now); err == nil {
-		return grant{}, nil, badToken("The access token was revoked.")
+		return g, nil, badToken("The access token was revoked.")
 	} else if !errors.Is(err, fhir.NotFound) {
-		return grant{}, nil, err
+		return g, nil, err
 	}
 	h, err := a.known(ctx, g.client)
 	switch {
 	case errors.Is(err, fhir.NotFound):
-		return grant{}, nil, badToken("The credential of the access token is not there any more.")
+		return g, nil, badToken("The credential of the access token is not there any more.")
 	case err != nil:
-		return grant{}, nil, err
+		return g, nil, err
 	case h.State(now) != "active":
-		return grant{}, nil, badToken("The credential of the access token was revoked, or has expired.")
+		return g, nil, badToken("The credential of the access token was revoked, or has expired.")
 	}
 	return g, h, nil
 }
