@@ -64,7 +64,8 @@ func (e *Event) size() int {
 }
 
 // A block is the record "audit/block/PARTITION/ID". The partition is percent-encoded, with its slash, so that the name of none begins that of another. The id
-// begins with the time of the first event, inverted, so that the newest block comes first, and goes on with what makes it unique.
+// begins with the time of the first event, inverted, so that the newest block comes first, and goes on with what makes it unique. Of a block that Project made it begins
+// with the half minute (maxBlockSpan) that all of its events are in.
 const blockRoot = "audit/block/"
 
 const (
