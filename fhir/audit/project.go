@@ -12,7 +12,7 @@ import (
 	"github.com/portico-health/portico/storage"
 )
 
-// positionRecord is the record that says how far the changes of the store are recorded.
+// positionRecord is the record of the watermark.
 const positionRecord = "audit/position"
 
 // maxChanges is how many changes are recorded before it is written down how far that is.
@@ -26,42 +26,42 @@ const maxChanges = 500
 // In the mode Off nothing is recorded, and what was written meanwhile is not recorded later either. So all processes on one store want the same mode.
 func (t *Trail) Project(ctx context.Context) error {
 	for {
-		p, err := t.position(ctx)
+		at, err := t.watermark(ctx)
 		if err != nil {
 			return err
 		}
-		more, err := t.advance(ctx, p)
+		more, err := t.advance(ctx, at)
 		if err != nil || !more {
 			return err
 		}
 	}
 }
 
-// position is how far the changes are recorded: at least as far as that, for each process that records them writes it down behind what it did.
-type position struct {
+// watermark is how far the changes are recorded: at least as far as that, for each process that records them writes it down behind what it did.
+type watermark struct {
 	After int64 `json:"after"` // the sequence of a change: it and all before it are recorded
 
 	revision int64
 }
 
-func (t *Trail) position(ctx context.Context) (p position, err error) {
+func (t *Trail) watermark(ctx context.Context) (w watermark, err error) {
 	r, err := t.Store.Records().Get(ctx, positionRecord)
 	switch {
 	case errors.Is(err, fhir.NotFound):
-		return position{}, nil
+		return watermark{}, nil
 	case err != nil:
-		return position{}, err
+		return watermark{}, err
 	}
-	p.revision = r.Revision
-	if err := json.Unmarshal(r.Value, &p); err != nil {
-		return position{}, fmt.Errorf("fhir/audit: the record %s is none of this program's: %w", positionRecord, err)
+	w.revision = r.Revision
+	if err := json.Unmarshal(r.Value, &w); err != nil {
+		return watermark{}, fmt.Errorf("fhir/audit: the record %s is none of this program's: %w", positionRecord, err)
 	}
-	return p, nil
+	return w, nil
 }
 
-// advance records some changes behind a position, and says whether there may be more.
-func (t *Trail) advance(ctx context.Context, p position) (more bool, err error) {
-	events, err := t.Store.Events(ctx, p.After, maxChanges)
+// advance records some changes behind a watermark, and says whether there may be more.
+func (t *Trail) advance(ctx context.Context, w watermark) (more bool, err error) {
+	events, err := t.Store.Events(ctx, w.After, maxChanges)
 	if err != nil || len(events) == 0 {
 		return false, err
 	}
@@ -70,12 +70,12 @@ func (t *Trail) advance(ctx context.Context, p position) (more bool, err error) 
 			return false, err
 		}
 	}
-	p.After = events[len(events)-1].Sequence
-	value, err := json.Marshal(p)
+	w.After = events[len(events)-1].Sequence
+	value, err := json.Marshal(w)
 	if err != nil {
 		return false, err
 	}
-	_, err = t.Store.Records().Swap(ctx, positionRecord, p.revision, value, 0)
+	_, err = t.Store.Records().Swap(ctx, positionRecord, w.revision, value, 0)
 	if errors.Is(err, fhir.Conflict) { // another process recorded the same, or more
 		err = nil
 	}
