@@ -33,7 +33,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	root.AddCommand(serveCommand(std), loadCommand(std), demoCommand(), backupCommand(), checkCommand(), copyCommand(), configCommand(), versionCommand())
+	root.AddCommand(serveCommand(std), siteCommand(), keyCommand(), loadCommand(std), demoCommand(), backupCommand(), checkCommand(), copyCommand(), configCommand(), versionCommand())
 	return root
 }
 
@@ -79,6 +79,7 @@ func configCommand() *cobra.Command {
 func printConfig(w io.Writer, c Config) error {
 	settings := map[string]any{
 		"listen": c.Listen, "store": c.Store, "base-url": c.BaseURL, "resources": c.Resources, "search-parameters": c.SearchParameters, "text-search": c.TextSearch, "dev": c.Dev,
+		"audit": string(c.Audit), "audit-keep": (*period)(&c.AuditKeep).String(),
 		"log-level": c.LogLevel, "log-format": c.LogFormat, "grace": c.Grace.String(),
 		"search-budget": c.SearchBudget, "search-includes": c.SearchIncludes,
 	}

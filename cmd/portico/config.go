@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir/audit"
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/fhir/search"
 )
@@ -39,6 +40,9 @@ type Config struct {
 
 	SearchBudget   int // of a page of a search, as in engine.Config
 	SearchIncludes int
+
+	Audit     audit.Mode    // what the audit trail records
+	AuditKeep time.Duration // how long
 
 	Network
 }
@@ -67,6 +71,9 @@ func defineSettings(f *pflag.FlagSet) {
 	f.Duration("grace", 10*time.Second, "how long requests under way may take when the server stops")
 	f.Int("search-budget", engine.DefaultSearchBudget, "resources and index entries that a page of a search may look at in vain")
 	f.Int("search-includes", engine.DefaultMaxIncludes, "resources that _include and _revinclude may bring with a page of a search")
+	keep := period(audit.DefaultKeep)
+	f.String("audit", string(audit.All), "what is recorded of who did what to whose data: all, writes (with refusals and sign-ins), or off")
+	f.Var(&keep, "audit-keep", "how long that is kept, such as 400d or 9600h")
 	defineNetwork(f)
 	f.String("config", "", "configuration file (default "+defaultFile+" if it exists)")
 	f.VisitAll(func(flag *pflag.Flag) {
@@ -104,7 +111,7 @@ func misread(flag *pflag.Flag, source string) []error {
 
 // settingForms says in words what the types of settings look like that not every text is one of.
 var settingForms = map[string]string{
-	"bool": "true or false", "duration": "length of time; write it as 10s or 2m", "int": fmt.Sprintf("whole number of at most %d", math.MaxInt),
+	"bool": "true or false", "duration": "length of time; write it as 10s or 2m", "period": "length of time; write it as 400d or 9600h", "int": fmt.Sprintf("whole number of at most %d", math.MaxInt),
 }
 
 // loadConfig reads the configuration from its four sources: what the command line does not say is set from the
@@ -216,6 +223,8 @@ func readFlags(flags *pflag.FlagSet) (c Config) {
 	c.Grace, _ = flags.GetDuration("grace")
 	c.SearchBudget, _ = flags.GetInt("search-budget")
 	c.SearchIncludes, _ = flags.GetInt("search-includes")
+	mode, _ := flags.GetString("audit")
+	c.Audit, c.AuditKeep = audit.Mode(mode), periodOf(flags, "audit-keep")
 	c.Network = readNetwork(flags)
 	return c
 }
@@ -299,6 +308,8 @@ func (c *Config) faults() (faults []error) {
 		{!slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), fmt.Sprintf("log-level: %q is not debug, info, warn or error", c.LogLevel)},
 		{!slices.Contains([]string{"auto", "text", "json"}, c.LogFormat), fmt.Sprintf("log-format: %q is not auto, text or json", c.LogFormat)},
 		{c.Grace < 0, "grace: it cannot be negative"},
+		{!slices.Contains([]audit.Mode{audit.All, audit.Writes, audit.Off}, c.Audit), fmt.Sprintf("audit: %q is not all, writes or off", c.Audit)},
+		{c.AuditKeep < day, "audit-keep: it is a day (1d) at least"},
 		{c.SearchBudget < 1, fmt.Sprintf("search-budget: %d is no number of resources and index entries; it is 1 at least", c.SearchBudget)},
 		{c.SearchIncludes < 1, fmt.Sprintf("search-includes: %d is no number of resources; it is 1 at least", c.SearchIncludes)},
 	}

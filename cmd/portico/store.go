@@ -70,6 +70,23 @@ func openStore(ctx context.Context, c Config, rules *search.Rules, now func() ti
 	return store, nil
 }
 
+// openBeside opens the store of a configuration beside the servers that have it open, and makes it where there is none: for its records, of which it needs to know
+// no resource types.
+func openBeside(ctx context.Context, c Config, rules *search.Rules) (storage.Store, error) {
+	var store storage.Store
+	var err error
+	if isMongo(c.Store) {
+		c.Resources = nil
+		store, err = asStore(mongo.Open(ctx, mongoConfig(c, rules, time.Now, nil)))
+	} else {
+		store, err = asStore(sqlite.Open(ctx, sqlite.Config{Path: sqliteFile(c.Store), Now: time.Now}))
+	}
+	if err != nil {
+		return nil, storeFault(c.Store, "cannot be opened", err)
+	}
+	return store, nil
+}
+
 // openToRead opens a store that is there, to read, beside the servers that have it open.
 func openToRead(ctx context.Context, c Config, rules *search.Rules) (storage.Store, error) {
 	var store storage.Store
