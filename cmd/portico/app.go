@@ -15,16 +15,12 @@ import (
 
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/access"
+	"github.com/portico-health/portico/fhir/audit"
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/fhir/rest"
 	"github.com/portico-health/portico/fhir/validate"
 	"github.com/portico-health/portico/storage"
-)
-
-// The one site that there is, and its one partition, until sites can be made.
-const (
-	demoSite      = "demo"
-	demoPartition = fhir.Partition("demo/test")
 )
 
 // App is the running server: open it, let it run, close it.
@@ -35,6 +31,8 @@ type App struct {
 	Now    func() time.Time
 
 	store    storage.Store
+	trail    *audit.Trail
+	access   *access.Access
 	engine   *engine.Engine
 	metrics  *metrics
 	server   *http.Server
@@ -45,6 +43,8 @@ type App struct {
 
 	background     sync.WaitGroup // work beside the requests
 	stopBackground context.CancelFunc
+	recording      sync.WaitGroup // the trail, which outlives requests and that work
+	stopRecording  context.CancelFunc
 }
 
 // Run opens the server and serves until ctx ends.
@@ -60,8 +60,11 @@ func (a *App) Run(ctx context.Context) error {
 }
 
 // Serve serves until ctx ends, and closes the server in good order: not ready any more, no new connections,
-// the requests under way answered within the grace, the store closed.
+// the requests under way answered within the grace, what they did recorded, the store closed.
 func (a *App) Serve(ctx context.Context) error {
+	recording, stop := context.WithCancel(context.WithoutCancel(ctx))
+	a.stopRecording = stop
+	a.recording.Go(func() { a.trail.Run(recording) })
 	served := make(chan error, 1)
 	go func() { served <- a.serve() }()
 	a.background.Go(a.serveFigures)
@@ -92,13 +95,18 @@ func (a *App) Open(ctx context.Context) error {
 	if a.store, err = openStore(ctx, a.Config, rules, a.Now, func(found string) { a.Log.Info(found) }); err != nil {
 		return err
 	}
+	a.trail = audit.NewTrail(audit.Config{Store: a.store, Rules: rules, Mode: a.Config.Audit, Keep: a.Config.AuditKeep, Now: a.Now, Log: a.Log})
 	a.engine, err = engine.New(ctx, engine.Config{
-		Store: a.store, Rules: rules, Validator: validate.New(), Types: types, ReadOnly: conformance.ReadOnlyTypes(),
+		Store: a.trail.Over(a.store), Audit: a.trail, Rules: rules, Validator: validate.New(), Types: types, ReadOnly: conformance.ReadOnlyTypes(),
 		Now: a.Now, NewID: fhir.NewID, SearchBudget: a.Config.SearchBudget, MaxIncludes: a.Config.SearchIncludes,
 	})
 	if err != nil {
 		return storeFault(a.Config.Store, "cannot be read", err)
 	}
+	if err := a.openAccess(ctx); err != nil {
+		return storeFault(a.Config.Store, "cannot be read", err)
+	}
+	a.invite(ctx)
 	if a.Config.Dev {
 		if err := a.fillDemo(ctx); err != nil {
 			return fmt.Errorf("filling the demo site: %w", err)
@@ -106,7 +114,7 @@ func (a *App) Open(ctx context.Context) error {
 	}
 	a.metrics = newMetrics(a.engine)
 	promises := rest.Promises(a.engine, conformance.Config{
-		Release: release(), BaseURL: a.Config.BaseURL, Started: a.Now(), Unchecked: validate.Unchecked,
+		Release: release(), BaseURL: a.Config.BaseURL, Started: a.Now(), Unchecked: validate.Unchecked, Security: a.Config.security(),
 	})
 	handler, err := a.handler(promises)
 	if err != nil {
@@ -138,19 +146,20 @@ func (a *App) Close() error {
 		faults = append(faults, d.close(ctx)...)
 	}
 	a.background.Wait()
+	if a.stopRecording != nil {
+		a.stopRecording()
+	}
+	a.recording.Wait()
 	if a.store != nil {
 		faults = append(faults, a.store.Close())
 	}
 	return errors.Join(faults...)
 }
 
-// announce says on standard output that the server is there, and what it must not be used for.
+// announce says on standard output that the server is there.
 func (a *App) announce() {
 	base := a.Config.BaseURL
 	fmt.Fprintf(a.Out, "portico ready  %s/fhir  %s/fhir/metadata  %s%s\n", base, base, base, conformance.DiscoveryPath)
-	if !a.Config.Dev {
-		a.Log.Warn("no access control: everybody on this machine reads and writes the site " + demoSite)
-	}
 }
 
 // Address is where the server listens.

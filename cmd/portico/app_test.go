@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir/audit"
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
@@ -43,6 +44,7 @@ func (b *lockedBuffer) String() string {
 type running struct {
 	*App
 	url  string
+	key  string
 	log  *lockedBuffer
 	out  *lockedBuffer
 	done chan error
@@ -61,15 +63,29 @@ func start(tb testing.TB, dir string, change func(*Config)) *running {
 // startLogging is start with a log that nobody looks into. What is opened is given to opened before it serves.
 func startLogging(tb testing.TB, dir string, change func(*Config), log io.Writer, opened ...func(*App)) *running {
 	tb.Helper()
-	out := &lockedBuffer{}
 	config := Config{
 		Listen: "127.0.0.1:0", Store: anystore.Setting(tb, dir), BaseURL: "http://portico.example.org",
 		Resources: conformance.DefaultTypes(), LogLevel: "info", LogFormat: "json", Grace: 5 * time.Second,
 		SearchBudget: engine.DefaultSearchBudget, SearchIncludes: engine.DefaultMaxIncludes,
+		Audit: audit.All, AuditKeep: audit.DefaultKeep, // and no limits
 	}
 	if change != nil {
 		change(&config)
 	}
+	key := "" // of a server for development everybody is the administrator
+	if !config.Dev {
+		key = keyFor(tb, config.Store)
+	}
+	r := startKeyless(tb, config, log, opened...)
+	r.key = key
+	keys.hand(r.Address(), key)
+	return r
+}
+
+// startKeyless runs a server on its store as it is.
+func startKeyless(tb testing.TB, config Config, log io.Writer, opened ...func(*App)) *running {
+	tb.Helper()
+	out := &lockedBuffer{}
 	app := &App{Config: config, Out: out, Log: slog.New(slog.NewJSONHandler(log, nil)), Now: time.Now}
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := app.Open(ctx); err != nil {
@@ -226,9 +242,6 @@ func TestHealthAndMetrics(t *testing.T) {
 			t.Errorf("%s: the request id %q is not in the log", path, id)
 		}
 	}
-	if !strings.Contains(r.log.String(), "no access control") {
-		t.Error("an open server does not warn")
-	}
 }
 
 // TestRequestIsObserved: a line of log and a figure for each request, by the template of its path.
@@ -266,13 +279,15 @@ func TestRequestIsObserved(t *testing.T) {
 		}
 	}
 	r.end(t)
+	id, _, _ := strings.Cut(r.key, ".")
+	who := map[bool]string{true: "", false: `,"client":"` + id + `","partition":"demo/test"`} // true: where nobody is asked
 	for i, tt := range tests {
 		method := tt.method
 		if method == "BREW" {
 			method = "other"
 		}
-		line := fmt.Sprintf(`"level":"INFO","msg":"request","method":"%s","route":"%s","status":%s,"bytes":\d+,"ms":[0-9.]+,"request":"request-%d","trace":"0af7651916cd43dd8448eb211c80319c"}`,
-			method, regexp.QuoteMeta(tt.route), tt.status, i)
+		line := fmt.Sprintf(`"level":"INFO","msg":"request","method":"%s","route":"%s","status":%s,"bytes":\d+,"ms":[0-9.]+,"request":"request-%d","trace":"0af7651916cd43dd8448eb211c80319c"%s}`,
+			method, regexp.QuoteMeta(tt.route), tt.status, i, who[tt.route == "none" || tt.route == "/healthz" || tt.route == "/fhir/metadata"])
 		if !regexp.MustCompile(`(?m)^{"time":"[^"]*",` + line + `$`).MatchString(r.log.String()) {
 			t.Errorf("%s %s: no line %s in %s", tt.method, tt.path, line, r.log.String())
 		}
@@ -318,26 +333,24 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestHost: the names of this machine and of base-url are served, others are not, by whatever name a page of the Web
-// leads here.
+// TestHost: a server for development serves the names of this machine and of base-url, and not others, by whatever name a page of the Web leads here.
+// Where everybody needs a credential, names are no matter.
 func TestHost(t *testing.T) {
-	r := start(t, t.TempDir(), nil)
+	dev, closed := start(t, t.TempDir(), func(c *Config) { c.Dev, c.Resources = true, []string{"Patient"} }), start(t, t.TempDir(), nil)
 	for host, want := range map[string]int{
 		"127.0.0.1:80": 200, "localhost": 200, "[::1]:8080": 200, "portico.example.org": 200, "PORTICO.example.org:443": 200,
 		"evil.example": 421, "127.0.0.1.evil.example": 421, "10.0.0.1": 421,
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/fhir/Patient", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Host = host
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = response.Body.Close()
-		if response.StatusCode != want {
-			t.Errorf("host %s answers %d, want %d", host, response.StatusCode, want)
+		for r, want := range map[*running]int{dev: want, closed: 200} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/fhir/Patient", nil)
+			must(t, err)
+			request.Host = host
+			response, err := http.DefaultClient.Do(request)
+			must(t, err)
+			must(t, response.Body.Close())
+			if response.StatusCode != want {
+				t.Errorf("host %s answers %d, want %d (dev: %t)", host, response.StatusCode, want, r.Config.Dev)
+			}
 		}
 	}
 }

@@ -58,7 +58,7 @@ func TestCheckBesideServer(t *testing.T) {
 	}
 	loaded := make(chan error)
 	go func() {
-		_, err := command(t.Context(), "load", "--url", p.url+"/fhir", data).Output()
+		_, err := p.load(t.Context(), data).Output()
 		loaded <- err
 	}()
 	settings := []string{"--store", "sqlite:portico.db", "--base-url", p.url}

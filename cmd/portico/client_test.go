@@ -44,7 +44,7 @@ func newClient(t *testing.T, url string) *client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 256
 	t.Cleanup(transport.CloseIdleConnections)
-	return &client{base: url + "/fhir", http: &http.Client{Transport: transport}}
+	return &client{base: url + "/fhir", http: &http.Client{Transport: keyed{transport}}}
 }
 
 // client asks the server of the process.

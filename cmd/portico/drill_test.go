@@ -33,7 +33,7 @@ func newDrill(t *testing.T) *drill {
 	if err := os.WriteFile(filepath.Join(bin, "portico"), []byte(program), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	d.env = append(os.Environ(), envMain+"=1", "PORTICO_LISTEN="+d.address, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	d.env = append(os.Environ(), envMain+"=1", "PORTICO_LISTEN="+d.address, "PORTICO_RATE_LIMIT=0", "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return d
 }
 
@@ -57,7 +57,8 @@ func (d *drill) run(t *testing.T, line string) string {
 // serve carries out a command that starts a server.
 func (d *drill) serve(t *testing.T, line string) *process {
 	t.Helper()
-	p := &process{Cmd: d.shell(t.Context(), "exec "+line), url: "http://" + d.address, errs: &lockedBuffer{}}
+	p := &process{Cmd: d.shell(t.Context(), "exec "+line), url: "http://" + d.address, key: keyFor(t, "sqlite:"+filepath.Join(d.dir, "portico-data", "portico.db")), errs: &lockedBuffer{}}
+	keys.hand(d.address, p.key)
 	p.Stderr = p.errs
 	out, err := p.StdoutPipe()
 	if err == nil {

@@ -15,6 +15,15 @@ import (
 	"github.com/portico-health/portico/storage"
 )
 
+// The site of a server for development, and the partition that has its data.
+const (
+	demoSite      = "demo"
+	demoPartition = fhir.Partition("demo/test")
+)
+
+// developer is who comes to such a server without a credential.
+var developer = fhir.Principal{Partition: demoPartition, Scopes: fhir.Unlimited(), Admin: true}
+
 const (
 	demoRecord   = "portico/demo"
 	demoPatients = 500
@@ -111,8 +120,7 @@ func (a *App) fillAll(ctx context.Context, resources iter.Seq[fhir.Resource]) er
 }
 
 func (a *App) fillOne(ctx context.Context, r fhir.Resource) error {
-	who := fhir.Principal{Partition: demoPartition, Scopes: fhir.Unlimited(), Admin: true}
-	_, err := a.engine.Write(ctx, who, engine.Change{Action: engine.ActUpdate, Key: r.Key(), Resource: r, Pre: engine.Precondition{Absent: true}})
+	_, err := a.engine.Write(ctx, developer, engine.Change{Action: engine.ActUpdate, Key: r.Key(), Resource: r, Pre: engine.Precondition{Absent: true}})
 	if errors.Is(err, fhir.PreconditionFailed) {
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 // The ways to make a disk full for one process. It has space again when it gets SIGUSR1.
 const (
 	envFileLimit = "PORTICO_TEST_FILE_LIMIT" // bytes that a file may have (RLIMIT_FSIZE)
-	envSmallDisk = "PORTICO_TEST_SMALL_DISK" // folder that becomes a disk of its own, nearly full; needs a mount namespace
+	envSmallDisk = "PORTICO_TEST_SMALL_DISK" // folder that becomes a disk of its own with what was in it, nearly full; needs a mount namespace
 )
 
 const (
@@ -34,7 +34,12 @@ func hamper() {
 	}
 	if dir := os.Getenv(envSmallDisk); dir != "" {
 		file := filepath.Join(dir, "ballast")
+		there, err := os.MkdirTemp("", "hamper")
+		orExit(err)
+		orExit(os.CopyFS(there, os.DirFS(dir)))
 		orExit(syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", smallDisk)))
+		orExit(os.CopyFS(dir, os.DirFS(there)))
+		orExit(os.RemoveAll(there))
 		orExit(os.WriteFile(file, make([]byte, ballast), 0o600))
 		giveBack = func() error { return os.Remove(file) }
 	}

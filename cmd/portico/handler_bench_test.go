@@ -30,6 +30,7 @@ func BenchmarkHandler(b *testing.B) {
 		r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, conformance.FHIRPath+path, nil)
 		r.Host = "localhost"
 		r.Header.Set("Accept", "application/fhir+json")
+		r.Header.Set("Authorization", server.key)
 		return r
 	}
 	zipped := ask(readPath(patients[0]))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,7 +17,7 @@ import (
 // handler puts the faces and the program's own paths together. The request log and the metrics see everything.
 func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	router := mux.NewRouter()
-	face := &rest.Face{Engine: a.engine, Promises: promises, Authenticate: rest.OpenSite(demoSite, demoPartition), Routed: routed, Log: a.Log}
+	face := &rest.Face{Engine: a.engine, Promises: promises, Authenticate: a.authenticate, Routed: routed, Log: a.Log}
 	if err := face.Routes(router); err != nil { // first, for the router tries one after the other
 		return nil, err
 	}
@@ -28,6 +29,7 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	if a.Config.SecurityContact != "" {
 		at(router, securityPath, a.securityText()).Methods(http.MethodGet, http.MethodHead)
 	}
+	router.PathPrefix(authPath).Handler(ofAuth(a.access.Handler()))
 	for path, document := range face.Documents() {
 		at(router, path, document)
 	}
@@ -63,6 +65,18 @@ func (a *App) bounded(next http.Handler) http.Handler {
 	})
 }
 
+// authPath is where everything of package access is, and below.
+const authPath = "/auth/"
+
+// ofAuth notes the template of the path that a request to a mux took.
+func ofAuth(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		_, path, _ := strings.Cut(r.Pattern, " ") // which http.ServeMux leaves there
+		routed(r, cmp.Or(path, authPath))
+	})
+}
+
 // dispatch hands requests to whom the router finds, as the router itself does, but without two copies of each that know their route: nobody
 // here asks them.
 func dispatch(router *mux.Router) http.Handler {
@@ -73,9 +87,12 @@ func dispatch(router *mux.Router) http.Handler {
 	})
 }
 
-// knownHost refuses requests for a host that is not this server's. As long as being on this machine is all that it takes to
+// knownHost refuses requests for a host that is not this server's, on a server for development: where being on this machine is all that it takes to
 // get in, a page of the Web could otherwise come in by a name of its own that leads to 127.0.0.1 (DNS rebinding).
 func (a *App) knownHost(next http.Handler) http.Handler {
+	if !a.Config.Dev {
+		return next
+	}
 	public := ""
 	if u, err := url.Parse(a.Config.BaseURL); err == nil {
 		public = u.Hostname()

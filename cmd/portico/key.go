@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,8 +79,8 @@ func (f keyFlags) read(now time.Time) (n access.NewCredential, err error) {
 		}
 	}
 	for _, text := range f.allow {
-		prefix, ok := readPrefix(text)
-		if !ok {
+		prefix, err := parsePrefix(text)
+		if err != nil {
 			faults = append(faults, fmt.Errorf("--allow: %q is no IP address or range (192.0.2.0/24)", text))
 		}
 		n.Allow = append(n.Allow, prefix)
@@ -105,18 +104,6 @@ func readEnd(text string, now time.Time) (end time.Time, ok bool) {
 		}
 	}
 	return end, false
-}
-
-// readPrefix reads a range of addresses, or one.
-func readPrefix(text string) (netip.Prefix, bool) {
-	if prefix, err := netip.ParsePrefix(text); err == nil {
-		return prefix, true
-	}
-	address, err := netip.ParseAddr(text)
-	if err != nil || address.Zone() != "" {
-		return netip.Prefix{}, false
-	}
-	return netip.PrefixFrom(address, address.BitLen()), true
 }
 
 // createKey makes a credential, and prints it. What keeps it from working is told beside.

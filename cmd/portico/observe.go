@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/fhir/rest"
 )
@@ -23,6 +24,9 @@ type observation struct {
 	status int
 	bytes  int64
 	wrote  bool
+
+	client    string // id of the credential; "" where nobody was asked for it, or there was none
+	partition fhir.Partition
 }
 
 // WriteHeader notes the status.
@@ -115,6 +119,9 @@ func (o *observer) note(r *http.Request, seen *observation, at time.Time, took t
 	line := slog.NewRecord(at, slog.LevelInfo, "request", 0) // not from where in the program it comes, which is always here
 	line.AddAttrs(slog.Int64("bytes", seen.bytes), slog.Float64("ms", float64(took.Microseconds())/1000),
 		slog.String("request", rest.RequestID(r)), slog.String("trace", rest.TraceID(r)))
+	if seen.partition != "" {
+		line.AddAttrs(slog.String("client", seen.client), slog.String("partition", string(seen.partition)))
+	}
 	_ = s.log.Handle(r.Context(), line) // as of every line of log, nobody could be told
 }
 

@@ -29,7 +29,7 @@ func TestOfficialTransactionsPostWhole(t *testing.T) {
 		t.Skip("PORTICO_TEST_EXAMPLES does not name a directory with the official examples (make definitions fetches them)")
 	}
 	p := serveAs(t, t.TempDir(), func(cmd *exec.Cmd) { cmd.Args = append(cmd.Args, "--resources", "all") })
-	if out, err := command(t.Context(), "load", "--url", p.url+"/fhir", filepath.Join(dir, "Patient-example.json")).CombinedOutput(); err != nil {
+	if out, err := p.load(t.Context(), filepath.Join(dir, "Patient-example.json")).CombinedOutput(); err != nil {
 		t.Fatalf("the patient whom the batches ask for: %v: %s", err, out)
 	}
 	posted := 0
@@ -48,7 +48,7 @@ func TestOfficialTransactionsPostWhole(t *testing.T) {
 // postWhole loads a Bundle, and holds what became of it against the exceptions.
 func (p *process) postWhole(t *testing.T, file string, bundle fhir.Resource) {
 	t.Helper()
-	cmd := command(t.Context(), "load", "--transaction", "--output", "json", "--url", p.url+"/fhir", file)
+	cmd := p.load(t.Context(), "--transaction", "--output", "json", file)
 	out, _ := cmd.Output() // the exit code is looked at
 	var summary load.Summary
 	if err := json.Unmarshal(out, &summary); err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,13 +32,14 @@ func TestMain(m *testing.M) {
 		hamper()
 		main()
 	}
+	http.DefaultClient.Transport = keyed{http.DefaultTransport}
 	os.Exit(mongotest.Main(m))
 }
 
-// command is the program in a process of its own.
+// command is the program in a process of its own. As a server it takes as many requests as come.
 func command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Env = append(os.Environ(), envMain+"=1")
+	cmd.Env = append(os.Environ(), envMain+"=1", "PORTICO_RATE_LIMIT=0")
 	return cmd
 }
 
@@ -45,6 +47,7 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 type process struct {
 	*exec.Cmd
 	url  string
+	key  string
 	errs *lockedBuffer
 }
 
@@ -57,10 +60,11 @@ func serve(t *testing.T, dir string) *process {
 // serveAs starts a server whose process is changed before.
 func serveAs(t *testing.T, dir string, change func(*exec.Cmd)) *process {
 	t.Helper()
-	address := freeAddress(t)
-	cmd := command(t.Context(), "serve", "--listen", address, "--store", anystore.Setting(t, dir))
+	address, store := freeAddress(t), anystore.Setting(t, dir)
+	cmd := command(t.Context(), "serve", "--listen", address, "--store", store)
 	cmd.Dir = dir
-	p := &process{Cmd: cmd, url: "http://" + address, errs: &lockedBuffer{}}
+	p := &process{Cmd: cmd, url: "http://" + address, key: keyFor(t, store), errs: &lockedBuffer{}}
+	keys.hand(address, p.key)
 	cmd.Stderr = p.errs
 	change(cmd)
 	out, err := cmd.StdoutPipe()
@@ -77,6 +81,11 @@ func serveAs(t *testing.T, dir string, change func(*exec.Cmd)) *process {
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	return p
+}
+
+// load is the command that loads files into the server.
+func (p *process) load(ctx context.Context, args ...string) *exec.Cmd {
+	return command(ctx, slices.Concat([]string{"load", "--url", p.url + "/fhir", "--key", p.key}, args)...)
 }
 
 // freeAddress is a loopback address that nobody listens on.
@@ -194,7 +203,7 @@ func TestDemoAndLoadTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := serve(t, dir)
-	out, err := command(t.Context(), "load", "--url", p.url+"/fhir", "--output", "json", file).Output()
+	out, err := p.load(t.Context(), "--output", "json", file).Output()
 	if err != nil {
 		t.Fatalf("load: %v\n%s", err, out)
 	}
@@ -206,7 +215,7 @@ func TestDemoAndLoadTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, args := range map[int][]string{
-		exitRefused: {"load", "--url", p.url + "/fhir", bad},
+		exitRefused: {"load", "--url", p.url + "/fhir", "--key", p.key, bad},
 		exitUsage:   {"load", "--url", "http://" + freeAddress(t) + "/fhir", file},
 	} {
 		cmd := command(t.Context(), args...)
@@ -229,7 +238,7 @@ func TestResidentMemory(t *testing.T) {
 	}
 	p := serve(t, dir)
 	start := time.Now()
-	out, err := command(t.Context(), "load", "--url", p.url+"/fhir", filepath.Join(dir, "data")).CombinedOutput()
+	out, err := p.load(t.Context(), filepath.Join(dir, "data")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("load: %v: %s", err, out)
 	}

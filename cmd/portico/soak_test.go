@@ -30,7 +30,7 @@ func TestResidentMemoryUnderMix(t *testing.T) {
 		t.Fatalf("demo: %v: %s", err, out)
 	}
 	p := serve(t, dir)
-	if out, err := command(t.Context(), "load", "--url", p.url+"/fhir", filepath.Join(dir, "data")).CombinedOutput(); err != nil {
+	if out, err := p.load(t.Context(), filepath.Join(dir, "data")).CombinedOutput(); err != nil {
 		t.Fatalf("load: %v: %s", err, out)
 	}
 	at, err := time.Parse(time.DateOnly, day)

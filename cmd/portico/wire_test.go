@@ -21,6 +21,8 @@ import (
 type wire struct {
 	conn net.Conn
 	in   *bufio.Reader
+	head []byte // that every request has: the key
+	out  []byte // the last request
 	body []byte // of the last answer
 }
 
@@ -29,30 +31,36 @@ func dialWire(address string) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &wire{conn: conn, in: bufio.NewReaderSize(conn, 16<<10)}, nil
+	w := &wire{conn: conn, in: bufio.NewReaderSize(conn, 16<<10)}
+	if key := keys.of(address); key != "" {
+		w.head = []byte("Authorization: " + key + "\r\n")
+	}
+	return w, nil
 }
 
-// send makes one request and returns the status of its answer, whose body is read whole.
+// send makes one request, with the key for the server, and returns the status of its answer, whose body is read whole.
 func (w *wire) send(request []byte) (status int, err error) {
-	if _, err := w.conn.Write(request); err != nil {
+	line := bytes.IndexByte(request, '\n') + 1
+	w.out = append(append(append(w.out[:0], request[:line]...), w.head...), request[line:]...)
+	if _, err := w.conn.Write(w.out); err != nil {
 		return 0, err
 	}
-	line, err := w.in.ReadSlice('\n')
-	if err != nil || len(line) < len("HTTP/1.1 200") {
-		return 0, fmt.Errorf("status line %q: %w", line, err)
+	told, err := w.in.ReadSlice('\n')
+	if err != nil || len(told) < len("HTTP/1.1 200") {
+		return 0, fmt.Errorf("status line %q: %w", told, err)
 	}
-	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
+	if status, err = strconv.Atoi(string(told[9:12])); err != nil {
 		return 0, err
 	}
 	length := -1
 	for {
-		if line, err = w.in.ReadSlice('\n'); err != nil {
+		if told, err = w.in.ReadSlice('\n'); err != nil {
 			return 0, err
 		}
-		if len(line) <= len("\r\n") {
+		if len(told) <= len("\r\n") {
 			break
 		}
-		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+		if value, ok := bytes.CutPrefix(told, []byte("Content-Length: ")); ok {
 			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
 				return 0, err
 			}

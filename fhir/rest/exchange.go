@@ -18,7 +18,6 @@ import (
 // Names of headers, in the form in which Go keys them.
 const (
 	headerAPIVersion = "Hc-Api-Version"
-	headerSite       = "Su-Siteid"
 	headerRequestID  = "X-Request-Id"
 )
 

@@ -66,7 +66,7 @@ func openWith(t testing.TB, types []string, change ...func(*rest.Face)) house {
 	must(t, err)
 	h := house{log: &syncBuffer{}, sinceNoon: &sinceNoon}
 	h.face = &rest.Face{
-		Engine: e, Authenticate: rest.OpenSite("demo", "demo/test"), Log: slog.New(slog.NewJSONHandler(h.log, nil)), Promises: promises(e),
+		Engine: e, Authenticate: openSite, Log: slog.New(slog.NewJSONHandler(h.log, nil)), Promises: promises(e),
 	}
 	for _, c := range change {
 		c(h.face)
@@ -293,4 +293,16 @@ func checkValid(t *testing.T, body []byte) {
 			t.Errorf("%s: %s in %s", issue.Path, issue.Detail, body)
 		}
 	}
+}
+
+// openSite lets everybody in as the administrator of one site, but for those who name another or present a credential: what the face makes of these
+// refusals is its own.
+func openSite(r *http.Request, _ http.Header) (fhir.Principal, error) {
+	switch site := r.Header.Get("SU-SiteId"); {
+	case r.Header.Get("Authorization") != "":
+		return fhir.Principal{}, fhir.Errorf(fhir.Unauthenticated, fhir.CodeLogin, "The credential is not known.").At("http.Authorization")
+	case site != "" && site != "demo":
+		return fhir.Principal{}, fhir.Errorf(fhir.Forbidden, fhir.CodeForbidden, "The site is not open to you.").At("http.SU-SiteId")
+	}
+	return fhir.Principal{Partition: "demo/test", Scopes: fhir.Unlimited(), Admin: true}, nil
 }
