@@ -32,7 +32,7 @@ func TestRequestsAtOnce(t *testing.T) {
 	answered := make(chan int)
 	for range 2 {
 		go func() {
-			response, err := http.Get(server.URL + "/slow") //nolint:noctx // it is answered when the test wants it
+			response, err := http.Get(server.URL + "/slow")
 			if err != nil {
 				answered <- 0
 				return
