@@ -31,10 +31,10 @@ type condition struct {
 func newSieve(all []search.Any) sieve {
 	s := sieve{from: fhir.Beginning, to: fhir.End, exact: true}
 	for _, clause := range all {
-		if w, ok := onTime(clause); ok {
-			from, to := w.Instants()
-			s.from, s.to = max(s.from, from), min(s.to, to)
-			continue
+		if from, to, ok := onTime(clause); ok {
+			if s.from, s.to = max(s.from, from), min(s.to, to); len(clause) == 1 {
+				continue
+			}
 		}
 		if ids, ok := onIDs(clause); ok && !s.named {
 			s.ids, s.named = ids, true
@@ -50,12 +50,19 @@ func newSieve(all []search.Any) sieve {
 	return s
 }
 
-// onTime is the test of a clause that is one of time and nothing else. An event is recorded when it was, and never updated: date and _lastUpdated are the same.
-func onTime(clause search.Any) (w search.Within, ok bool) {
-	if len(clause) == 1 {
-		w, ok = clause[0].(search.Within)
+// onTime are the bounds of a clause that is one of time and nothing else; where it has several tests, there may be gaps between them. An event is recorded when it
+// was, and never updated: date and _lastUpdated are the same.
+func onTime(clause search.Any) (from, to fhir.Instant, ok bool) {
+	from, to = fhir.End, fhir.Beginning
+	for _, t := range clause {
+		w, is := t.(search.Within)
+		if !is || !isTime(w.Param) {
+			return 0, 0, false
+		}
+		first, last := w.Instants()
+		from, to = min(from, first), max(to, last)
 	}
-	return w, ok && isTime(w.Param)
+	return from, to, true
 }
 
 func isTime(param string) bool { return param == "date" || param == search.LastUpdated }

@@ -48,6 +48,7 @@ type walk struct {
 // Blocks that are read at once.
 const (
 	firstScan = 4
+	fewScan   = 16
 	mostScan  = 64
 )
 
@@ -118,7 +119,7 @@ func (w *walk) oldest() error {
 		if err := w.release(younger, func(h hit) bool { return h.Instant < from }); err != nil || w.done {
 			return err
 		}
-		if len(records) < firstScan && width < 1<<52 {
+		if len(records) < fewScan && width < 1<<52 {
 			width *= 2
 		}
 	}
@@ -129,7 +130,7 @@ func (w *walk) oldest() error {
 func (w *walk) between(from, to fhir.Instant, few bool) (all []storage.Record, whole bool, err error) {
 	prefix := blockPrefix(w.partition)
 	for after := prefix + blockID(to-1, ""); ; after = all[len(all)-1].Name {
-		records, err := w.Store.Records().Scan(w.ctx, prefix, after, mostScan)
+		records, err := w.Store.Records().Scan(w.ctx, prefix, after, fewScan)
 		if err != nil {
 			return nil, false, err
 		}
@@ -143,10 +144,10 @@ func (w *walk) between(from, to fhir.Instant, few bool) (all []storage.Record, w
 			}
 			all = append(all, r)
 		}
-		if len(records) < mostScan {
+		if len(records) < fewScan {
 			return all, true, nil
 		}
-		if few {
+		if few && len(all) > mostScan {
 			return nil, false, nil
 		}
 	}
