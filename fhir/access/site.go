@@ -82,8 +82,8 @@ func (r Registry) SuspendSite(ctx context.Context, name string) (Site, error) {
 }
 
 func (r Registry) alterSite(ctx context.Context, name string, by func(*Site)) (Site, error) {
-	if _, err := r.Site(ctx, name); err != nil || siteKey(name) == OperatorSite {
-		return operator, err
+	if s, err := r.Site(ctx, name); err != nil || siteKey(name) == OperatorSite {
+		return s, err
 	}
 	return alter(ctx, r, siteRecords+siteKey(name), func(s *Site) error {
 		by(s)
