@@ -74,6 +74,9 @@ func (c *client) send(ctx context.Context, r request) (answer, error) {
 	}
 	for name, value := range r.header {
 		q.Header.Set(name, value)
+		if value == "" {
+			q.Header[http.CanonicalHeaderKey(name)] = nil // sends none, also where there would be one
+		}
 	}
 	response, err := c.http.Do(q)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -234,5 +235,29 @@ func TestNoAssertion(t *testing.T) {
 		if code != exitUsage || out != "" || !strings.Contains(errs, "--") || strings.Contains(errs, "secret") || strings.Contains(errs, "c2Vj") {
 			t.Errorf("%v: exit %d: %s%s", args, code, out, errs)
 		}
+	}
+}
+
+// TestCommandsAreRecorded: what a command line does to sites and keys, and what was refused to it, is in the trail of the operator's site.
+func TestCommandsAreRecorded(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	r := start(t, dir, nil)
+	o := operating{anystore.Setting(t, dir)}
+	o.ok(t, "site", "create", "Ash")
+	id := idOf(t, o.ok(t, "key", "create", "--site", "ash", "--mode", "test"))
+	o.ok(t, "key", "rotate", id)
+	o.ok(t, "key", "revoke", id)
+	call(t, "site", "suspend", "nobody", "--store", o.store)
+	admin := strings.TrimSpace(o.ok(t, "key", "create", "--site", access.OperatorSite, "--mode", "live", "--scope", "system/AuditEvent.rs"))
+	c := newClient(t, r.url)
+	trail := string(c.must(t, request{method: http.MethodGet, path: "AuditEvent?_count=100&altid=command%20line", header: map[string]string{"Authorization": admin}}).body)
+	for _, told := range []string{"create site Ash", "create key " + id, "rotate key " + id, "revoke key " + id, "suspend site: There is no site"} {
+		if strings.Count(trail, told) != 1 {
+			t.Errorf("the trail does not tell once of %s: %s", told, trail)
+		}
+	}
+	if a := c.must(t, request{method: http.MethodGet, path: "AuditEvent?altid=command%20line"}); strings.Contains(string(a.body), id) {
+		t.Errorf("another site sees %s", a)
 	}
 }
