@@ -38,7 +38,6 @@ type App struct {
 	server   *http.Server
 	listener net.Listener
 	figures  door // the metrics alone, where they have an address of their own
-	underWay atomic.Int64
 	stopping atomic.Bool
 
 	background     sync.WaitGroup // work beside the requests

@@ -68,7 +68,7 @@ func (a *App) shared(next http.Handler) http.Handler {
 	}).Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
-		if isPublic(path) || !isBelow(path, conformance.FHIRPath) && !isBelow(path, "/auth") {
+		if isPublic(path) || !isBelow(path, conformance.FHIRPath) && !strings.HasPrefix(path, authPath) {
 			next.ServeHTTP(w, r)
 			return
 		}

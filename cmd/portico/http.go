@@ -36,33 +36,13 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	router.NotFoundHandler, router.MethodNotAllowedHandler = http.HandlerFunc(nothing), http.HandlerFunc(wrongMethod)
 	observer := newObserver(a.metrics, a.Log)
 	noted := func(h http.Handler) http.Handler { return rest.Identify(a.Now, a.observe(observer, h)) }
-	served := a.shared(a.bounded(a.knownHost(dispatch(router))))
+	served := a.shared(bounded(a.Config.MaxConcurrent, a.knownHost(dispatch(router))))
 	return guarded(a.arrive(noted(served), noted(refusal(errClear)), noted(refusal(errDisputed)))), nil
 }
 
 // refusal answers every request with an error.
 func refusal(e *fhir.Error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { rest.Refuse(w, e) })
-}
-
-// errFull is for requests beyond those that can be answered at once.
-var errFull = fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The server has as many requests as it can answer at once. Send it again in a while.")
-
-// bounded keeps the requests that are answered at once within the limit, so that each of them gets its memory and its time. Whoever asks how the server is,
-// is told always.
-func (a *App) bounded(next http.Handler) http.Handler {
-	limit := int64(a.Config.MaxConcurrent)
-	if limit == 0 {
-		return next
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer a.underWay.Add(-1)
-		if a.underWay.Add(1) > limit && !isHealth(r.URL.Path) {
-			rest.Refuse(w, errFull)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // authPath is where everything of package access is, and below.

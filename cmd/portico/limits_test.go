@@ -18,31 +18,19 @@ func startAlone(t *testing.T, opened ...func(*App)) *running {
 	return startLogging(t, t.TempDir(), func(c *Config) { c.Dev, c.Resources = true, []string{"Location"} }, io.Discard, opened...)
 }
 
-// TestRequestsAtOnce: beyond the limit requests are refused, but for those that ask how the server is; when one is answered, there is room for another.
+// TestRequestsAtOnce: beyond the limit requests are refused, but for those that ask how the server is; when one is answered, there is room for another. Who
+// signs in takes no place of the others, nor they of him.
 func TestRequestsAtOnce(t *testing.T) {
-	app := &App{Config: Config{Network: Network{MaxConcurrent: 2}}}
 	entered, leave := make(chan struct{}), make(chan struct{})
-	server := httptest.NewServer(app.bounded(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/slow" {
+	server := httptest.NewServer(bounded(8, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "slow" {
 			entered <- struct{}{}
 			<-leave
 		}
 	})))
 	defer server.Close()
-	answered := make(chan int)
-	for range 2 {
-		go func() {
-			response, err := http.Get(server.URL + "/slow")
-			if err != nil {
-				answered <- 0
-				return
-			}
-			_ = response.Body.Close()
-			answered <- response.StatusCode
-		}()
-		<-entered
-	}
-	for path, want := range map[string]int{"/fhir/Patient": 503, "/auth/token": 503, "/healthz": 200, "/readyz": 200} {
+	answers := func(path string, want int) {
+		t.Helper()
 		answer, body := ask(t, http.DefaultClient, http.MethodGet, server.URL+path, nil)
 		if answer.StatusCode != want {
 			t.Errorf("%s: %s", path, answer.Status)
@@ -51,15 +39,43 @@ func TestRequestsAtOnce(t *testing.T) {
 			t.Errorf("%s: %v, %s", path, answer.Header, body)
 		}
 	}
-	for range 2 {
-		leave <- struct{}{}
-		if status := <-answered; status != http.StatusOK {
-			t.Errorf("what came in time is answered %d", status)
+	fill := func(path string, places int) (empty func()) {
+		t.Helper()
+		answered := make(chan int)
+		for range places {
+			go func() {
+				response, err := http.Get(server.URL + path + "?slow")
+				if err != nil {
+					answered <- 0
+					return
+				}
+				_ = response.Body.Close()
+				answered <- response.StatusCode
+			}()
+			<-entered
+		}
+		return func() {
+			for range places {
+				leave <- struct{}{}
+				if status := <-answered; status != http.StatusOK {
+					t.Errorf("what came in time is answered %d", status)
+				}
+			}
 		}
 	}
-	if answer, _ := ask(t, http.DefaultClient, http.MethodGet, server.URL+"/fhir/Patient", nil); answer.StatusCode != http.StatusOK {
-		t.Errorf("when the others are answered: %s", answer.Status)
-	}
+	emptySignIns := fill("/auth/token", 2)
+	answers("/auth/token", 503)
+	answers("/fhir/Patient", 200)
+	empty := fill("/fhir/Patient", 8)
+	answers("/fhir/Patient", 503)
+	answers("/nowhere", 503)
+	answers("/healthz", 200)
+	answers("/readyz", 200)
+	emptySignIns()
+	answers("/auth/token", 200)
+	answers("/fhir/Patient", 503)
+	empty()
+	answers("/fhir/Patient", 200)
 }
 
 // TestSizes of requests: header, URL and body.
