@@ -30,6 +30,9 @@ func TestGuards(t *testing.T) {
 		"GET /.well-known/security.txt":                 public("public, max-age=86400"),
 		"GET /.well-known/nothing":                      public("no-store"),
 		"GET /fhir/Patient":                             private,
+		"GET /auth/jwks.json":                           public("public, max-age=3600"),
+		"POST /auth/token":                              private,
+		"GET /auth/keys":                                private,
 		"GET /fhir/Patient/a":                           private,
 		"GET /fhir/Patient/a/_history":                  private,
 		"POST /fhir/Patient":                            private,
@@ -89,6 +92,7 @@ func TestCORS(t *testing.T) {
 		"metadata":                       {"GET", "/fhir/metadata", from("https://evil.example"), 200, "*", "Authorization, "},
 		"preflight of metadata":          {"OPTIONS", "/fhir/metadata", preflight("https://evil.example", "GET", "accept"), 204, "*", "Authorization, "},
 		"discovery":                      {"GET", "/.well-known/discovery-document.json", from("https://evil.example"), 200, "*", ""},
+		"keys of tokens":                 {"GET", "/auth/jwks.json", from("https://evil.example"), 200, "*", ""},
 		"health":                         {"GET", "/healthz", from(page), 200, "", ""},
 		"what begins alike":              {"OPTIONS", "/fhirish", preflight(page, "GET", "authorization"), 404, "", ""},
 	} {
@@ -109,6 +113,9 @@ func TestCORS(t *testing.T) {
 		if c.origin == page && c.method == "OPTIONS" && h.Get("Access-Control-Max-Age") != "7200" {
 			t.Errorf("%s: %v", name, h)
 		}
+	}
+	if _, body := r.get(t, "/fhir/metadata"); !strings.Contains(body, `"cors":true`) {
+		t.Error("the CapabilityStatement does not say that pages may call")
 	}
 	closed := start(t, t.TempDir(), nil)
 	if answer, _ := ask(t, http.DefaultClient, "GET", closed.url+"/fhir/Patient", from(page)); answer.Header.Get("Access-Control-Allow-Origin") != "" || strings.Contains(answer.Header.Get("Vary"), "Origin") {

@@ -57,7 +57,7 @@ func writePEM(t *testing.T, file, kind string, der []byte) {
 	}
 }
 
-// startTLS runs a server with a certificate, and returns a client that trusts it.
+// startTLS runs a server with a certificate, and returns a client that trusts it and has its key.
 func startTLS(t *testing.T, change func(*Config)) (*running, *http.Client) {
 	t.Helper()
 	dir := t.TempDir()
@@ -76,7 +76,7 @@ func startTLS(t *testing.T, change func(*Config)) (*running, *http.Client) {
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	return r, &http.Client{Transport: transport}
+	return r, &http.Client{Transport: keyed{transport}}
 }
 
 // reply is an answer but for its body.
