@@ -3,7 +3,8 @@
 //
 // It owns sites, API keys, OAuth clients, access tokens, the limits of what a credential may ask for, and everything at /auth. It owns no rule about what
 // a scope permits with which resource: that is the engine's (fhir.Principal.Needs). All that it keeps are records of a store
-// (storage.Records), so that the command line and other nodes see the same; secrets are among them as hashes alone.
+// (storage.Records), so that the command line and other nodes see the same; secrets of clients are among them as hashes alone. The private keys that sign tokens are there as
+// they are, because every node needs them: whoever can read the records of the store can sign.
 //
 // # A site
 //
@@ -38,4 +39,25 @@
 // IPv6: for its network of 64 bits): beyond the limit they are answered with 429, ids that were not there lately are not looked for any more, and right
 // credentials from the same address go on. Each refusal is recorded, a 429 is not; it is recorded with the site that it concerns where the credential is known and
 // may use that site, else with the operator's own. A key that lets in is no sign-in: what is done with it is recorded by the engine.
+//
+// # Tokens
+//
+// TokenPath gives an access token for client_credentials (RFC 6749 4.4, https://hl7.org/fhir/smart-app-launch/STU2.2/backend-services.html): a JWT
+// (RFC 9068) of five minutes, signed by ES256. Its issuer is Config.BaseURL, its audience that and /fhir, on whichever face it is used.
+//
+//   - It is a token of the credential: the site is chosen with each request, as with a key, and what was decided about credential and site since holds for it, too.
+//   - Its scopes are those that were asked for as far as the credential has them; none asked: all. The answer has them as they were written, where the whole of one is granted.
+//   - The clients' clocks may be wrong by 30 seconds. The end of an access token is exact.
+//   - An assertion (private_key_jwt) is for the token endpoint and nobody else: its aud is that URL, alone. It counts once, on all nodes together. A client has
+//     its keys with its registration, or at a URL, which is asked when they are five minutes old (or as old as its Cache-Control permits), or for a kid that is not known,
+//     but every ten seconds at most. Whatever keys an assertion itself shows or points to, nobody looks at them.
+//   - Each client signs in 100 times a minute (Limits.SignIns); an address is refused as often. What comes beyond is answered with 429, and not recorded.
+//   - While the store is out of reach nobody gets a token, and none is taken: 503.
+//   - IntrospectPath and RevokePath are for the token's own client, and for administrators. For others every token is one that there is not.
+//
+// A signing key is published at JWKSPath for a day before it signs, signs for thirty days, and stays published until an hour after the last token by it has
+// expired. All nodes have the same keys: one record, which whichever node is first changes. Only the very first key signs at once.
+//
+// What was verified is remembered by the digest of its text, so that the next request costs a hash. Whether the token or its credential was revoked is looked at again
+// after half a second: a revocation holds on every node within a second.
 package access
