@@ -63,7 +63,7 @@ func (a *Access) assertingClient(ctx context.Context, p posted) (*holder, error)
 	if faults := a.assertionFaults(claims); len(faults) > 0 {
 		return h, refuse(invalidClient, "The assertion is refused: "+strings.Join(faults, "; ")+".")
 	}
-	if err := a.mayUse(h, p); err != nil {
+	if err := a.mayUse(ctx, h, p); err != nil {
 		return h, err
 	}
 	return h, a.useOnce(ctx, claims)

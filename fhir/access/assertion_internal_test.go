@@ -191,7 +191,7 @@ func TestAssertionReplayed(t *testing.T) {
 	}
 	r.time.forward(4*time.Minute + assertionSkew - time.Second)
 	checkRefusal(t, r.ask(t, nodes[1], TokenPath, asserting(text)), 401, invalidClient, "used already")
-	twin := r.client(t, NewCredential{JWKS: keySet(t, jose.JSONWebKey{Key: clientEC().Public(), KeyID: "ec"})})
+	twin := r.client(t, NewCredential{JWKS: keySet(t, clientKeyEC())})
 	theirs := r.claims(twin)
 	theirs["jti"] = claims["jti"]
 	r.tokenOf(t, asserting(assertion(t, clientEC(), "ec", theirs)))

@@ -154,7 +154,16 @@ func (a *Access) chooseSite(r *http.Request, t *attempt, now time.Time) error {
 	if !ok {
 		return siteNotOpen()
 	}
-	site, err := a.sites.get(r.Context(), key, now)
+	if err := a.opens(r.Context(), t.holder, key, now); err != nil {
+		return err
+	}
+	t.who.Partition = partition
+	return nil
+}
+
+// opens refuses a credential at one of its sites where that is suspended, or was not activated for live credentials. Forbidden; Unavailable.
+func (a *Access) opens(ctx context.Context, h *holder, siteKey string, now time.Time) error {
+	site, err := a.sites.get(ctx, siteKey, now)
 	switch {
 	case errors.Is(err, fhir.NotFound):
 		return siteNotOpen()
@@ -162,10 +171,9 @@ func (a *Access) chooseSite(r *http.Request, t *attempt, now time.Time) error {
 		return err
 	case site.Suspended:
 		return siteNotOpen()
-	case t.holder.Mode == Live && !site.Active:
+	case h.Mode == Live && !site.Active:
 		return fhir.Errorf(fhir.Forbidden, fhir.CodeForbidden, "The site was not activated yet: until then its test credentials work alone.")
 	}
-	t.who.Partition = partition
 	return nil
 }
 

@@ -65,7 +65,7 @@ func (a *Access) secretClient(ctx context.Context, p posted, id, secret string) 
 	if !h.proves(secret, a.Now()) {
 		return h, refuse(invalidClient, "There is no such client, or client_secret is wrong. Of a key, client_id is what stands before the dot, client_secret what follows it.")
 	}
-	return h, a.mayUse(h, p)
+	return h, a.mayUse(ctx, h, p)
 }
 
 // claimed is the client of an id that somebody claims to be; nil where there is none.
@@ -76,10 +76,19 @@ func (a *Access) claimed(ctx context.Context, p posted, id string) (*holder, err
 	return a.lookUp(ctx, p.from, id, a.Now())
 }
 
-// mayUse refuses a client that has proved who it is, but does not work now, or from there.
-func (a *Access) mayUse(h *holder, p posted) error {
-	if err := h.usable(a.Now(), p.from); err != nil {
+// mayUse refuses a client that has proved who it is, but does not work now, or from there, or at none of its sites.
+func (a *Access) mayUse(ctx context.Context, h *holder, p posted) error {
+	now := a.Now()
+	err := h.usable(now, p.from)
+	if err == nil {
+		for _, site := range h.Sites {
+			if err = a.opens(ctx, h, siteKey(site), now); !errors.Is(err, fhir.Forbidden) {
+				break
+			}
+		}
+	}
+	if errors.Is(err, fhir.Unauthenticated) || errors.Is(err, fhir.Forbidden) {
 		return refuse(invalidClient, fhir.AsError(err).Issues[0].Detail)
 	}
-	return nil
+	return err
 }

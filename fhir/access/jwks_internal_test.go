@@ -20,6 +20,9 @@ var (
 	clientEC  = sync.OnceValue(func() *ecdsa.PrivateKey { return mustMake(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)) })
 )
 
+// clientKeyEC is the public clientEC as "ec".
+func clientKeyEC() jose.JSONWebKey { return jose.JSONWebKey{Key: clientEC().Public(), KeyID: "ec"} }
+
 func mustMake[K any](key K, err error) K {
 	if err != nil {
 		panic(err)

@@ -63,7 +63,7 @@ func (p *publisher) fail(err error) {
 func newPublishing(t *testing.T) (r *rig, p *publisher, client string) {
 	t.Helper()
 	p = &publisher{}
-	p.publish(http.StatusOK, keySet(t, jose.JSONWebKey{Key: clientEC().Public(), KeyID: "ec"}), "")
+	p.publish(http.StatusOK, keySet(t, clientKeyEC()), "")
 	r = newRig(t)
 	r.outside = p
 	r.limit(0)
@@ -168,7 +168,7 @@ func TestURLThatFails(t *testing.T) {
 					t.Errorf("%d %s", status, says)
 				}
 			}
-			if n := p.publish(http.StatusOK, keySet(t, jose.JSONWebKey{Key: clientEC().Public(), KeyID: "ec"}), ""); n != 1 {
+			if n := p.publish(http.StatusOK, keySet(t, clientKeyEC()), ""); n != 1 {
 				t.Errorf("%d fetches", n)
 			}
 			r.time.forward(outsideRest)

@@ -134,7 +134,7 @@ func newRig(t testing.TB) *rig {
 	}
 	r.id, r.secret = r.key(t, NewCredential{})
 	r.signs = r.client(t, NewCredential{JWKS: keySet(t,
-		jose.JSONWebKey{Key: clientEC().Public(), KeyID: "ec"}, jose.JSONWebKey{Key: clientRSA().Public(), KeyID: "rsa", Algorithm: "RS384"})})
+		clientKeyEC(), jose.JSONWebKey{Key: clientRSA().Public(), KeyID: "rsa", Algorithm: "RS384"})})
 	return r
 }
 

@@ -216,6 +216,43 @@ func TestTokenWhileTheStoreIsDown(t *testing.T) {
 	checkRefusal(t, r.ask(t, r.Access, TokenPath, r.bySecret()), 503, tryLater, "Try again")
 }
 
+// TestTokenOfASite: a client gets one while one of its sites is open to it.
+func TestTokenOfASite(t *testing.T) {
+	r := newRig(t)
+	if _, err := r.CreateSite(t.Context(), "Two"); err != nil {
+		t.Fatal(err)
+	}
+	both := []string{"demo", "two"}
+	tried, live := r.client(t, NewCredential{Sites: both, JWKS: keySet(t, clientKeyEC())}), r.client(t, NewCredential{Sites: both, Mode: Live, JWKS: keySet(t, clientKeyEC())})
+	must := func(_ Site, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(says string, client string) {
+		t.Helper()
+		w := r.ask(t, r.Access, TokenPath, asserting(assertion(t, clientEC(), "ec", r.claims(client))))
+		if says == "" && w.Code != http.StatusOK {
+			t.Errorf("%d %s", w.Code, w.Body)
+		} else if says != "" {
+			checkRefusal(t, w, 401, invalidClient, says)
+		}
+	}
+	check("", tried)
+	check("not activated", live)
+	must(r.ActivateSite(t.Context(), "two"))
+	check("", live)
+	must(r.SuspendSite(t.Context(), "demo"))
+	check("", tried)
+	check("", live)
+	must(r.SuspendSite(t.Context(), "two"))
+	check("not open", tried)
+	check("not open", live)
+	must(r.ActivateSite(t.Context(), "demo"))
+	check("", tried)
+}
+
 func TestTokenEndsWithItsCredential(t *testing.T) {
 	r := newRig(t)
 	id, secret := r.key(t, NewCredential{Expires: r.time.Now().Add(90 * time.Second)})
