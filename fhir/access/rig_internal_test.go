@@ -44,6 +44,8 @@ type hands struct {
 	now time.Time
 }
 
+func newHands() *hands { return &hands{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)} }
+
 func (h *hands) Now() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -126,8 +128,15 @@ func newRig(t testing.TB) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{time: &hands{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}, events: &events{}}
+	r := &rig{time: newHands(), events: &events{}}
 	r.records = &outages{Records: anystore.Open(t, rules, r.time.Now).Records()}
+	r.furnish(t)
+	return r
+}
+
+// furnish makes what every rig has.
+func (r *rig) furnish(t testing.TB) {
+	t.Helper()
 	r.Access = r.node(t)
 	if _, err := r.CreateSite(t.Context(), "demo"); err != nil {
 		t.Fatal(err)
@@ -135,7 +144,6 @@ func newRig(t testing.TB) *rig {
 	r.id, r.secret = r.key(t, NewCredential{})
 	r.signs = r.client(t, NewCredential{JWKS: keySet(t,
 		clientKeyEC(), jose.JSONWebKey{Key: clientRSA().Public(), KeyID: "rsa", Algorithm: "RS384"})})
-	return r
 }
 
 // node makes another node of the same store and time.

@@ -312,3 +312,37 @@ func TestIntersect(t *testing.T) {
 		}
 	})
 }
+
+// TestWhateverIsPosted: nothing that a stranger sends is a failure of the server, and nothing of it gets a token.
+func TestWhateverIsPosted(t *testing.T) {
+	r := newRig(t)
+	r.limit(0)
+	known := []string{
+		"", "x", "Basic", "Basic ", "Basic " + base64.StdEncoding.EncodeToString([]byte(r.id+":x")), "Bearer x", "client_credentials", assertionType, r.id, "\x00\xff", "%", "é",
+		assertion(t, clientEC(), "ec", map[string]any{"iss": r.signs}), raw(`{"alg":"none"}`, nil) + ".", "system/*.cruds", "system/Patient.rs?x",
+	}
+	text := rapid.OneOf(rapid.SampledFrom(known), rapid.String(), rapid.StringMatching(`[A-Za-z0-9_-]{0,40}\.[A-Za-z0-9_-]{0,40}\.[A-Za-z0-9_-]{0,40}`))
+	names := rapid.SampledFrom([]string{
+		"grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "scope", "token", "token_type_hint", "x", "",
+	})
+	rapid.Check(t, func(q *rapid.T) {
+		body := rapid.OneOf(text, rapid.Map(rapid.MapOf(names, text), func(values map[string]string) string {
+			f := url.Values{}
+			for name, value := range values {
+				f.Set(name, value)
+			}
+			return f.Encode()
+		})).Draw(q, "body")
+		path := rapid.SampledFrom([]string{TokenPath, IntrospectPath, RevokePath}).Draw(q, "path")
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
+		request.Header.Set("Content-Type", rapid.OneOf(rapid.Just(formType), text).Draw(q, "media"))
+		if header := text.Draw(q, "authorization"); header != "" {
+			request.Header.Set("Authorization", header)
+		}
+		w := httptest.NewRecorder()
+		r.Handler().ServeHTTP(w, request)
+		if w.Code < 400 || w.Code >= 500 || !json.Valid(w.Body.Bytes()) {
+			q.Fatalf("%d %s", w.Code, w.Body)
+		}
+	})
+}
