@@ -75,7 +75,8 @@ func (m Mode) keeps(e *Event) bool {
 	case Off:
 		return false
 	case Writes:
-		return e.Outcome != Success || e.Interaction == Login || e.Interaction.writes()
+		operates := e.Interaction == Operation && e.Who.Partition == NoSite // makes sites and credentials
+		return e.Outcome != Success || e.Interaction == Login || e.Interaction.writes() || operates
 	default:
 		return true
 	}

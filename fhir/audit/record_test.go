@@ -45,6 +45,18 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// What administrators do is kept with the writes, also where it succeeds.
+func TestOperatingIsKept(t *testing.T) {
+	m := newMemory()
+	trail := trailOf(t, m, func() time.Time { return start }, func(c *audit.Config) { c.Mode = audit.Writes })
+	e := audit.Event{Who: fhir.Principal{Partition: audit.NoSite, Client: "c"}, Interaction: audit.Operation, Detail: "create site elm"}
+	must(t, trail.Record(e))
+	must(t, trail.Flush(t.Context()))
+	if all, _ := m.events(t, audit.NoSite); len(all) != 1 {
+		t.Errorf("%d events are kept", len(all))
+	}
+}
+
 func TestRecordedAsItWas(t *testing.T) {
 	m := newMemory()
 	trail := trailOf(t, m, func() time.Time { return start })

@@ -14,7 +14,7 @@ type Mode string
 // The modes.
 const (
 	All    Mode = "all"
-	Writes Mode = "writes" // writes, refusals and sign-ins
+	Writes Mode = "writes" // writes, refusals, sign-ins, and what operates the server
 	Off    Mode = "off"
 )
 
