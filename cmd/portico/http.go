@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,8 +10,12 @@ import (
 
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/access"
 	"github.com/portico-health/portico/fhir/rest"
 )
+
+// authPath is what all paths of package access begin with.
+const authPath = "/auth/"
 
 // handler puts the faces and the program's own paths together. The request log and the metrics see everything.
 func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
@@ -29,7 +32,10 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	if a.Config.SecurityContact != "" {
 		at(router, securityPath, a.securityText()).Methods(http.MethodGet, http.MethodHead)
 	}
-	router.PathPrefix(authPath).Handler(ofAuth(a.access.Handler()))
+	auth := a.access.Handler()
+	for _, path := range access.Paths() {
+		at(router, path, auth)
+	}
 	for path, document := range face.Documents() {
 		at(router, path, document)
 	}
@@ -43,18 +49,6 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 // refusal answers every request with an error.
 func refusal(e *fhir.Error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { rest.Refuse(w, e) })
-}
-
-// authPath is where everything of package access is, and below.
-const authPath = "/auth/"
-
-// ofAuth notes the template of the path that a request to a mux took.
-func ofAuth(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(w, r)
-		_, path, _ := strings.Cut(r.Pattern, " ") // which http.ServeMux leaves there
-		routed(r, cmp.Or(path, authPath))
-	})
 }
 
 // dispatch hands requests to whom the router finds, as the router itself does, but without two copies of each that know their route: nobody

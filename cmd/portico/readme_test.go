@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -80,6 +82,50 @@ func TestReadmeTellsLimits(t *testing.T) {
 		if row := fmt.Sprintf("\n| %s | %d", what, most); !strings.Contains(text, row+" ") && !strings.Contains(text, row+";") && !strings.Contains(text, row+":") && !strings.Contains(text, row+",") {
 			t.Errorf("the README has no row %s", row)
 		}
+	}
+}
+
+// TestReadmeGetsIn carries out what the README says of getting in, as it stands there, in one shell: in each of the styles the patient comes, and in the end it is on record who
+// asked for it.
+func TestReadmeGetsIn(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("there is no curl to carry out what the README says")
+	}
+	_, section, _ := strings.Cut(readme(t), "\n## Getting in\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	d := newDrill(t)
+	var script strings.Builder
+	blocks := 0
+	for _, block := range strings.Split(section, "```sh\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		for line := range strings.Lines(block) {
+			script.WriteString(line)
+			if strings.HasPrefix(line, "portico serve") {
+				script.WriteString("trap 'kill $!; wait' EXIT; curl --silent --retry 50 --retry-delay 1 --retry-connrefused http://127.0.0.1:8080/readyz\n")
+			}
+		}
+		script.WriteString("echo; echo --- the next block\n")
+		blocks++
+	}
+	cmd := d.shell(t.Context(), strings.ReplaceAll(script.String(), "127.0.0.1:8080", d.address))
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s%s", err, out, &errs)
+	}
+	answers := strings.Split(string(out), "--- the next block\n")
+	if len(answers) != blocks+1 || blocks < 6 {
+		t.Fatalf("%d blocks have %d answers: %s%s", blocks, len(answers), out, &errs)
+	}
+	for i, answer := range answers[1 : blocks-1] { // but those of the beginning and the record
+		if !strings.Contains(answer, `"resourceType":"Patient","id":"pat-1"`) {
+			t.Errorf("style %d is answered %s%s", i+1, answer, &errs)
+		}
+	}
+	record := answers[blocks-1]
+	if got := strings.Count(record, `"code":"read"`); got != 3 || strings.Count(record, `"code":"update"`) != 1 {
+		t.Errorf("of three reads %d are on record: %s", got, record)
 	}
 }
 
