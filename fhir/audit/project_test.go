@@ -207,7 +207,7 @@ func TestProjectedBlocksGrow(t *testing.T) {
 // What lies behind is recorded at once, however much it is.
 func TestProjectBacklog(t *testing.T) {
 	l := newLedger(t)
-	l.some(1700)
+	l.some(1100)
 	l.project()
 	l.recorded()
 }
