@@ -558,7 +558,7 @@ func TestIncludesArePermittedOneByOne(t *testing.T) {
 		{"Patient", "_include=*", "Organization/o Practitioner/d", fhir.Scopes{"Patient": s, "Organization": r, "Practitioner": r}, nil},
 		{"Patient", "_revinclude=Observation:subject", "Observation/x", fhir.Scopes{"Patient": s, "Observation": s}, nil},
 		{"Patient", "_revinclude=Observation:subject", "", fhir.Scopes{"Patient": s, "Observation": r}, []string{"_revinclude system/Observation.s"}},
-		{"Patient", "_revinclude=*", "Observation/x", fhir.Scopes{"Patient": s, "Observation": s}, []string{"_revinclude system/Appointment.s, system/AuditEvent.s"}},
+		{"Patient", "_revinclude=*", "Observation/x", fhir.Scopes{"Patient": s, "Observation": s}, []string{"_revinclude system/Appointment.s"}},
 		{"Patient", "_revinclude=Appointment:patient&_include:iterate=Appointment:location&_include:iterate=Location:organization", "Appointment/a", fhir.Scopes{"Patient": s, "Appointment": s, "Organization": r}, []string{"_include system/Location.r"}},
 		{"Patient", "_revinclude=Appointment:patient&_include:iterate=Appointment:location&_include:iterate=Location:organization", "Appointment/a Location/l Organization/o", fhir.Scopes{"Patient": s, "Appointment": s, "Organization": r, "Location": r}, nil},
 		{"Organization", "_revinclude=Patient:organization&_revinclude:iterate=Observation:subject", "Patient/p", fhir.Scopes{"Organization": s, "Patient": s}, []string{"_revinclude system/Observation.s"}},

@@ -12,6 +12,29 @@ import (
 	"github.com/portico-health/portico/fhir/search"
 )
 
+// TestStarLeavesTheTrailOut: everybody who reads a resource leaves an AuditEvent that refers to it.
+func TestStarLeavesTheTrailOut(t *testing.T) {
+	rules, err := newRules("AuditEvent", "Patient", "Observation")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string][]string{
+		"_revinclude=*":                  {"Observation", "Patient"},
+		"_revinclude:iterate=*":          {"Observation", "Patient"},
+		"_revinclude=AuditEvent:*":       {"AuditEvent"},
+		"_revinclude=AuditEvent:patient": {"AuditEvent"},
+	} {
+		req, err := parse(rules, "Patient", query)
+		var sources []string
+		for _, i := range req.Includes {
+			sources = append(sources, i.Source)
+		}
+		if err != nil || !slices.Equal(sources, want) {
+			t.Errorf("%s: %v, want %v: %v", query, sources, want, err)
+		}
+	}
+}
+
 // TestIncludes: the forms of https://hl7.org/fhir/R4/search.html#revinclude.
 func TestIncludes(t *testing.T) {
 	rules, err := newRules("Appointment", "Location", "Patient", "Practitioner", "Schedule", "Slot")
