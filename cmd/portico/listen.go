@@ -41,6 +41,7 @@ func (a *App) listen(ctx context.Context) (err error) {
 			return fmt.Errorf("tls-cert, tls-key: %w", err)
 		}
 		a.server.TLSConfig = own.config()
+		a.metrics.registry.MustRegister(own.end())
 	}
 	if a.listener, err = listenOn(ctx, "listen", a.Config.Listen); err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // lookInterval is how often the files of a certificate are looked at, at most.
@@ -34,6 +36,13 @@ type certificate struct {
 func newCertificate(certFile, keyFile string, now func() time.Time, log *slog.Logger) (*certificate, error) {
 	c := &certificate{certFile: certFile, keyFile: keyFile, now: now, log: log, looked: now()}
 	return c, c.read()
+}
+
+// end is when the certificate runs out, for alarms before it does.
+func (c *certificate) end() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "portico_tls_certificate_end_seconds", Help: "When the certificate that is served runs out, in seconds since 1970.",
+	}, func() float64 { return float64(c.pair.Load().Leaf.NotAfter.Unix()) })
 }
 
 // config is what a server of TLS needs. What Go holds to be secure is: https://pkg.go.dev/crypto/tls#Config.

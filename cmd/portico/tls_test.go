@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -119,6 +120,14 @@ func TestTLS(t *testing.T) {
 		if got := answer.Header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
 			t.Errorf("%s: Strict-Transport-Security: %s", path, got)
 		}
+	}
+	var end float64
+	_, figures := ask(t, client, http.MethodGet, r.url+metricsPath, nil)
+	for line := range strings.Lines(figures) {
+		_, _ = fmt.Sscanf(line, "portico_tls_certificate_end_seconds %g", &end)
+	}
+	if left := end - float64(time.Now().Unix()); left < 3000 || left > 3600 {
+		t.Errorf("the certificate ends in %.0f s, say the metrics", left)
 	}
 	for version, want := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		dialer := &tls.Dialer{Config: &tls.Config{MinVersion: version, MaxVersion: version, InsecureSkipVerify: true}}
