@@ -17,8 +17,20 @@ import (
 // authPath is what all paths of package access begin with.
 const authPath = "/auth/"
 
-// handler puts the faces and the program's own paths together. The request log and the metrics see everything.
+// handler is everything that the program serves. The request log and the metrics see all of it.
 func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
+	router, err := a.routes(promises)
+	if err != nil {
+		return nil, err
+	}
+	observer := newObserver(a.metrics, a.Log)
+	noted := func(h http.Handler) http.Handler { return rest.Identify(a.Now, a.observe(observer, h)) }
+	served := a.shared(bounded(a.Config.MaxConcurrent, a.knownHost(dispatch(router))))
+	return guarded(a.arrive(noted(served), noted(refusal(errClear)), noted(refusal(errDisputed)))), nil
+}
+
+// routes puts the faces and the program's own paths together.
+func (a *App) routes(promises conformance.Promises) (*mux.Router, error) {
 	router := mux.NewRouter()
 	face := &rest.Face{Engine: a.engine, Promises: promises, Authenticate: a.authenticate, Routed: routed, Log: a.Log}
 	if err := face.Routes(router); err != nil { // first, for the router tries one after the other
@@ -40,10 +52,7 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 		at(router, path, document)
 	}
 	router.NotFoundHandler, router.MethodNotAllowedHandler = http.HandlerFunc(nothing), http.HandlerFunc(wrongMethod)
-	observer := newObserver(a.metrics, a.Log)
-	noted := func(h http.Handler) http.Handler { return rest.Identify(a.Now, a.observe(observer, h)) }
-	served := a.shared(bounded(a.Config.MaxConcurrent, a.knownHost(dispatch(router))))
-	return guarded(a.arrive(noted(served), noted(refusal(errClear)), noted(refusal(errDisputed)))), nil
+	return router, nil
 }
 
 // refusal answers every request with an error.

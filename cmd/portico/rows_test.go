@@ -1,0 +1,188 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/portico-health/portico/conformance"
+)
+
+// row is a route of the FHIR face, and a request for it. In path and body {id} stands for a resource, and {mark} for a text by which it is known.
+type row struct {
+	name               string // "Patient read"
+	method, path, body string
+	header             map[string]string
+	status             int // for the right credential
+
+	resourceType string // whose resource {id} is
+	public       bool   // nobody is asked who they are
+	scopeless    bool   // it tells of definitions of the server's own, and takes no scope
+	entries      bool   // each entry is answered for itself, so that the whole is answered 200
+}
+
+// bodies are resources, as small as R4 lets them be.
+var bodies = map[string]string{
+	"Appointment":         `"status":"proposed","participant":[{"actor":{"reference":"Patient/own-000001"},"status":"accepted"}]`,
+	"AppointmentResponse": `"appointment":{"reference":"Appointment/own-000001"},"actor":{"reference":"Patient/own-000001"},"participantStatus":"accepted"`,
+	"DocumentReference":   `"status":"current","subject":{"reference":"Patient/own-000001"},"content":[{"attachment":{"title":"letter"}}]`,
+	"Encounter":           `"status":"planned","class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"AMB"},"subject":{"reference":"Patient/own-000001"}`,
+	"HealthcareService":   `"name":"visits"`,
+	"Location":            `"name":"clinic"`,
+	"Observation":         `"status":"final","code":{"text":"weight"},"subject":{"reference":"Patient/own-000001"},"encounter":{"reference":"Encounter/own-000001"}`,
+	"Organization":        `"name":"trust"`,
+	"Patient":             `"name":[{"family":"Ash"}]`,
+	"Practitioner":        `"name":[{"family":"Birch"}]`,
+	"PractitionerRole":    `"practitioner":{"reference":"Practitioner/own-000001"}`,
+	"Provenance":          `"target":[{"reference":"Patient/own-000001"}],"recorded":"2026-03-01T12:00:00Z","agent":[{"who":{"reference":"Practitioner/own-000001"}}]`,
+	"RelatedPerson":       `"patient":{"reference":"Patient/own-000001"}`,
+	"Schedule":            `"actor":[{"reference":"Practitioner/own-000001"}]`,
+	"ServiceRequest":      `"status":"active","intent":"order","subject":{"reference":"Patient/own-000001"}`,
+	"Slot":                `"schedule":{"reference":"Schedule/own-000001"},"status":"free","start":"2026-03-01T12:00:00Z","end":"2026-03-01T12:30:00Z"`,
+	"Subscription":        `"status":"off","reason":"test","criteria":"Slot?status=free","channel":{"type":"rest-hook","endpoint":"https://example.org/hook"}`,
+	"Task":                `"status":"requested","intent":"order","for":{"reference":"Patient/own-000001"}`,
+}
+
+// bodyOf is a resource of a type, with its mark in an extension.
+func bodyOf(t testing.TB, resourceType string) string {
+	t.Helper()
+	rest, ok := bodies[resourceType]
+	if !ok {
+		t.Fatalf("there is no %s to write; add one to bodies", resourceType)
+	}
+	return `{"resourceType":"` + resourceType + `","id":"{id}","extension":[{"url":"https://example.org/mark","valueString":"{mark}"}],` + rest + `}`
+}
+
+// rowsOf are all routes of the FHIR face, as the table of promises has them. What is promised and not known here fails the test.
+func rowsOf(t testing.TB, p conformance.Promises) []row {
+	t.Helper()
+	rows := []row{{name: "metadata", path: "/metadata", public: true, status: 200}}
+	for _, d := range conformance.Documents(p) {
+		if d.InFHIR {
+			rows = append(rows, row{name: d.Path, path: d.Path, public: true, status: 200})
+		}
+	}
+	add := func(name string, known map[string][]row, wanted string) {
+		found := known[wanted]
+		if found == nil {
+			t.Errorf("%s %s is promised, of which this test knows no request", name, wanted)
+		}
+		for _, d := range found {
+			d.name = strings.TrimSpace(name + " " + wanted)
+			rows = append(rows, d)
+		}
+	}
+	for _, i := range p.System {
+		add("", systemRows(t), string(i))
+	}
+	for _, o := range p.Operations {
+		add("", systemRows(t), "$"+o.Name)
+	}
+	for _, c := range p.Compartments {
+		rows = append(rows,
+			row{name: c + " compartment", resourceType: c, path: "/" + c + "/{id}/*", status: 200},
+			row{name: c + " compartment by a form", resourceType: c, method: "POST", path: "/" + c + "/{id}/_search", body: "_count=5", header: form, status: 200},
+			row{name: c + " compartment of a type", resourceType: c, path: "/" + c + "/{id}/Observation", status: 200})
+	}
+	for _, typ := range p.Types {
+		known := typeRows(t, typ)
+		for _, i := range typ.Interactions {
+			if i != conformance.Delete {
+				add(typ.Name, known, string(i))
+			}
+		}
+		for _, o := range typ.Operations {
+			add(typ.Name, known, "$"+o.Name)
+		}
+		for _, i := range typ.Conditional {
+			if i != conformance.Delete {
+				add(typ.Name, known, "conditional "+string(i))
+			}
+		}
+	}
+	for _, typ := range p.Types { // last, for what is deleted is gone
+		if typ.OffersConditional(conformance.Delete) {
+			add(typ.Name, typeRows(t, typ), "conditional delete")
+		}
+		if typ.Offers(conformance.Delete) {
+			add(typ.Name, typeRows(t, typ), "delete")
+		}
+	}
+	return rows
+}
+
+// Headers of bodies that are no resources.
+var (
+	form  = map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+	patch = map[string]string{"Content-Type": "application/json-patch+json"}
+)
+
+// typeRows are the requests for everything that can be promised of a type.
+func typeRows(t testing.TB, typ conformance.Type) map[string][]row {
+	all, one, found := "/"+typ.Name, "/"+typ.Name+"/{id}", "/"+typ.Name+"?_id={id}"
+	body := ""
+	if typ.Offers(conformance.Create) || typ.Offers(conformance.Update) {
+		body = bodyOf(t, typ.Name)
+	}
+	unchanged := `[{"op":"test","path":"/resourceType","value":"` + typ.Name + `"}]`
+	parameters := `{"resourceType":"Parameters","parameter":[{"name":"mode","valueCode":"delete"}]}`
+	known := map[string][]row{
+		"read":               {{path: one, status: 200}},
+		"vread":              {{path: one + "/_history/1", status: 200}},
+		"history-instance":   {{path: one + "/_history", status: 200}},
+		"history-type":       {{path: all + "/_history", status: 200}},
+		"search-type":        {{path: all, status: 200}, {path: found, status: 200}, {method: "POST", path: all + "/_search", body: "_id={id}", header: form, status: 200}},
+		"$validate":          {{method: "POST", path: all + "/$validate", body: parameters, status: 200}, {method: "POST", path: one + "/$validate", body: parameters, status: 200}},
+		"create":             {{method: "POST", path: all, body: body, status: 201}},
+		"update":             {{method: "PUT", path: one, body: body, status: 200}},
+		"patch":              {{method: "PATCH", path: one, body: unchanged, header: patch, status: 200}},
+		"delete":             {{method: "DELETE", path: one, status: 200}},
+		"conditional create": {{method: "POST", path: all, body: body, header: map[string]string{"If-None-Exist": "_id={id}"}, status: 200}},
+		"conditional update": {{method: "PUT", path: found, body: body, status: 200}},
+		"conditional patch":  {{method: "PATCH", path: found, body: unchanged, header: patch, status: 200}},
+		"conditional delete": {{method: "DELETE", path: found + "-not", status: 200}}, // nothing, so that there is something left for the plain one
+	}
+	for name, rows := range known {
+		for i := range rows {
+			known[name][i].resourceType, known[name][i].scopeless = typ.Name, typ.Definitions != nil
+		}
+	}
+	return known
+}
+
+// systemRows are the requests for everything that can be promised of all types at once.
+func systemRows(t testing.TB) map[string][]row {
+	entry := func(method, url, resource string) string {
+		return fmt.Sprintf(`{%s"request":{"method":%q,"url":%q}}`, resource, method, url)
+	}
+	entries := strings.Join([]string{
+		entry("GET", "Patient/{id}", ""), entry("GET", "Patient?_id={id}", ""), entry("PUT", "Patient/{id}", `"resource":`+bodyOf(t, "Patient")+`,`),
+	}, ",")
+	bundle := func(typ string) string {
+		return `{"resourceType":"Bundle","type":"` + typ + `","entry":[` + entries + `]}`
+	}
+	return map[string][]row{
+		"batch":          {{method: "POST", body: bundle("batch"), resourceType: "Patient", status: 200, entries: true}},
+		"transaction":    {{method: "POST", body: bundle("transaction"), resourceType: "Patient", status: 200}},
+		"history-system": {{path: "/_history", status: 200}},
+		"search-system":  {{path: "?_count=1000", status: 200}, {method: "POST", path: "/_search", body: "_count=1000", header: form, status: 200}},
+		"$explain": {
+			{path: "/$explain?url=Patient%3F_id%3D{id}", resourceType: "Patient", status: 200},
+			{method: "POST", path: "/$explain", body: `{"resourceType":"Parameters","parameter":[{"name":"url","valueUri":"Patient?_id={id}"}]}`, resourceType: "Patient", status: 200},
+		},
+	}
+}
+
+// verb is the method of the request.
+func (r row) verb() string {
+	if r.method == "" {
+		return http.MethodGet
+	}
+	return r.method
+}
+
+// names says whether the request names a resource.
+func (r row) names() bool {
+	return strings.Contains(r.path+r.body+r.header["If-None-Exist"], "{id}")
+}
