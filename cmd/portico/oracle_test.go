@@ -74,7 +74,6 @@ func TestSearchByChance(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	server := startLogging(t, t.TempDir(), func(c *Config) {
 		c.Audit = audit.Off // what is asked here would be found there
-		c.Resources = slices.DeleteFunc(c.Resources, func(typ string) bool { return typ == "AuditEvent" })
 	}, io.Discard, func(a *App) { a.engine.Now = func() time.Time { return now } })
 	if err := server.fillAll(t.Context(), demo.Generate(demo.Options{Patients: 15, Seed: 3, At: now})); err != nil {
 		t.Fatal(err)

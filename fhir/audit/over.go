@@ -17,7 +17,7 @@ type over struct {
 }
 
 // Over returns the store with AuditEvents: Read, ReadVersion, Search and Explain of that type are answered from the trail, what was recorded before the call
-// among it. A search that would have to look at AuditEvents for the sake of another resource, or the reverse, is Invalid.
+// among it. A search that has to look at AuditEvents for the sake of another resource, or the reverse, is Invalid.
 func (t *Trail) Over(s storage.Store) storage.Store { return &over{s, t} }
 
 // Read is storage.Store's.
@@ -51,7 +51,8 @@ func (o *over) ReadVersion(ctx context.Context, p fhir.Partition, key fhir.Key, 
 
 // Search is storage.Store's.
 func (o *over) Search(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (storage.SearchPage, error) {
-	if err := linked(q); err != nil {
+	q, err := apart(q)
+	if err != nil {
 		return storage.SearchPage{}, err
 	}
 	if q.Type != resourceType {
@@ -67,7 +68,8 @@ func (o *over) Search(ctx context.Context, p fhir.Partition, q search.Query, pag
 
 // Explain is storage.Store's.
 func (o *over) Explain(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (storage.Plan, error) {
-	if err := linked(q); err != nil {
+	q, err := apart(q)
+	if err != nil {
 		return storage.Plan{}, err
 	}
 	if q.Type != resourceType {
@@ -108,13 +110,75 @@ func (t *Trail) event(ctx context.Context, p fhir.Partition, block string, place
 // forgotten is the instant up to which events are no longer kept.
 func (t *Trail) forgotten() fhir.Instant { return fhir.InstantOf(t.Now().Add(-t.Keep)) }
 
-// linked refuses searches that lead from AuditEvents to other resources, or from those to AuditEvents: what is in the record has no index entries.
-func linked(q search.Query) error {
-	if leads(q.Type, q.All) {
-		return fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "Chained parameters and _has are not supported with AuditEvent, neither from it nor to it. "+
+// apart is a query without the ways to AuditEvents where there are others: a chain that does not say the type of what a reference points at looks into all that are
+// possible, and into the record of who did what only where that is named. What leads there alone, or from there, is Invalid: what is in the record has no
+// index entries.
+func apart(q search.Query) (search.Query, error) {
+	all, ok := stay(q.Type, q.All)
+	if !ok || q.Type == resourceType && leads(q.Type, q.All) {
+		return q, fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "Chained parameters and _has are not supported with AuditEvent, neither from it nor to it. "+
 			"Search in two steps, by the ids that the first one finds: AuditEvent?patient=Patient/1.")
 	}
-	return nil
+	q.All = all
+	return q, nil
+}
+
+// stay leaves out of clauses that resources of a type satisfy what goes along a reference to AuditEvents. It says whether of each clause that has such something is
+// left that goes along a reference; to look into contained resources is part of every chain.
+func stay(from string, all []search.Any) ([]search.Any, bool) {
+	if !leads(from, all) {
+		return all, true
+	}
+	kept := make([]search.Any, len(all))
+	for i, ways := range all {
+		left := !leads(from, []search.Any{ways})
+		for _, t := range ways {
+			if t, ok := stays(from, t); ok {
+				kept[i] = append(kept[i], t)
+				left = left || follows(t)
+			}
+		}
+		if !left {
+			return nil, false
+		}
+	}
+	return kept, true
+}
+
+// follows says whether a test goes along a reference.
+func follows(t search.Test) bool {
+	switch t := t.(type) {
+	case search.Refers, search.ReferredBy:
+		return true
+	case search.Not:
+		return slices.ContainsFunc(t.Any, follows)
+	case search.Every:
+		return slices.ContainsFunc(t, func(ways search.Any) bool { return slices.ContainsFunc(ways, follows) })
+	default:
+		return false
+	}
+}
+
+func stays(from string, t search.Test) (_ search.Test, ok bool) {
+	switch t := t.(type) {
+	case search.Not:
+		all, ok := stay(from, []search.Any{t.Any})
+		if !ok {
+			return nil, false
+		}
+		return search.Not{Any: all[0]}, true
+	case search.Every:
+		all, ok := stay(from, t)
+		return search.Every(all), ok
+	case search.Refers:
+		t.To.All, ok = stay(t.To.Type, t.To.All)
+		return t, ok && from != resourceType && t.To.Type != resourceType
+	case search.ReferredBy:
+		t.From.All, ok = stay(t.From.Type, t.From.All)
+		return t, ok && from != resourceType && t.From.Type != resourceType
+	default:
+		return t, true
+	}
 }
 
 // leads says whether clauses that resources of a type satisfy go along a reference from or to AuditEvents.

@@ -257,6 +257,39 @@ func TestSearchesThatLeadToOrFromAuditEvents(t *testing.T) {
 	}
 }
 
+// asked is a store that keeps what it was asked for.
+type asked struct {
+	storage.Store
+	query search.Query
+}
+
+func (a *asked) Search(_ context.Context, _ fhir.Partition, q search.Query, _ storage.PageRequest) (storage.SearchPage, error) {
+	a.query = q
+	return storage.SearchPage{}, nil
+}
+
+// A chain that does not say the type of what a reference points at looks into all that are possible, but for AuditEvents.
+func TestChainsOfNoTypeLeaveAuditEventsOut(t *testing.T) {
+	m := newMemory()
+	trail := trailOf(t, m, time.Now)
+	for _, query := range []string{
+		"target.patient=Patient/p1", "target._id=x", "target:Provenance.target._id=x", "_has:Provenance:target:target._id=x",
+		"_filter=target.patient eq Patient/p1 or not (target._id eq x)",
+	} {
+		below := &asked{Store: m}
+		q := parseOf(t, trail, "Provenance", query)
+		uses := q.Uses()
+		if _, named := uses["AuditEvent"]; !named {
+			t.Errorf("%s does not lead to AuditEvents anyway", query)
+		}
+		_, err := trail.Over(below).Search(t.Context(), partition, q, storage.PageRequest{Limit: 1})
+		left := below.query.Uses()
+		if _, named := left["AuditEvent"]; err != nil || named || len(left) != len(uses)-1 {
+			t.Errorf("%s looks into %v of %v: %v", query, left, uses, err)
+		}
+	}
+}
+
 // TestBudget: a search for what is nowhere ends, and one that has its page does not count for ever.
 func TestBudget(t *testing.T) {
 	m := newMemory()
