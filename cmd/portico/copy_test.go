@@ -71,12 +71,16 @@ func TestCopyCommand(t *testing.T) {
 				if code, out, errs := call(t, "check", "--store", to, "--base-url", base); code != exitOK || !strings.Contains(out, "sound (resources 39, versions 61") || strings.Contains(out, "other settings") {
 					t.Errorf("check: exit %d: %s%s", code, out, errs)
 				}
+				_, before, _ := call(t, "key", "list", "--output", "json", "--store", from)
+				if _, after, _ := call(t, "key", "list", "--output", "json", "--store", to); before == "" || before != after {
+					t.Errorf("the keys are %s, and in the copy %s", before, after)
+				}
 				from = to
 			}
 			answers := map[string]string{}
 			for _, store := range []string{first, from} {
 				r := start(t, t.TempDir(), func(c *Config) { c.BaseURL, c.Store = base, store })
-				for _, path := range []string{"/fhir/Patient/p7", "/fhir/Patient/p7/_history/1", "/fhir/Patient/p3/_history", "/fhir/Patient?name=canary5&_sort=family", "/fhir/_history?_count=100"} {
+				for _, path := range []string{"/fhir/Patient/p7", "/fhir/Patient/p7/_history/1", "/fhir/Patient/p3/_history", "/fhir/Patient?name=canary5&_sort=family", "/fhir/_history?_count=100", "/fhir/AuditEvent?subtype=update&_summary=count"} {
 					status, body := r.get(t, path)
 					if before, seen := answers[path]; status != http.StatusOK || seen && before != body {
 						t.Errorf("%s answers %d: %s, want %s", path, status, body, before)

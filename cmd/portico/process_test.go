@@ -214,14 +214,20 @@ func TestDemoAndLoadTogether(t *testing.T) {
 	if err := os.WriteFile(bad, []byte(`{"resourceType":"Patient","id":"x","gender":"none"}`+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for want, args := range map[int][]string{
-		exitRefused: {"load", "--url", p.url + "/fhir", "--key", p.key, bad},
-		exitUsage:   {"load", "--url", "http://" + freeAddress(t) + "/fhir", file},
+	for _, c := range []struct {
+		code int
+		cmd  *exec.Cmd
+	}{
+		{exitRefused, p.load(t.Context(), bad)},
+		{exitOK, p.load(t.Context(), "--site", testSite, file)},
+		{exitRefused, p.load(t.Context(), "--site", "another", file)},
+		{exitUsage, command(t.Context(), "load", "--url", p.url+"/fhir", file)}, // without a key
+		{exitUsage, command(t.Context(), "load", "--url", p.url+"/fhir", "--key", "x", file)},
+		{exitUsage, command(t.Context(), "load", "--url", "http://"+freeAddress(t)+"/fhir", file)},
 	} {
-		cmd := command(t.Context(), args...)
-		out, _ := cmd.CombinedOutput()
-		if code := cmd.ProcessState.ExitCode(); code != want {
-			t.Errorf("%v: exit %d, want %d: %s", args, code, want, out)
+		out, _ := c.cmd.CombinedOutput()
+		if code := c.cmd.ProcessState.ExitCode(); code != c.code {
+			t.Errorf("%v: exit %d, want %d: %.1000s", c.cmd.Args, code, c.code, out)
 		}
 	}
 }
