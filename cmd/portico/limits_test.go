@@ -129,7 +129,7 @@ func dial(t *testing.T, r *running) net.Conn {
 
 // TestSlowClients are cut off, whatever they are slow with, and others are answered meanwhile.
 func TestSlowClients(t *testing.T) {
-	const soon = 300 * time.Millisecond
+	const soon = time.Second
 	r := startAlone(t, func(a *App) {
 		a.server.ReadHeaderTimeout, a.server.ReadTimeout, a.server.IdleTimeout = soon, 2*soon, 3*soon
 	})
@@ -146,6 +146,9 @@ func TestSlowClients(t *testing.T) {
 			if _, err := io.WriteString(c, begin); err != nil {
 				t.Fatal(err)
 			}
+			if status, _ := r.get(t, "/healthz"); status != http.StatusOK {
+				t.Errorf("others are answered %d", status)
+			}
 			stop, dripped := make(chan struct{}), make(chan struct{})
 			go func() { // a byte now and then keeps no request alive
 				defer close(dripped)
@@ -153,7 +156,7 @@ func TestSlowClients(t *testing.T) {
 					select {
 					case <-stop:
 						return
-					case <-time.After(soon / 4):
+					case <-time.After(soon / 8):
 						_, err = c.Write([]byte("x"))
 					}
 				}
@@ -170,9 +173,6 @@ func TestSlowClients(t *testing.T) {
 				}
 			}
 		})
-	}
-	if status, _ := r.get(t, "/healthz"); status != http.StatusOK {
-		t.Errorf("others are answered %d", status)
 	}
 }
 
