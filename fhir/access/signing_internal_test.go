@@ -215,3 +215,38 @@ func TestSigningRecordThatIsNone(t *testing.T) {
 		t.Errorf("record: %s", record.Value)
 	}
 }
+
+// TestTokenAcrossRotation is signed in the last second of a key. A node that has just begun, and whoever fetches the keys now, verifies it until it expires.
+func TestTokenAcrossRotation(t *testing.T) {
+	r := newRig(t)
+	first := r.published(t, r.Access).Keys[0].KeyID
+	r.time.forward(keyLife - keyAhead)
+	if n := len(r.published(t, r.Access).Keys); n != 2 {
+		t.Fatalf("%d keys are published a day ahead", n)
+	}
+	r.time.forward(keyAhead - time.Second)
+	text := r.tokenOf(t, r.bySecret()).AccessToken
+	token, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token.Headers[0].KeyID != first {
+		t.Error("the next key signs too early")
+	}
+	r.time.forward(TokenLife - time.Second)
+	node := r.node(t)
+	if _, _, err := node.verified(t.Context(), text); err != nil {
+		t.Error(err)
+	}
+	if err := token.Claims(r.published(t, node), &jwt.Claims{}); err != nil {
+		t.Error(err)
+	}
+	r.time.forward(keyAfter + time.Second)
+	if n := len(r.published(t, r.node(t)).Keys); n != 2 {
+		t.Errorf("%d keys are published before the end", n)
+	}
+	r.time.forward(2 * time.Second)
+	if n := len(r.published(t, r.node(t)).Keys); n != 1 {
+		t.Errorf("%d keys are published after the end", n)
+	}
+}
