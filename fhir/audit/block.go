@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,31 +27,12 @@ type block struct {
 }
 
 // takes says whether an event may be put behind those of a block.
-func (b block) takes(e Event) bool {
+func (b block) takes(e *Event) bool {
 	n := len(b.events)
 	return n == 0 || n < maxBlockEvents && b.events[n-1].Instant <= e.Instant && e.Instant-b.events[0].Instant <= maxBlockSpan
 }
 
-// blocksOf divides events into as few blocks as their bounds allow. It sorts the events by their instants.
-func blocksOf(events []Event) (all []block) {
-	sortByInstant(events)
-	from, size := 0, 0
-	for i, e := range events {
-		size += e.size()
-		if i > from && (!block{events: events[from:i]}.takes(e) || size > maxBlockBytes) {
-			all = append(all, block{events: events[from:i:i]})
-			from, size = i, e.size()
-		}
-	}
-	if from < len(events) {
-		all = append(all, block{events: events[from:]})
-	}
-	return all
-}
-
-func sortByInstant(events []Event) {
-	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.Instant, b.Instant) })
-}
+func byInstant(a, b Event) int { return cmp.Compare(a.Instant, b.Instant) }
 
 // size is about how many bytes an event takes in memory and, not compressed, in a block.
 func (e *Event) size() int {

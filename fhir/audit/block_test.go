@@ -2,7 +2,7 @@ package audit_test
 
 import (
 	"fmt"
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -86,36 +86,40 @@ func TestTermsAreRare(t *testing.T) {
 }
 
 func TestBlocksAreBounded(t *testing.T) {
-	at := fhir.InstantOf(start)
-	event := func(i int, gap time.Duration, query string) audit.Event {
-		return audit.Event{Instant: at + fhir.Instant(i)*fhir.Instant(gap.Microseconds()), Query: query}
-	}
 	for _, test := range []struct {
 		name   string
 		count  int
 		gap    time.Duration
-		query  string
+		query  int // bytes of it
 		blocks int
 	}{
-		{"few", 10, time.Millisecond, "", 1},
-		{"many", 4001, time.Microsecond, "", 3},
-		{"far from each other", 4, 31 * time.Second, "", 4},
-		{"large", 100, time.Microsecond, strings.Repeat("x", 100<<10), 50},
-		{"larger than a block", 3, time.Microsecond, strings.Repeat("x", 300<<10), 3},
+		{"few", 10, time.Millisecond, 0, 1},
+		{"many", 4001, time.Microsecond, 0, 3},
+		{"far from each other", 4, 31 * time.Second, 0, 4},
+		{"large", 100, time.Microsecond, 8 << 10, 4},
+		{"as large as a block", 3, time.Microsecond, 250 << 10, 3},
+		{"larger than a block", 3, time.Microsecond, 300 << 10, 3},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var events []audit.Event
+			m := newMemory()
+			trail := trailOf(t, m, func() time.Time { return start })
+			var want []audit.Event
 			for i := range test.count {
-				events = append(events, event(i, test.gap, test.query))
+				e := read("c", fmt.Sprint(i))
+				e.Instant = fhir.InstantOf(start.Add(time.Duration(i) * test.gap))
+				e.Patients = []string{strings.Repeat("x", test.query)}
+				want = append(want, e)
 			}
-			want := slices.Clone(events)
-			slices.Reverse(events)
-			blocks := audit.Blocks(events)
-			if len(blocks) != test.blocks {
-				t.Errorf("%d blocks, want %d", len(blocks), test.blocks)
+			for i := range want {
+				must(t, trail.Record(want[len(want)-1-i]))
 			}
-			if diff := cmp.Diff(want, slices.Concat(blocks...)); diff != "" {
-				t.Errorf("events (-want +got):\n%.2000s", diff)
+			must(t, trail.Flush(t.Context()))
+			got, blocks := m.events(t, partition)
+			if blocks != test.blocks {
+				t.Errorf("%d blocks, want %d", blocks, test.blocks)
+			}
+			if !reflect.DeepEqual(want, got) {
+				t.Error("the events are others than were recorded")
 			}
 		})
 	}

@@ -11,14 +11,6 @@ func Decode(p fhir.Partition, value []byte) ([]Event, int64, error) {
 	return b.events, b.mark, err
 }
 
-// Blocks are the events of each block that some are divided into.
-func Blocks(events []Event) (all [][]Event) {
-	for _, b := range blocksOf(events) {
-		all = append(all, b.events)
-	}
-	return all
-}
-
 // The names of blocks and events.
 var (
 	BlockPrefix = blockPrefix

@@ -23,9 +23,9 @@ type growing struct {
 // fewEvents is up to how many a block grows on. Every time it is packed anew, and written as a whole.
 const fewEvents = 500
 
-// open says whether events may still be put into a block.
-func (g *growing) open(e Event) bool {
-	return g.takes(e) && g.written < fewEvents && g.size+e.size() <= maxBlockBytes
+// open says whether an event may still be put into a block. One that is empty takes whatever comes.
+func (g *growing) open(e *Event) bool {
+	return len(g.events) == 0 || g.takes(e) && g.written < fewEvents && g.size+e.size() <= maxBlockBytes
 }
 
 // desk is where events are made into blocks.
@@ -64,26 +64,63 @@ func (t *Trail) Flush(ctx context.Context) error {
 
 // lay puts events into blocks, by their instants.
 func (t *Trail) lay(pieces [][]Event) {
-	by := make(map[fhir.Partition][]Event)
-	for _, piece := range pieces {
-		for i := range piece {
-			p := piece[i].Who.Partition
-			by[p] = append(by[p], piece[i])
+	for p, events := range byPartition(pieces) {
+		if !slices.IsSortedFunc(events, byInstant) {
+			slices.SortStableFunc(events, byInstant)
 		}
-	}
-	for p, events := range by {
-		sortByInstant(events)
-		for _, e := range events {
+		for len(events) > 0 {
 			all := t.desk.blocks[p]
-			if len(all) == 0 || !all[len(all)-1].open(e) {
-				all = append(all, &growing{id: blockID(e.Instant, newTail(t.Now()))})
+			if len(all) == 0 || !all[len(all)-1].open(&events[0]) {
+				all = append(all, &growing{id: blockID(events[0].Instant, newTail(t.Now()))})
 				t.desk.blocks[p] = all
 			}
-			g := all[len(all)-1]
-			g.events = append(g.events, e)
-			g.size, g.unsaved = g.size+e.size(), g.unsaved+e.size()+eventBytes
+			events = all[len(all)-1].grow(events)
 		}
 	}
+}
+
+// byPartition copies events, so that those of each partition stand together.
+func byPartition(pieces [][]Event) map[fhir.Partition][]Event {
+	counts := make(map[fhir.Partition]int)
+	for _, piece := range pieces {
+		for i := range piece {
+			counts[piece[i].Who.Partition]++
+		}
+	}
+	by := make(map[fhir.Partition][]Event, len(counts))
+	for p, n := range counts {
+		by[p] = make([]Event, 0, n)
+	}
+	for _, piece := range pieces {
+		for from := 0; from < len(piece); { // those of one partition that follow each other at once
+			p, to := piece[from].Who.Partition, from+1
+			for to < len(piece) && piece[to].Who.Partition == p {
+				to++
+			}
+			by[p] = append(by[p], piece[from:to]...)
+			from = to
+		}
+	}
+	return by
+}
+
+// grow takes as many events as there is room for, and returns the others. A block that is new keeps them where they are.
+func (g *growing) grow(events []Event) []Event {
+	room, n := *g, 0
+	if len(g.events) == 0 {
+		room.events = events[:0:0]
+	}
+	for ; n < len(events) && room.open(&events[n]); n++ {
+		size := events[n].size()
+		room.size, room.unsaved = room.size+size, room.unsaved+size+eventBytes
+		if len(g.events) == 0 {
+			room.events = events[: n+1 : n+1]
+		} else {
+			room.events = append(room.events, events[n])
+		}
+	}
+	*g = room
+	return events[n:]
 }
 
 // save writes what is not written. It goes on behind what fails.

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,21 +52,36 @@ func fnv1a(h uint64, s string) uint64 {
 
 // termSetOf is the set of the terms of events.
 func termSetOf(events []Event) termSet {
-	all := make(map[term]struct{})
+	all := make([]term, 0, 2*len(events))
+	var last *Event // what is as it was in the event before, and mostly is, is there already
 	for i := range events {
 		e := &events[i]
-		all[termOf(ofInteraction, string(e.Interaction))] = struct{}{}
-		all[termOf(ofOutcome, strconv.Itoa(int(e.Outcome)))] = struct{}{}
-		all[clientTerm(e.Who.Client)] = struct{}{}
+		if last == nil || e.Interaction != last.Interaction {
+			all = append(all, termOf(ofInteraction, string(e.Interaction)))
+		}
+		if last == nil || e.Outcome != last.Outcome {
+			all = append(all, termOf(ofOutcome, strconv.Itoa(int(e.Outcome))))
+		}
+		if last == nil || e.Who.Client != last.Who.Client {
+			all = append(all, clientTerm(e.Who.Client))
+		}
 		if e.Key.ID != "" {
-			all[referenceTerm(e.Key)] = struct{}{}
+			all = append(all, referenceTerm(e.Key))
 		}
 		for _, id := range e.Patients {
-			all[referenceTerm(fhir.Key{Type: "Patient", ID: id})] = struct{}{}
+			if patient := (fhir.Key{Type: "Patient", ID: id}); patient != e.Key || id == "" {
+				all = append(all, referenceTerm(patient))
+			}
 		}
+		last = e
 	}
+	slices.Sort(all)
+	return newTermSet(slices.Compact(all))
+}
+
+func newTermSet(all []term) termSet {
 	set := make(termSet, (termBits*len(all)+7)/8)
-	for t := range all {
+	for _, t := range all {
 		for i := range termHashes {
 			bit := set.bit(t, i)
 			set[bit/8] |= 1 << (bit % 8)

@@ -138,7 +138,7 @@ func (b block) grown(changes []change) block {
 	}
 	for _, c := range changes {
 		size += c.size()
-		if len(b.events) > 0 && (!b.takes(c.Event) || size > maxBlockBytes) {
+		if len(b.events) > 0 && (!b.takes(&c.Event) || size > maxBlockBytes) {
 			break
 		}
 		b.events, b.mark = append(b.events, c.Event), c.sequence
