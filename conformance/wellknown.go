@@ -53,30 +53,29 @@ func authorizationServer(p Promises) *fhir.Object {
 	return doc
 }
 
-// tokenService is what both have.
+// tokenService is what both have. Clients authenticate themselves at all of its endpoints alike.
 func tokenService(p Promises) *fhir.Object {
 	s := p.Security
 	doc := fhir.NewObject()
+	list := func(name string, values []string) {
+		if len(values) > 0 {
+			doc.Set(name, texts(values))
+		}
+	}
+	if s.JWKS != "" {
+		doc.Set("jwks_uri", s.JWKS)
+	}
 	for _, e := range []struct{ name, url string }{
-		{"token_endpoint", s.TokenEndpoint}, {"jwks_uri", s.JWKS}, {"introspection_endpoint", s.Introspection}, {"revocation_endpoint", s.Revocation},
+		{"token_endpoint", s.TokenEndpoint}, {"introspection_endpoint", s.Introspection}, {"revocation_endpoint", s.Revocation},
 	} {
 		if e.url != "" {
 			doc.Set(e.name, e.url)
+			list(e.name+"_auth_methods_supported", s.AuthMethods)
+			list(e.name+"_auth_signing_alg_values_supported", s.SigningAlgorithms)
 		}
 	}
-	for _, l := range []struct {
-		name   string
-		values []string
-	}{
-		{"grant_types_supported", s.GrantTypes},
-		{"token_endpoint_auth_methods_supported", s.AuthMethods},
-		{"token_endpoint_auth_signing_alg_values_supported", s.SigningAlgorithms},
-		{"scopes_supported", scopes(p.Types)},
-	} {
-		if len(l.values) > 0 {
-			doc.Set(l.name, texts(l.values))
-		}
-	}
+	list("grant_types_supported", s.GrantTypes)
+	list("scopes_supported", scopes(p.Types))
 	return doc
 }
 

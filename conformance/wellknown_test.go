@@ -21,9 +21,11 @@ func documents(p conformance.Promises) map[string]conformance.Document {
 }
 
 func TestDocuments(t *testing.T) {
-	const service = `"token_endpoint":"https://example.org/token","jwks_uri":"https://example.org/keys","introspection_endpoint":"https://example.org/introspect",` +
-		`"revocation_endpoint":"https://example.org/revoke","grant_types_supported":["client_credentials"],"token_endpoint_auth_methods_supported":["client_secret_basic","private_key_jwt"],` +
-		`"token_endpoint_auth_signing_alg_values_supported":["ES384"],` +
+	const how = `_auth_methods_supported":["client_secret_basic","private_key_jwt"],`
+	const alg = `_auth_signing_alg_values_supported":["ES384"],`
+	const service = `"jwks_uri":"https://example.org/keys","token_endpoint":"https://example.org/token","token_endpoint` + how + `"token_endpoint` + alg +
+		`"introspection_endpoint":"https://example.org/introspect","introspection_endpoint` + how + `"introspection_endpoint` + alg +
+		`"revocation_endpoint":"https://example.org/revoke","revocation_endpoint` + how + `"revocation_endpoint` + alg + `"grant_types_supported":["client_credentials"],` +
 		`"scopes_supported":["system/*.cruds","system/*.read","system/*.write","system/AuditEvent.rs","system/Patient.cruds"],`
 	const server = `{"issuer":"https://example.org",` + service + `"response_types_supported":[]}`
 	p := table("Patient", "AuditEvent")

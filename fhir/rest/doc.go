@@ -12,6 +12,8 @@
 //   - A path with a slash at its end, but for the base, or with an empty segment, is not found. A client that builds [type]/[id] with an
 //     empty id must not be answered with a search, nor later delete by one.
 //   - Segments are decoded after they were told apart: %2F is part of an id (and makes it invalid), %24validate is $validate.
+//   - The documents of access stand below the base too, at .well-known/smart-configuration and .well-known/openid-configuration: public, for pages of any
+//     origin, application/json whatever is accepted, and without HC-API-Version, for they are no answers of FHIR.
 //   - A URL longer than 8 KiB is 414 (RFC 9110 15.5.15); no [fhir.Kind] stands for that, as it concerns HTTP alone.
 //   - The media type of an answer is the one that was asked for, of application/fhir+json, application/json and text/json;
 //     application/fhir+json where that is left open and for _format.
