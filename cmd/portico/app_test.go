@@ -318,13 +318,14 @@ func TestLogHasNoPersonalData(t *testing.T) {
 	}
 }
 
-// TestStop: a server that stops is not ready any more, finishes what is under way and keeps what it acknowledged.
+// TestStop: a server that stops is not ready any more, finishes what is under way and keeps what it acknowledged, and the record of what was read last.
 func TestStop(t *testing.T) {
 	dir := t.TempDir()
 	r := start(t, dir, nil)
 	if status := r.send(t, http.MethodPut, "/fhir/Patient/a", `{"resourceType":"Patient","id":"a"}`); status != http.StatusCreated {
 		t.Fatalf("PUT answered %d", status)
 	}
+	r.get(t, "/fhir/Patient/a")
 	r.end(t)
 	if r.stopping.Load() != true {
 		t.Error("the server does not know that it is stopping")
@@ -332,6 +333,9 @@ func TestStop(t *testing.T) {
 	again := start(t, dir, nil)
 	if status, _ := again.get(t, "/fhir/Patient/a"); status != http.StatusOK {
 		t.Errorf("after a restart the patient answers %d", status)
+	}
+	if _, record := again.get(t, "/fhir/AuditEvent?entity=Patient/a&subtype=read&_summary=count"); !strings.Contains(record, `"total":2`) {
+		t.Errorf("of two reads there is on record %s", record)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"github.com/portico-health/portico/fhir/audit"
 )
 
 // settings are the flags of serve after a command line.
@@ -61,11 +63,11 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := func() []string { return []string{"PORTICO_COLOUR=red", "PORTICO_DEV=maybe", "PORTICO_STORE="} }
-	_, err := loadConfig(settings(t, "--listen", "0.0.0.0:80", "--store", "postgres://u:secret@h/db", "--base-url", "https://me:secret@example.org", "--log-level", "loud", "--log-format", "xml", "--grace", "-1s", "--resources", "Pateint", "--search-budget", "0", "--search-includes", "-1"), env)
+	_, err := loadConfig(settings(t, "--listen", "0.0.0.0:80", "--store", "postgres://u:secret@h/db", "--base-url", "https://me:secret@example.org", "--log-level", "loud", "--log-format", "xml", "--grace", "-1s", "--resources", "Pateint", "--search-budget", "0", "--search-includes", "-1", "--audit", "some", "--audit-keep", "1h"), env)
 	if err == nil {
 		t.Fatal("no fault was found")
 	}
-	for _, word := range []string{"PORTICO_COLOUR", `PORTICO_DEV: "maybe" is no true or false`, "taste in portico.yaml", "listen in portico.yaml", "listen:", "store:", "base-url:", "log-level:", "log-format:", "grace:", "search-budget: 0", "search-includes: -1", "resources:", "Pateint"} {
+	for _, word := range []string{"PORTICO_COLOUR", `PORTICO_DEV: "maybe" is no true or false`, "taste in portico.yaml", "listen in portico.yaml", "listen:", "store:", "base-url:", "log-level:", "log-format:", "grace:", "search-budget: 0", "search-includes: -1", `audit: "some" is not all, writes or off`, "audit-keep: ", "resources:", "Pateint"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the error does not tell of %s: %v", word, err)
 		}
@@ -79,11 +81,11 @@ func TestAllFaultsAtOnce(t *testing.T) {
 func TestUnreadableFlags(t *testing.T) {
 	t.Chdir(t.TempDir())
 	env := func() []string { return []string{"PORTICO_SEARCH_BUDGET=2"} }
-	_, err := loadConfig(settings(t, "--search-budget", "1e3", "--search-includes=99999999999999999999", "--grace", "soon", "--dev=maybe", "--log-level", "loud"), env)
+	_, err := loadConfig(settings(t, "--search-budget", "1e3", "--search-includes=99999999999999999999", "--grace", "soon", "--dev=maybe", "--log-level", "loud", "--audit-keep", "4e9d"), env)
 	if err == nil {
 		t.Fatal("no fault was found")
 	}
-	want := []string{`--dev: "maybe" is no true or false`, `--grace: "soon" is no length of time; write it as 10s or 2m`, `--search-budget: "1e3" is no whole number of at most 9`,
+	want := []string{`--audit-keep: "4e9d" is no length of time; write it as 400d or 9600h`, `--dev: "maybe" is no true or false`, `--grace: "soon" is no length of time; write it as 10s or 2m`, `--search-budget: "1e3" is no whole number of at most 9`,
 		`--search-includes: "99999999999999999999" is no whole number of at most 9`, `log-level: "loud"`}
 	lines := strings.Split(err.Error(), "\n")
 	for i, line := range lines {
@@ -208,14 +210,14 @@ func TestReadmeGivesReasonsForDependencies(t *testing.T) {
 func TestConfigPrintMasksAndRoundTrips(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var out, errs bytes.Buffer
-	if code := run(context.Background(), []string{"config", "print", "--log-level", "debug", "--search-budget", "7"}, streams{strings.NewReader(""), &out, &errs}); code != exitOK {
+	if code := run(context.Background(), []string{"config", "print", "--log-level", "debug", "--search-budget", "7", "--audit-keep", "48h", "--audit", "writes"}, streams{strings.NewReader(""), &out, &errs}); code != exitOK {
 		t.Fatalf("exit %d: %s", code, &errs)
 	}
 	if err := os.WriteFile(defaultFile, out.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c, err := loadConfig(settings(t), none)
-	if err != nil || c.LogLevel != "debug" || c.SearchBudget != 7 {
+	if err != nil || c.LogLevel != "debug" || c.SearchBudget != 7 || c.AuditKeep != 2*day || c.Audit != audit.Writes || !strings.Contains(out.String(), "audit-keep: 2d\n") {
 		t.Errorf("what config print wrote is no configuration file: %+v, %v\n%s", c, err, out.String())
 	}
 	if got := redact("mongodb://user:secret@db.example.org/portico"); strings.Contains(got, "secret") {
