@@ -49,6 +49,14 @@ func (o *over) ReadVersion(ctx context.Context, p fhir.Partition, key fhir.Key, 
 	return v, err
 }
 
+// History is storage.Store's. Who asks for the history of AuditEvents by name is refused, with Invalid.
+func (o *over) History(ctx context.Context, p fhir.Partition, q storage.HistoryQuery) (storage.HistoryPage, error) {
+	if q.Key.Type == resourceType || slices.Contains(q.Types, resourceType) {
+		return storage.HistoryPage{}, fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "AuditEvents never change, and have no history. Search them: AuditEvent?date=ge2026-01-31.")
+	}
+	return o.Store.History(ctx, p, q)
+}
+
 // Search is storage.Store's.
 func (o *over) Search(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (storage.SearchPage, error) {
 	q, err := apart(q)

@@ -150,6 +150,22 @@ func TestRecordThroughTheEngine(t *testing.T) {
 	}
 }
 
+// TestHistoryOfAuditEvents: there is none, and who asks for it is told so; histories of all types are without it.
+func TestHistoryOfAuditEvents(t *testing.T) {
+	h := open(t)
+	who := someone("demo/test")
+	for _, request := range []engine.HistoryRequest{
+		{Count: 5, Types: []string{"Patient", "AuditEvent"}}, {Count: 5, Key: fhir.Key{Type: "AuditEvent"}}, {Count: 5, Key: fhir.Key{Type: "AuditEvent", ID: "1"}},
+	} {
+		if _, err := h.History(t.Context(), who, request); !errors.Is(err, fhir.Invalid) || fhir.AsError(err).Issues[0].Code != fhir.CodeNotSupported {
+			t.Errorf("%+v: %v", request, err)
+		}
+	}
+	if _, err := h.History(t.Context(), who, engine.HistoryRequest{Count: 5}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRestart: another process finds what was written, and what is too old vanishes from the store.
 func TestRestart(t *testing.T) {
 	h := open(t, func(c *audit.Config) { c.Keep = time.Hour })

@@ -27,7 +27,7 @@
 //     not have are refused there. A history has no parts. An update by a resource with the tag SUBSETTED is 422, a create is not.
 //   - SearchParameters and OperationDefinitions of this server's own are read and searched as if they were stored: they are in no store, have no
 //     versions, and searches of all types do not have them. Where the type is a stored one, it has what is stored and not these.
-//   - A history of all types takes _type, a list of types, which R4 does not have: AuditEvent is left out of it unless _type names it.
+//   - A history of all types takes _type, a list of types, which R4 does not have. AuditEvents never change, and have no history.
 //     _list is refused. Of a long history the total is left out, but for _count=0.
 //   - A search of all types is newest first, or by _lastUpdated, and leaves AuditEvent out unless _type names it. The resource of a compartment
 //     need not be here, and a type that R4 has not in it is 404. [type]/[id]/* is all of them; a form goes to [type]/[id]/[member]/_search,
