@@ -7,7 +7,7 @@ FUZZTIME  ?= 1m
 RACES     ?= 10
 
 # The tests of the program that are about what a store keeps, whichever it is.
-MONGO_TESTS := ^Test(SearchByChance|EqualConditionalWritesMakeOneResource|Concurrent(Updates|Patches).*|ScriptOfWritesUnderKills|KilledServerKeeps.*|OfficialExamplesComeBackEqual|Mongo.*)$$
+MONGO_TESTS := ^Test(SearchByChance|NothingCrossesTheFence|Matrix|EqualConditionalWritesMakeOneResource|Concurrent(Updates|Patches).*|ScriptOfWritesUnderKills|KilledServerKeeps.*|OfficialExamplesComeBackEqual|Mongo.*)$$
 
 # The official R4 definitions and examples, as cmd/fhirgen fetches and checks them.
 DEFINITIONS ?= $(CACHE)/definitions
@@ -46,7 +46,7 @@ test-mongo: ## Run what stands on a store on the MongoDB that PORTICO_TEST_MONGO
 	@test -n "$$PORTICO_TEST_MONGO_URI" || { echo 'PORTICO_TEST_MONGO_URI names no MongoDB: mongodb://127.0.0.1:27017/'; exit 2; }
 	go test -count=1 -timeout 20m ./storage/mongo/...
 	go test -count=1 -timeout 5m -run Copy ./cmd/portico
-	PORTICO_TEST_STORE=mongodb go test -count=1 -p 1 -timeout 20m ./fhir/engine ./fhir/rest ./conformance
+	PORTICO_TEST_STORE=mongodb go test -count=1 -p 1 -timeout 20m ./fhir/engine ./fhir/audit ./fhir/access ./fhir/rest ./conformance
 	PORTICO_TEST_STORE=mongodb go test -count=1 -timeout 20m -run '$(MONGO_TESTS)' ./cmd/portico
 
 test-mongo-race: ## Run the short form of storage/mongo under the race detector
