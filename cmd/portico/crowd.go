@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/access"
 	"github.com/portico-health/portico/fhir/rest"
 )
 
@@ -18,27 +19,58 @@ type crowd struct {
 	inside atomic.Int64
 }
 
+// crowds part requests by what it takes to hold a place, for whoever is slow to send a request or to read an answer holds one for long: that must keep nobody out
+// who has shown more.
+type crowds struct {
+	data           crowd // takes a credential
+	administration crowd // takes an administrator's
+	signIns        crowd // whoever sends a body: it has the credential
+	documents      crowd // anybody
+}
+
+// newCrowds makes those of a server that answers as many requests for data at once. The others are a quarter each.
+func newCrowds(limit int) *crowds {
+	c := &crowds{}
+	c.data.limit = int64(limit)
+	for _, small := range []*crowd{&c.administration, &c.signIns, &c.documents} {
+		small.limit = int64(quarter(limit))
+	}
+	return c
+}
+
+// quarter is that of a limit, and 1 at least.
+func quarter(limit int) int { return max(1, limit/4) }
+
+// of is the crowd of a path; nil for those that are answered always.
+func (c *crowds) of(path string) *crowd {
+	switch {
+	case isHealth(path):
+		return nil
+	case isPublic(path), path == metricsPath:
+		return &c.documents
+	case path == access.TokenPath, path == access.IntrospectPath, path == access.RevokePath:
+		return &c.signIns
+	case strings.HasPrefix(path, authPath):
+		return &c.administration
+	default:
+		return &c.data
+	}
+}
+
 // bounded keeps the requests that are answered at once within a limit, so that each of them gets its memory and its time; 0: there is none. Whoever asks how the
-// server is, is told always. Those who sign in have a quarter as many places, which are theirs alone: they send a body before they have shown who
-// they are, and whoever is slow with it must not keep those out who have.
+// server is, is told always.
 func bounded(limit int, next http.Handler) http.Handler {
 	if limit == 0 {
 		return next
 	}
-	all, signingIn := &crowd{limit: int64(limit)}, &crowd{limit: int64(max(1, limit/4))}
+	all := newCrowds(limit)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := all
-		switch path := r.URL.Path; {
-		case isHealth(path):
-			next.ServeHTTP(w, r)
-			return
-		case strings.HasPrefix(path, authPath):
-			c = signingIn
-		}
-		defer c.inside.Add(-1)
-		if c.inside.Add(1) > c.limit {
-			rest.Refuse(w, errFull)
-			return
+		if c := all.of(r.URL.Path); c != nil {
+			defer c.inside.Add(-1)
+			if c.inside.Add(1) > c.limit {
+				rest.Refuse(w, errFull)
+				return
+			}
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -18,8 +18,8 @@ func startAlone(t *testing.T, opened ...func(*App)) *running {
 	return startLogging(t, t.TempDir(), func(c *Config) { c.Dev, c.Resources = true, []string{"Location"} }, io.Discard, opened...)
 }
 
-// TestRequestsAtOnce: beyond the limit requests are refused, but for those that ask how the server is; when one is answered, there is room for another. Who
-// signs in takes no place of the others, nor they of him.
+// TestRequestsAtOnce: beyond the limit requests are refused, but for those that ask how the server is; when one is answered, there is room for another. Data,
+// public documents, signing in and administration take no places of one another.
 func TestRequestsAtOnce(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	server := httptest.NewServer(bounded(8, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -63,19 +63,57 @@ func TestRequestsAtOnce(t *testing.T) {
 			}
 		}
 	}
-	emptySignIns := fill("/auth/token", 2)
-	answers("/auth/token", 503)
-	answers("/fhir/Patient", 200)
-	empty := fill("/fhir/Patient", 8)
-	answers("/fhir/Patient", 503)
-	answers("/nowhere", 503)
-	answers("/healthz", 200)
-	answers("/readyz", 200)
-	emptySignIns()
-	answers("/auth/token", 200)
-	answers("/fhir/Patient", 503)
-	empty()
-	answers("/fhir/Patient", 200)
+	crowds := []struct {
+		places int
+		paths  []string
+	}{
+		{2, []string{"/auth/token", "/auth/introspect", "/auth/revoke"}},
+		{2, []string{"/auth/jwks.json", "/fhir/metadata", "/.well-known/smart-configuration", "/fhir/.well-known/smart-configuration", "/metrics"}},
+		{2, []string{"/auth/keys/a/revoke", "/auth/keys", "/auth/sites/demo/suspend"}},
+		{8, []string{"/fhir/Patient", "/fhir", "/fhir/metadata2", "/nowhere"}},
+	}
+	for i, full := range crowds {
+		empty := fill(full.paths[0], full.places)
+		for j, other := range crowds {
+			for _, path := range other.paths {
+				answers(path, map[bool]int{true: 503, false: 200}[i == j])
+			}
+		}
+		answers("/healthz", 200)
+		answers("/readyz", 200)
+		empty()
+		answers(full.paths[0], 200)
+	}
+}
+
+// TestSlowReaders: whoever reads public documents slowly holds their places, and none of those who have a credential.
+func TestSlowReaders(t *testing.T) {
+	const places = 8
+	r := start(t, t.TempDir(), func(c *Config) { c.MaxConcurrent = places })
+	for range 2 * places {
+		c := dial(t, r)
+		go func() { // of more answers than buffers hold nobody reads a byte
+			_, _ = io.WriteString(c, strings.Repeat("GET /fhir/metadata HTTP/1.1\r\nHost: localhost\r\n\r\n", 2000))
+		}()
+	}
+	full := func() bool {
+		status, _ := r.get(t, "/fhir/metadata")
+		return status == http.StatusServiceUnavailable
+	}
+	for tries := 0; !full(); tries++ {
+		if tries == 10_000 {
+			t.Fatal("slow readers hold no places")
+		}
+	}
+	for _, path := range []string{"/fhir/Patient", "/auth/sites"} {
+		if status, body := r.get(t, path); status != http.StatusOK {
+			t.Errorf("meanwhile %s answers %d %s", path, status, body)
+		}
+	}
+	answer, _ := ask(t, http.DefaultClient, http.MethodPost, r.url+"/auth/token", nil)
+	if answer.StatusCode != http.StatusBadRequest {
+		t.Errorf("meanwhile a sign-in without a body answers %s", answer.Status)
+	}
 }
 
 // TestSizes of requests: header, URL and body.
@@ -130,7 +168,7 @@ func dial(t *testing.T, r *running) net.Conn {
 // TestSlowClients are cut off, whatever they are slow with, and others are answered meanwhile.
 func TestSlowClients(t *testing.T) {
 	const soon = time.Second
-	r := startAlone(t, func(a *App) {
+	r := startLogging(t, t.TempDir(), func(c *Config) { c.Dev, c.Resources, c.MaxConcurrent = true, []string{"Location"}, 8 }, io.Discard, func(a *App) {
 		a.server.ReadHeaderTimeout, a.server.ReadTimeout, a.server.IdleTimeout = soon, 2*soon, 3*soon
 	})
 	for name, begin := range map[string]string{
@@ -146,7 +184,7 @@ func TestSlowClients(t *testing.T) {
 			if _, err := io.WriteString(c, begin); err != nil {
 				t.Fatal(err)
 			}
-			if status, _ := r.get(t, "/healthz"); status != http.StatusOK {
+			if status, _ := r.get(t, "/fhir/Location"); status != http.StatusOK {
 				t.Errorf("others are answered %d", status)
 			}
 			stop, dripped := make(chan struct{}), make(chan struct{})

@@ -25,7 +25,7 @@ type Network struct {
 	MetricsListen   string         // address for /metrics; "" for none of its own
 
 	Limits        access.Limits // of each credential
-	MaxConcurrent int           // requests under way at once; 0: no limit
+	MaxConcurrent int           // requests under way at once; 1 at least, as a setting. Without a limit (0) is who makes a Config alone
 
 	proxies []string // BehindProxy as it was written
 }
