@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/netip"
@@ -27,7 +26,7 @@ type form struct {
 
 // readForm reads the body as one JSON object; without a body it has no members. The errors are UnsupportedMedia, TooLarge and Invalid.
 func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	text, err := readBody(w, r, maxForm)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

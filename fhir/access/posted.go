@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
+	"time"
 )
 
 const (
@@ -41,16 +43,34 @@ func readPosted(w http.ResponseWriter, r *http.Request) (posted, error) {
 	default:
 		return p, refuse(invalidRequest, "There is more than one Authorization header.")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPosted))
+	body, err := readBody(w, r, maxPosted)
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
 		return p, refusal{status: http.StatusRequestEntityTooLarge, code: invalidRequest, description: "The body has more than 65536 bytes."}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return p, refusal{status: http.StatusRequestTimeout, code: invalidRequest, description: "The body did not come to its end in time, which is 5 s."}
 	case err != nil:
 		return p, refuse(invalidRequest, "The body could not be read to its end.")
 	}
 	p.form, err = parsePosted(string(body))
 	return p, err
+}
+
+// bodyTime is how long a body may take. It is small, and many come from whoever has shown no credential yet, but holds the place of somebody else.
+const bodyTime = 5 * time.Second
+
+// readBody reads a body of at most limit bytes. Its errors are a *http.MaxBytesError, os.ErrDeadlineExceeded, and those of the connection.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(bodyTime)) // a writer that cannot is no connection
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err != nil {
+		w.Header().Set("Connection", "close") // RFC 9110 15.5.9; what is left of the body is no request
+		return nil, err
+	}
+	_ = connection.SetReadDeadline(time.Time{}) // or the server would take its passing for a client that went away
+	return text, nil
 }
 
 // parsePosted reads a form in which each parameter is there once at most (RFC 6749 3.2).
