@@ -339,13 +339,13 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestHost: a server for development serves the names of this machine and of base-url, and not others, by whatever name a page of the Web leads here.
+// TestHost: a server for development serves the names of this machine, and not others, by whatever name a page of the Web leads here.
 // Where everybody needs a credential, names are no matter.
 func TestHost(t *testing.T) {
 	dev, closed := start(t, t.TempDir(), func(c *Config) { c.Dev, c.Resources = true, []string{"Patient"} }), start(t, t.TempDir(), nil)
 	for host, want := range map[string]int{
-		"127.0.0.1:80": 200, "localhost": 200, "[::1]:8080": 200, "portico.example.org": 200, "PORTICO.example.org:443": 200,
-		"evil.example": 421, "127.0.0.1.evil.example": 421, "10.0.0.1": 421,
+		"127.0.0.1:80": 200, "localhost": 200, "[::1]:8080": 200, "LOCALHOST:443": 200,
+		"portico.example.org": 421, "evil.example": 421, "127.0.0.1.evil.example": 421, "10.0.0.1": 421,
 	} {
 		for r, want := range map[*running]int{dev: want, closed: 200} {
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/fhir/Patient", nil)

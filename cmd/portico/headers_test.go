@@ -127,6 +127,40 @@ func TestCORS(t *testing.T) {
 	}
 }
 
+// TestForeignPagesDoNothing: of a server for development everybody is the administrator, but no page of another origin, unless it is a configured one
+// (https://fetch.spec.whatwg.org/#http-cors-protocol sends forms and simple requests without asking).
+func TestForeignPagesDoNothing(t *testing.T) {
+	const trusted = "http://localhost:3000"
+	dev := start(t, t.TempDir(), func(c *Config) { c.Dev, c.Resources, c.CORSOrigins = true, []string{"Location"}, []string{trusted} })
+	closed := start(t, t.TempDir(), nil)
+	const suspend, release, evil = "/auth/sites/demo/suspend", "/auth/sites/demo/activate", "https://evil.example"
+	for name, c := range map[string]struct {
+		method, path string
+		header       http.Header
+		status       int
+	}{
+		"a page elsewhere":           {"POST", suspend, http.Header{"Origin": {evil}, "Sec-Fetch-Site": {"cross-site"}}, 403},
+		"an old browser":             {"POST", suspend, http.Header{"Origin": {evil}}, 403},
+		"no origin":                  {"POST", suspend, http.Header{"Origin": {"null"}, "Sec-Fetch-Site": {"cross-site"}}, 403},
+		"another port":               {"POST", suspend, http.Header{"Origin": {"http://localhost:4000"}, "Sec-Fetch-Site": {"same-site"}}, 403},
+		"FHIR":                       {"POST", "/fhir/Location/_search", http.Header{"Origin": {evil}, "Sec-Fetch-Site": {"cross-site"}}, 403},
+		"FHIR, deleted":              {"DELETE", "/fhir/Location/none", http.Header{"Origin": {evil}, "Sec-Fetch-Site": {"cross-site"}}, 403},
+		"a page that is trusted":     {"POST", release, http.Header{"Origin": {trusted}, "Sec-Fetch-Site": {"same-site"}}, 200},
+		"no page":                    {"POST", release, nil, 200},
+		"a page of the server's own": {"POST", release, http.Header{"Origin": {dev.url}, "Sec-Fetch-Site": {"same-origin"}}, 200},
+		"what changes nothing":       {"GET", "/fhir/Location", http.Header{"Origin": {evil}, "Sec-Fetch-Site": {"cross-site"}}, 200},
+	} {
+		answer, body := ask(t, http.DefaultClient, c.method, dev.url+c.path, c.header)
+		if answer.StatusCode != c.status || c.status == 403 && !strings.HasPrefix(body, `{"resourceType":"OperationOutcome"`) {
+			t.Errorf("%s: %s %s", name, answer.Status, body)
+		}
+	}
+	foreign := http.Header{"Origin": {evil}, "Sec-Fetch-Site": {"cross-site"}, "Authorization": {closed.key}}
+	if answer, body := ask(t, http.DefaultClient, "POST", closed.url+release, foreign); answer.StatusCode != 200 {
+		t.Errorf("where a credential is needed, a page that has one: %s %s", answer.Status, body)
+	}
+}
+
 // TestSecurityText: https://www.rfc-editor.org/rfc/rfc9116.
 func TestSecurityText(t *testing.T) {
 	r := start(t, t.TempDir(), func(c *Config) { c.SecurityContact = "mailto:security@example.org" })

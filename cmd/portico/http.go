@@ -1,9 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -25,7 +25,11 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	}
 	observer := newObserver(a.metrics, a.Log)
 	noted := func(h http.Handler) http.Handler { return rest.Identify(a.Now, a.observe(observer, h)) }
-	served := a.shared(bounded(a.Config.MaxConcurrent, a.knownHost(dispatch(router))))
+	own, err := a.ownPages(dispatch(router))
+	if err != nil {
+		return nil, err
+	}
+	served := a.shared(bounded(a.Config.MaxConcurrent, a.knownHost(own)))
 	return guarded(a.arrive(noted(served), noted(refusal(errClear)), noted(refusal(errDisputed)))), nil
 }
 
@@ -76,18 +80,33 @@ func (a *App) knownHost(next http.Handler) http.Handler {
 	if !a.Config.Dev {
 		return next
 	}
-	public := ""
-	if u, err := url.Parse(a.Config.BaseURL); err == nil {
-		public = u.Hostname()
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := (&url.URL{Host: r.Host}).Hostname()
-		if !loopbackHost(host) && !strings.EqualFold(host, public) {
-			writeText(w, http.StatusMisdirectedRequest, "This server is not the host that the request names. Set base-url to the URL by which clients reach it.\n")
+		if !loopbackHost((&url.URL{Host: r.Host}).Hostname()) {
+			writeText(w, http.StatusMisdirectedRequest, "This server is not the host that the request names. With dev it is localhost, and the loopback addresses.\n")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// errForeignPage is for requests by which a page of another origin would change something.
+var errForeignPage = fhir.Errorf(fhir.Forbidden, fhir.CodeForbidden,
+	"A page of another origin sent the request, and a server for development asks nobody for a credential. Name the origin in cors-origin if it is a page of yours.")
+
+// ownPages refuses what pages of others would have a server for development do, where whoever reads them is the administrator: a form or a simple request reaches
+// it from every page of the Web, although the answer cannot be read there (CSRF). The origins of cors-origin may do what they like.
+func (a *App) ownPages(next http.Handler) (http.Handler, error) {
+	if !a.Config.Dev {
+		return next, nil
+	}
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(refusal(errForeignPage))
+	for _, origin := range a.Config.CORSOrigins {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("cors-origin: %w", err)
+		}
+	}
+	return protection.Handler(next), nil
 }
 
 // nothing answers for paths that belong to nobody.

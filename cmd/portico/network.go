@@ -158,6 +158,7 @@ func (c *Config) reachFaults() (faults []error) {
 		message string
 	}{
 		{c.Dev && away, fmt.Sprintf("listen: %q can be reached from other machines, and with dev nobody needs a credential; use 127.0.0.1:8080", c.Listen)},
+		{c.Dev && c.BaseURL != "" && !loopbackURL(c.BaseURL), "base-url: with dev nobody needs a credential, so that it is for this machine alone; it is a URL such as http://127.0.0.1:8080"},
 		{c.Dev && len(c.proxies) > 0, "behind-proxy: with dev nobody needs a credential, so that nobody may come from other machines"},
 		{c.Dev && slices.Contains(c.CORSOrigins, "*"), "cors-origin: with dev nobody needs a credential, so that every page of the Web could come in; name the origins"},
 		{away && !c.Dev && !c.isEncrypted(), fmt.Sprintf("listen: %q can be reached from other machines; set tls-cert and tls-key, or behind-proxy to the addresses of the proxy that has them", c.Listen)},
@@ -171,6 +172,12 @@ func (c *Config) reachFaults() (faults []error) {
 		}
 	}
 	return faults
+}
+
+// loopbackURL says whether the host of a URL is this machine.
+func loopbackURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && loopbackHost(u.Hostname())
 }
 
 // ownMetrics says whether /metrics is with everything else: only there where nobody comes from elsewhere.
