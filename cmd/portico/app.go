@@ -96,7 +96,7 @@ func (a *App) Open(ctx context.Context) error {
 	}
 	a.trail = audit.NewTrail(audit.Config{Store: a.store, Rules: rules, Mode: a.Config.Audit, Keep: a.Config.AuditKeep, Now: a.Now, Log: a.Log})
 	a.engine, err = engine.New(ctx, engine.Config{
-		Store: a.trail.Over(a.store), Audit: a.trail, Rules: rules, Validator: validate.New(), Types: types, ReadOnly: conformance.ReadOnlyTypes(),
+		Store: a.trail.Over(a.store), Audit: a.recorder(), Rules: rules, Validator: validate.New(), Types: types, ReadOnly: conformance.ReadOnlyTypes(),
 		Now: a.Now, NewID: fhir.NewID, SearchBudget: a.Config.SearchBudget, MaxIncludes: a.Config.SearchIncludes,
 	})
 	if err != nil {
@@ -176,4 +176,12 @@ func newLog(w io.Writer, c Config) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// recorder is whom the engine tells of what reads and what is refused: nobody where nothing is recorded, so that telling costs nothing.
+func (a *App) recorder() audit.Recorder {
+	if a.Config.Audit == audit.Off {
+		return nil
+	}
+	return a.trail
 }
