@@ -31,7 +31,9 @@ var assertionAlgorithms = []jose.SignatureAlgorithm{jose.RS384, jose.ES384}
 // assertingClient is the client that proves itself by an assertion
 // (https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html, RFC 7523 3). The key is that of the registered ones that the header names by kid;
 // keys in the header itself, or where it points (jwk, jku, x5c, x5u), are not looked at.
-func (a *Access) assertingClient(ctx context.Context, p posted) (*holder, error) {
+//
+// An assertion counts once, so it is kept for later where the client is beyond its limit, with an error that is a throttled.
+func (a *Access) assertingClient(ctx context.Context, p *posted, limit *limiter) (*holder, error) {
 	text := p.form["client_assertion"]
 	switch {
 	case p.form["client_assertion_type"] != assertionType:
@@ -65,6 +67,9 @@ func (a *Access) assertingClient(ctx context.Context, p posted) (*holder, error)
 	}
 	if err := a.mayUse(ctx, h, p); err != nil {
 		return h, err
+	}
+	if left := limit.peek(h.ID, a.Now()); !left.ok {
+		return h, throttled{left}
 	}
 	return h, a.useOnce(ctx, claims)
 }

@@ -12,8 +12,9 @@ import (
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" // RFC 7523 2.2
 
-// client says which client a request is from, in one of AuthMethods. Where it is refused, the holder is whom it claims to be, if there is one.
-func (a *Access) client(ctx context.Context, p posted) (*holder, error) {
+// client says which client a request is from, in one of AuthMethods. Where it is refused, the holder is whom it claims to be, if there is one. The limit is that of
+// what is asked for.
+func (a *Access) client(ctx context.Context, p *posted, limit *limiter) (*holder, error) {
 	_, assertion := p.form["client_assertion"]
 	_, assertionTyped := p.form["client_assertion_type"]
 	_, secret := p.form["client_secret"]
@@ -31,14 +32,14 @@ func (a *Access) client(ctx context.Context, p posted) (*holder, error) {
 	case secret:
 		return a.secretClient(ctx, p, p.form["client_id"], p.form["client_secret"])
 	case ways == 1:
-		return a.assertingClient(ctx, p)
+		return a.assertingClient(ctx, p, limit)
 	default:
 		return nil, refuse(invalidClient, "The client does not authenticate itself. Use Basic, or client_id and client_secret, or client_assertion.")
 	}
 }
 
 // basicClient takes client_id and client_secret from the Authorization header, where both are encoded as in a form (RFC 6749 2.3.1).
-func (a *Access) basicClient(ctx context.Context, p posted) (*holder, error) {
+func (a *Access) basicClient(ctx context.Context, p *posted) (*holder, error) {
 	scheme, encoded, _ := strings.Cut(p.authorization, " ")
 	if !strings.EqualFold(scheme, "Basic") {
 		return nil, refuse(invalidClient, "The Authorization header of this request must be Basic, with client_id and client_secret.")
@@ -57,7 +58,7 @@ func (a *Access) basicClient(ctx context.Context, p posted) (*holder, error) {
 }
 
 // secretClient is the client of an id that proves itself by its secret. That there is none of the id is not told, nor by the time that it takes.
-func (a *Access) secretClient(ctx context.Context, p posted, id, secret string) (*holder, error) {
+func (a *Access) secretClient(ctx context.Context, p *posted, id, secret string) (*holder, error) {
 	h, err := a.claimed(ctx, p, id)
 	if err != nil {
 		return nil, err
@@ -68,16 +69,17 @@ func (a *Access) secretClient(ctx context.Context, p posted, id, secret string) 
 	return h, a.mayUse(ctx, h, p)
 }
 
-// claimed is the client of an id that somebody claims to be; nil where there is none.
-func (a *Access) claimed(ctx context.Context, p posted, id string) (*holder, error) {
+// claimed is the client of an id that somebody claims to be, which the request is marked with; nil where there is none.
+func (a *Access) claimed(ctx context.Context, p *posted, id string) (*holder, error) {
 	if !validID(id) { // nothing else is worth to be looked for
 		return nil, nil
 	}
+	p.client = id
 	return a.lookUp(ctx, p.from, id, a.Now())
 }
 
 // mayUse refuses a client that has proved who it is, but does not work now, or from there, or at none of its sites.
-func (a *Access) mayUse(ctx context.Context, h *holder, p posted) error {
+func (a *Access) mayUse(ctx context.Context, h *holder, p *posted) error {
 	now := a.Now()
 	err := h.usable(now, p.from)
 	if err == nil {

@@ -49,7 +49,7 @@ func (a *Access) Handler() http.Handler {
 type endpoint struct {
 	limit  *limiter // of what each client may ask for
 	signIn bool     // whatever comes of it is recorded, not only who is refused
-	answer func(context.Context, posted, *holder) (any, error)
+	answer func(context.Context, *posted, *holder) (any, error)
 }
 
 // serve is the handler of an endpoint.
@@ -65,7 +65,7 @@ func (a *Access) serve(e endpoint) http.Handler {
 		p, err := readPosted(w, r)
 		var value any
 		if err == nil {
-			value, err = a.serveClient(r.Context(), e, p, w.Header())
+			value, err = a.serveClient(r.Context(), e, &p, w.Header())
 		}
 		if err != nil {
 			a.refusalOf(r.Context(), w, err).write(w)
@@ -76,23 +76,23 @@ func (a *Access) serve(e endpoint) http.Handler {
 }
 
 // serveClient answers a client, within its limit. Whoever is refused is held by that of their address; what is beyond a limit is not recorded.
-func (a *Access) serveClient(ctx context.Context, e endpoint, p posted, header http.Header) (any, error) {
-	h, err := a.client(ctx, p)
+func (a *Access) serveClient(ctx context.Context, e endpoint, p *posted, header http.Header) (any, error) {
+	h, err := a.client(ctx, p, e.limit)
 	var refused refusal
 	switch {
 	case errors.As(err, &refused):
 		if taken := a.refusals.take(limitName(p.from), a.Now()); !taken.ok {
-			taken.tell(header)
-			return nil, tooOften
+			return nil, throttled{taken}
 		}
 		return nil, errors.Join(err, a.recordSignIn(h, p, err))
 	case err != nil:
 		return nil, err
 	}
 	taken := e.limit.take(h.ID, a.Now())
-	if taken.tell(header); !taken.ok {
-		return nil, tooOften
+	if !taken.ok {
+		return nil, throttled{taken}
 	}
+	taken.tell(header)
 	value, err := e.answer(ctx, p, h)
 	if e.signIn {
 		err = errors.Join(err, a.recordSignIn(h, p, err))
@@ -100,18 +100,14 @@ func (a *Access) serveClient(ctx context.Context, e endpoint, p posted, header h
 	return value, err
 }
 
-// tooOften is beyond a limit.
-var tooOften = refusal{http.StatusTooManyRequests, tryLater, "Too many requests. Retry-After says when to go on."}
+// throttled is the error of what is beyond a limit.
+type throttled struct{ allowance }
+
+func (throttled) Error() string { return "beyond the limit" }
 
 // recordSignIn records a sign-in, and how it ended. Its error is Unavailable: then nobody signs in.
-func (a *Access) recordSignIn(h *holder, p posted, err error) error {
-	e := audit.Event{Who: fhir.Principal{Partition: audit.NoSite, Request: p.request, Address: p.address}, Interaction: audit.Login}
-	if h != nil {
-		e.Who.Client = h.ID
-		if len(h.Sites) == 1 {
-			e.Who.Partition = Partition(h.Sites[0], h.Mode)
-		}
-	}
+func (a *Access) recordSignIn(h *holder, p *posted, err error) error {
+	e := audit.Event{Who: p.who(h), Interaction: audit.Login}
 	var r refusal
 	switch {
 	case errors.As(err, &r):
@@ -125,7 +121,11 @@ func (a *Access) recordSignIn(h *holder, p posted, err error) error {
 // refusalOf turns an error into what the client is told. The store out of reach is no fault of theirs; what else is not expected is logged.
 func (a *Access) refusalOf(ctx context.Context, w http.ResponseWriter, err error) refusal {
 	var r refusal
+	var over throttled
 	switch {
+	case errors.As(err, &over):
+		over.tell(w.Header())
+		return refusal{http.StatusTooManyRequests, tryLater, "Too many requests. Retry-After says when to go on."}
 	case errors.Is(err, fhir.Unavailable):
 		w.Header().Set("Retry-After", retryUnavailable)
 		return refusal{http.StatusServiceUnavailable, tryLater, "The server cannot answer at the moment. Try again in a while."}

@@ -22,7 +22,7 @@ type introspection struct {
 }
 
 // introspect answers IntrospectPath.
-func (a *Access) introspect(ctx context.Context, p posted, h *holder) (any, error) {
+func (a *Access) introspect(ctx context.Context, p *posted, h *holder) (any, error) {
 	g, err := a.ownToken(ctx, p, h)
 	if err != nil || g.id == "" {
 		return introspection{}, err
@@ -34,7 +34,7 @@ func (a *Access) introspect(ctx context.Context, p posted, h *holder) (any, erro
 }
 
 // revoke answers RevokePath. That there is no such token is no error (RFC 7009 2.2).
-func (a *Access) revoke(ctx context.Context, p posted, h *holder) (any, error) {
+func (a *Access) revoke(ctx context.Context, p *posted, h *holder) (any, error) {
 	g, err := a.ownToken(ctx, p, h)
 	if err != nil || g.id == "" {
 		return struct{}{}, err
@@ -49,7 +49,7 @@ func (a *Access) revoke(ctx context.Context, p posted, h *holder) (any, error) {
 
 // ownToken is what the token of a request grants, if it is one of the client that asks, or that client is an administrator. The zero grant stands for every other text: whose
 // it is is not told.
-func (a *Access) ownToken(ctx context.Context, p posted, h *holder) (grant, error) {
+func (a *Access) ownToken(ctx context.Context, p *posted, h *holder) (grant, error) {
 	token, ok := p.form["token"]
 	if !ok {
 		return grant{}, refuse(invalidRequest, "The parameter token is missing.")

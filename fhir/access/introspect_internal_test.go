@@ -2,6 +2,7 @@ package access
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -138,5 +139,45 @@ func TestSignInLimits(t *testing.T) {
 	r.tokenOf(t, r.bySecret())
 	if w := r.ask(t, r.Access, TokenPath, wrong); w.Code != http.StatusUnauthorized {
 		t.Errorf("after a minute: %d", w.Code)
+	}
+}
+
+// TestThrottledAssertion: what is refused for the limit of its client is not used up by that, nor kept: it is good again when Retry-After says so.
+func TestThrottledAssertion(t *testing.T) {
+	r := newRig(t)
+	r.limit(1)
+	r.tokenOf(t, asserting(assertion(t, clientEC(), "ec", r.claims(r.signs))))
+	text := assertion(t, clientEC(), "ec", r.claims(r.signs))
+	for range 5 {
+		w := r.ask(t, r.Access, TokenPath, asserting(text))
+		checkRefusal(t, w, 429, tryLater, "Retry-After")
+		if w.Header().Get("Retry-After") == "" {
+			t.Errorf("the answer has %v", w.Header())
+		}
+	}
+	if records, err := r.records.Scan(t.Context(), jtiRecords, "", 10); err != nil || len(records) != 1 {
+		t.Errorf("%d records of assertions (%v), one was used", len(records), err)
+	}
+	r.time.forward(time.Minute)
+	r.tokenOf(t, asserting(text))
+	checkRefusal(t, r.ask(t, r.Access, IntrospectPath, asserting(text, "token", "x")), 401, invalidClient, "used already")
+}
+
+// TestSignInOfNobody: who claims to be a client that there is not is recorded as that, as on the other faces, but only what has the form of an id.
+func TestSignInOfNobody(t *testing.T) {
+	r := newRig(t)
+	const nobody = "test_0000000000000000000000"
+	for name, c := range map[string]struct {
+		form url.Values
+		want string
+	}{
+		"by a secret":     {formOf("client_id", nobody, "client_secret", "x"), nobody},
+		"by an assertion": {asserting(assertion(t, clientEC(), "ec", r.claims(nobody))), nobody},
+		"of no form":      {formOf("client_id", "robert'); drop", "client_secret", "x"), ""},
+	} {
+		checkRefusal(t, r.ask(t, r.Access, TokenPath, c.form), 401, invalidClient, "")
+		if e := r.events.last(); e.Who.Client != c.want || e.Who.Partition != audit.NoSite || e.Outcome != audit.Refused {
+			t.Errorf("%s: %+v", name, e)
+		}
 	}
 }

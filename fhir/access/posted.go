@@ -10,6 +10,9 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/audit"
 )
 
 const (
@@ -24,6 +27,7 @@ type posted struct {
 	from          netip.Addr        // of the client
 	address       string            // its text
 	request       string            // X-Request-Id
+	client        string            // the id that it claims to be of, where that has the form of one
 }
 
 // readPosted reads a request. Its error is a refusal.
@@ -71,6 +75,19 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	}
 	_ = connection.SetReadDeadline(time.Time{}) // or the server would take its passing for a client that went away
 	return text, nil
+}
+
+// who is the client of a request as the record names it: the credential, or the id that it claims to be of where there is none. Where it has one site it is recorded there,
+// else at the operator's own.
+func (p *posted) who(h *holder) fhir.Principal {
+	who := fhir.Principal{Partition: audit.NoSite, Client: strings.Clone(p.client), Request: p.request, Address: p.address}
+	if h != nil {
+		who.Client = h.ID
+		if len(h.Sites) == 1 {
+			who.Partition = Partition(h.Sites[0], h.Mode)
+		}
+	}
+	return who
 }
 
 // parsePosted reads a form in which each parameter is there once at most (RFC 6749 3.2).

@@ -36,7 +36,7 @@ type issued struct {
 }
 
 // token answers TokenPath: a client gets a token for itself (RFC 6749 4.4).
-func (a *Access) token(ctx context.Context, p posted, h *holder) (any, error) {
+func (a *Access) token(ctx context.Context, p *posted, h *holder) (any, error) {
 	switch p.form["grant_type"] {
 	case "client_credentials":
 	case "":
