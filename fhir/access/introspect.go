@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/audit"
 )
 
 // introspection is the answer to what a token is (RFC 7662 2.2).
@@ -33,18 +34,21 @@ func (a *Access) introspect(ctx context.Context, p *posted, h *holder) (any, err
 	}, nil
 }
 
-// revoke answers RevokePath. That there is no such token is no error (RFC 7009 2.2).
+// revoke answers RevokePath. That there is no such token is no error (RFC 7009 2.2). What is revoked is recorded; if it cannot be, it stays revoked all the same.
 func (a *Access) revoke(ctx context.Context, p *posted, h *holder) (any, error) {
 	g, err := a.ownToken(ctx, p, h)
 	if err != nil || g.id == "" {
 		return struct{}{}, err
 	}
 	_, err = a.Records.Swap(ctx, revokedRecords+g.id, 0, []byte{1}, fhir.InstantOf(g.until.Add(clockSkew)))
-	if errors.Is(err, fhir.Conflict) { // somebody else was first
-		err = nil
-	}
 	a.revoked.forget(g.id)
-	return struct{}{}, err
+	switch {
+	case errors.Is(err, fhir.Conflict): // somebody else was first
+		return struct{}{}, nil
+	case err != nil:
+		return struct{}{}, err
+	}
+	return struct{}{}, a.config.Audit.Record(audit.Event{Who: p.who(h), Interaction: audit.Operation, Detail: "revoke token " + g.id + " of " + g.client})
 }
 
 // ownToken is what the token of a request grants, if it is one of the client that asks, or that client is an administrator. The zero grant stands for every other text: whose

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/audit"
 )
 
@@ -67,6 +68,11 @@ func TestRevoke(t *testing.T) {
 		_, _, err := r.verified(t.Context(), token)
 		return err == nil
 	}
+	g, _, err := r.verified(t.Context(), own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.events.all = nil
 	for _, token := range []string{own, own, other, "x", r.id + "." + r.secret} { // RFC 7009 2.2: none of these is an error
 		if w := r.ask(t, r.Access, RevokePath, r.bySecret("token", token)); w.Code != http.StatusOK {
 			t.Errorf("%d %s", w.Code, w.Body)
@@ -74,6 +80,13 @@ func TestRevoke(t *testing.T) {
 	}
 	if works(own) {
 		t.Error("it works on")
+	}
+	want := []audit.Event{{
+		Who:         fhir.Principal{Partition: "demo/test", Client: r.id, Request: "request-1", Address: "192.0.2.1"},
+		Interaction: audit.Operation, Detail: "revoke token " + g.id + " of " + r.id,
+	}}
+	if diff := cmp.Diff(want, r.events.all); diff != "" {
+		t.Errorf("the record: %s", diff)
 	}
 	if !works(other) || !works(second) {
 		t.Error("another token was revoked")
