@@ -24,7 +24,7 @@ type Network struct {
 	SecurityContact string         // URL for security.txt; "" for none
 	MetricsListen   string         // address for /metrics; "" for none of its own
 
-	Limits        access.Limits // of each credential
+	Limits        access.Limits // of each credential and address
 	MaxConcurrent int           // requests under way at once; 1 at least, as a setting. Without a limit (0) is who makes a Config alone
 
 	proxies []string // BehindProxy as it was written
@@ -41,7 +41,8 @@ func defineNetwork(f *pflag.FlagSet) {
 	f.String("security-contact", "", "whom to tell of a vulnerability, for /.well-known/security.txt: mailto:security@example.org or an https URL")
 	f.String("metrics-listen", "", "address for /metrics (default: with everything else where that is loopback and without proxy, else nowhere)")
 	f.Int("rate-limit", access.DefaultLimits.Requests, "requests a second that each credential may send to this server; 0: no limit")
-	f.Int("token-rate-limit", access.DefaultLimits.SignIns, "tokens a minute that each credential may ask for, and wrong credentials a minute from each address; 0: no limit")
+	f.Int("token-rate-limit", access.DefaultLimits.SignIns, "tokens a minute that each credential may ask for; 0: no limit")
+	f.Int("refusal-rate-limit", access.DefaultLimits.Refusals, "wrong credentials a minute that each address may try")
 	f.Int("max-concurrent", defaultMaxConcurrent, "requests that are answered at once; more are refused with 503")
 }
 
@@ -55,6 +56,7 @@ func readNetwork(flags *pflag.FlagSet) (n Network) {
 	n.MetricsListen, _ = flags.GetString("metrics-listen")
 	n.Limits.Requests, _ = flags.GetInt("rate-limit")
 	n.Limits.SignIns, _ = flags.GetInt("token-rate-limit")
+	n.Limits.Refusals, _ = flags.GetInt("refusal-rate-limit")
 	n.MaxConcurrent, _ = flags.GetInt("max-concurrent")
 	return n
 }
@@ -64,7 +66,7 @@ func (n *Network) settings() map[string]any {
 	return map[string]any{
 		"tls-cert": n.TLSCert, "tls-key": n.TLSKey, "behind-proxy": n.BehindProxy, "cors-origin": n.CORSOrigins,
 		"security-contact": n.SecurityContact, "metrics-listen": n.MetricsListen,
-		"rate-limit": n.Limits.Requests, "token-rate-limit": n.Limits.SignIns, "max-concurrent": n.MaxConcurrent,
+		"rate-limit": n.Limits.Requests, "token-rate-limit": n.Limits.SignIns, "refusal-rate-limit": n.Limits.Refusals, "max-concurrent": n.MaxConcurrent,
 	}
 }
 
@@ -121,6 +123,7 @@ func (n *Network) faults() (faults []error) {
 		{n.MetricsListen != "" && !isAddress(n.MetricsListen), fmt.Sprintf("metrics-listen: %q is no address with a port of 1 to 65535, such as 127.0.0.1:9090", n.MetricsListen)},
 		{n.Limits.Requests < 0, fmt.Sprintf("rate-limit: %d is no number of requests; 0 means that there is no limit", n.Limits.Requests)},
 		{n.Limits.SignIns < 0, fmt.Sprintf("token-rate-limit: %d is no number of requests; 0 means that there is no limit", n.Limits.SignIns)},
+		{n.Limits.Refusals < 1, fmt.Sprintf("refusal-rate-limit: %d is no number of requests; it is 1 at least", n.Limits.Refusals)},
 		{n.MaxConcurrent < 1, fmt.Sprintf("max-concurrent: %d is no number of requests; it is 1 at least", n.MaxConcurrent)},
 	}
 	for _, check := range checks {

@@ -69,7 +69,7 @@ func TestNetworkSettings(t *testing.T) {
 		"metrics without port":               {args: []string{"--metrics-listen", "127.0.0.1"}, wants: []string{"metrics-listen: "}},
 		"metrics in the same place":          {args: []string{"--metrics-listen", "127.0.0.1:8080"}, wants: []string{"metrics-listen: it is the same"}},
 		"no limits":                          {args: []string{"--rate-limit", "0", "--token-rate-limit", "0"}},
-		"limits below none":                  {args: []string{"--rate-limit", "-1", "--token-rate-limit", "-2", "--max-concurrent", "0"}, wants: []string{"rate-limit: -1", "token-rate-limit: -2", "max-concurrent: 0"}},
+		"limits below none":                  {args: []string{"--rate-limit", "-1", "--token-rate-limit", "-2", "--refusal-rate-limit", "0", "--max-concurrent", "0"}, wants: []string{"rate-limit: -1", "token-rate-limit: -2", "refusal-rate-limit: 0", "max-concurrent: 0"}},
 		"all at once": {
 			args: []string{"--listen", ":80", "--tls-cert", cert, "--behind-proxy", "x", "--cors-origin", "x", "--security-contact", "x", "--metrics-listen", "x", "--rate-limit", "many"},
 			wants: []string{`--rate-limit: "many" is no whole number`, `behind-proxy: "x"`, "base-url: clients", "tls-key: ", `cors-origin: "x"`, `security-contact: "x"`,
@@ -101,7 +101,7 @@ func TestNetworkComesOut(t *testing.T) {
 	args := []string{
 		"--listen", ":8443", "--base-url", "https://fhir.example.org", "--tls-cert", cert, "--tls-key", key, "--behind-proxy", "10.0.0.5,::ffff:192.0.2.1,2001:db8::1/32",
 		"--cors-origin", "https://App.example.org", "--security-contact", "mailto:security@example.org", "--metrics-listen", "127.0.0.1:9090", "--rate-limit", "7",
-		"--token-rate-limit", "8", "--max-concurrent", "9",
+		"--token-rate-limit", "8", "--refusal-rate-limit", "10", "--max-concurrent", "9",
 	}
 	said, err := loadConfig(settings(t, args...), none)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/portico-health/portico/fhir"
@@ -57,11 +58,12 @@ const TokenLife = 5 * time.Minute
 // Limits are what a credential may ask of this node. A zero means no limit.
 type Limits struct {
 	Requests int // a second, for each credential
-	SignIns  int // requests for tokens a minute for each credential; and refused credentials a minute from each address
+	SignIns  int // requests for tokens a minute, for each credential
+	Refusals int // requests without a credential or with a wrong one a minute, from each address
 }
 
 // DefaultLimits hold where nothing else is wanted.
-var DefaultLimits = Limits{Requests: 250, SignIns: 100}
+var DefaultLimits = Limits{Requests: 250, SignIns: 100, Refusals: 100}
 
 // Access decides who gets in. It may be used by many goroutines at once. What is changed by its Registry holds at once here, and within half a second on
 // other nodes.
@@ -75,6 +77,10 @@ type Access struct {
 	requests *limiter // of each credential, by id
 	signIns  *limiter // for tokens, of each credential, by id
 	refusals *limiter // from each address, by limitName
+	lookUps  *limiter // for each address beyond that limit
+
+	recorded   *limiter     // refusals of strangers, whoever they are
+	unrecorded atomic.Int64 // those beyond, which were not told yet
 
 	keys    *keyring          // that sign tokens
 	tokens  *verifiedTokens   // that were shown lately
@@ -87,7 +93,8 @@ func New(_ context.Context, c Config) (*Access, error) {
 	a := &Access{config: c}
 	a.holders, a.sites = newMemory(a.readHolder), newMemory(a.readSite)
 	a.requests = newLimiter(c.Limits.Requests, time.Second)
-	a.signIns, a.refusals = newLimiter(c.Limits.SignIns, time.Minute), newLimiter(c.Limits.SignIns, time.Minute)
+	a.signIns, a.refusals = newLimiter(c.Limits.SignIns, time.Minute), newLimiter(c.Limits.Refusals, time.Minute)
+	a.lookUps, a.recorded = newLimiter(lookUpsBeyond, time.Second), newLimiter(refusalsRecorded, time.Second)
 	a.revoked, a.tokens = newMemory(a.readRevoked), &verifiedTokens{}
 	a.keys = &keyring{records: c.Records, now: c.Now}
 	a.outside = &outsideKeys{client: c.Outside, now: c.Now, log: c.Log, byURL: map[string]*fetched{}}

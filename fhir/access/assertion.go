@@ -59,7 +59,7 @@ func (a *Access) assertingClient(ctx context.Context, p *posted, limit *limiter)
 	if err != nil {
 		return h, err
 	}
-	if assertion.Claims(key, &claims) != nil {
+	if !a.mayLookUp(p.from, a.Now()) || assertion.Claims(key, &claims) != nil {
 		return h, refuse(invalidClient, "The signature of the assertion is not by the key that its kid names.")
 	}
 	if faults := a.assertionFaults(claims); len(faults) > 0 {

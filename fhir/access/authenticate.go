@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -105,16 +106,23 @@ func (a *Access) proveKey(ctx context.Context, t *attempt, key string, now time.
 	return nil
 }
 
-// lookUp returns a credential, nil where there is none. Whoever was refused too often at their address has no id looked for any more that was not there lately: to
-// try many costs the store nothing.
+// lookUpsBeyond is how much is found out a second for an address that was refused too often.
+const lookUpsBeyond = 50
+
+// mayLookUp says whether it may be found out for an address what takes a look into the store or a signature. Where it was refused too often that is bounded: to try many
+// costs little, and a right credential that this node does not know yet still gets in, when one of its tries is among those.
+func (a *Access) mayLookUp(from netip.Addr, now time.Time) bool {
+	name := limitName(from)
+	return a.refusals.peek(name, now).ok || a.lookUps.take(name, now).ok
+}
+
+// lookUp returns a credential; nil where there is none, and where it was not there lately and mayLookUp says no.
 func (a *Access) lookUp(ctx context.Context, from netip.Addr, id string, now time.Time) (*holder, error) {
 	if h, ok := a.holders.remembered(id, now); ok {
 		return h, nil
 	}
-	if !a.holders.was(id) {
-		if left := a.refusals.peek(limitName(from), now); !left.ok {
-			return nil, nil
-		}
+	if !a.holders.was(id) && !a.mayLookUp(from, now) {
+		return nil, nil
 	}
 	h, err := a.holders.get(ctx, id, now)
 	if errors.Is(err, fhir.NotFound) {
@@ -125,7 +133,7 @@ func (a *Access) lookUp(ctx context.Context, from netip.Addr, id string, now tim
 
 // proveToken finds out whose access token it is.
 func (a *Access) proveToken(ctx context.Context, t *attempt, token string, now time.Time) error {
-	g, h, err := a.verified(ctx, token)
+	g, h, err := a.verifiedFrom(ctx, token, t.from)
 	t.who.Client = g.client
 	if err != nil {
 		if g.client != "" {
@@ -206,10 +214,35 @@ func (a *Access) refuse(r *http.Request, answer http.Header, t *attempt, now tim
 	}
 	who := t.who
 	who.Partition, who.Client = t.concerns(r.Header), strings.Clone(who.Client)
-	if fault := a.config.Audit.Record(audit.Event{Who: who, Interaction: audit.Login, Outcome: audit.Refused, Detail: e.Issues[0].Detail}); fault != nil {
+	event := audit.Event{Who: who, Interaction: audit.Login, Outcome: audit.Refused, Detail: e.Issues[0].Detail}
+	record := a.recordStranger
+	if t.proven {
+		record = a.config.Audit.Record
+	}
+	if fault := record(event); fault != nil {
 		return fault
 	}
 	return err
+}
+
+// refusalsRecorded is how many refusals of strangers this node records a second.
+const refusalsRecorded = 1000
+
+// recordStranger records that somebody was refused who has proved nothing, whom no limit of a credential holds. However many addresses they have, they do not fill the
+// record: those beyond refusalsRecorded are counted, and the next event that is recorded tells their number.
+func (a *Access) recordStranger(e audit.Event) error {
+	if !a.recorded.take("", a.Now()).ok {
+		a.unrecorded.Add(1)
+		return nil
+	}
+	if n := a.unrecorded.Swap(0); n > 0 {
+		more := audit.Event{Who: fhir.Principal{Partition: audit.NoSite}, Interaction: e.Interaction, Outcome: e.Outcome, Detail: fmt.Sprintf("%d more refusals, of which there were too many to record each.", n)}
+		if err := a.config.Audit.Record(more); err != nil {
+			a.unrecorded.Add(n)
+			return err
+		}
+	}
+	return a.config.Audit.Record(e)
 }
 
 // concerns is where a refusal is recorded: with the site that it concerns, if the credential is one of that site's, else with the operator's own.

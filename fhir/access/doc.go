@@ -36,9 +36,13 @@
 // # Limits and the record
 //
 // A credential has its limit of requests, which only who has proved to hold it uses up. Requests without a credential and with a wrong one count for their address (of
-// IPv6: for its network of 64 bits): beyond the limit they are answered with 429, ids that were not there lately are not looked for any more, and right
-// credentials from the same address go on. Each refusal is recorded, a 429 is not; it is recorded with the site that it concerns where the credential is known and
-// may use that site, else with the operator's own. A key that lets in is no sign-in: what is done with it is recorded by the engine.
+// IPv6: for its network of 64 bits): beyond the limit they are answered with 429. Right credentials from the same address go on; of those that this node does not
+// know yet, and of wrong ones, 50 a second are looked for or have their signature verified, and the others are answered with 429 as well. Both limits are windows that
+// slide: what counts is what was let through in the second, or minute, that ends now.
+//
+// Each refusal is recorded, a 429 is not; it is recorded with the site that it concerns where the credential is known and may use that site, else with the operator's own.
+// Of strangers, from however many addresses, 1000 refusals a second are recorded, and of the others the number, with the next that is. A key that lets in is no
+// sign-in: what is done with it is recorded by the engine.
 //
 // # Tokens
 //
@@ -51,7 +55,8 @@
 //   - An assertion (private_key_jwt) is for the token endpoint and nobody else: its aud is that URL, alone. It counts once, on all nodes together. A client has
 //     its keys with its registration, or at a URL, which is asked when they are five minutes old (or as old as its Cache-Control permits), or for a kid that is not known,
 //     but every ten seconds at most. Whatever keys an assertion itself shows or points to, nobody looks at them.
-//   - Each client signs in 100 times a minute (Limits.SignIns); an address is refused as often. What comes beyond is answered with 429, and not recorded.
+//   - Each client signs in 100 times a minute (Limits.SignIns); for those who are refused that of their address holds, as above. What comes beyond is answered with 429, and
+//     not recorded; an assertion that was refused so is not used up, and can be sent again.
 //   - While the store is out of reach nobody gets a token, and none is taken: 503.
 //   - IntrospectPath and RevokePath are for the token's own client, and for administrators. For others every token is one that there is not.
 //

@@ -84,7 +84,7 @@ func (a *Access) serveClient(ctx context.Context, e endpoint, p *posted, header 
 		if taken := a.refusals.take(limitName(p.from), a.Now()); !taken.ok {
 			return nil, throttled{taken}
 		}
-		return nil, errors.Join(err, a.recordSignIn(h, p, err))
+		return nil, errors.Join(err, a.recordStranger(signIn(h, p, err)))
 	case err != nil:
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (a *Access) serveClient(ctx context.Context, e endpoint, p *posted, header 
 	taken.tell(header)
 	value, err := e.answer(ctx, p, h)
 	if e.signIn {
-		err = errors.Join(err, a.recordSignIn(h, p, err))
+		err = errors.Join(err, a.config.Audit.Record(signIn(h, p, err)))
 	}
 	return value, err
 }
@@ -105,8 +105,8 @@ type throttled struct{ allowance }
 
 func (throttled) Error() string { return "beyond the limit" }
 
-// recordSignIn records a sign-in, and how it ended. Its error is Unavailable: then nobody signs in.
-func (a *Access) recordSignIn(h *holder, p *posted, err error) error {
+// signIn is a sign-in for the record, and how it ended. While it cannot be recorded nobody signs in.
+func signIn(h *holder, p *posted, err error) audit.Event {
 	e := audit.Event{Who: p.who(h), Interaction: audit.Login}
 	var r refusal
 	switch {
@@ -115,7 +115,7 @@ func (a *Access) recordSignIn(h *holder, p *posted, err error) error {
 	case err != nil:
 		e.Outcome, e.Detail = audit.OutcomeOf(err), details(err)
 	}
-	return a.config.Audit.Record(e)
+	return e
 }
 
 // refusalOf turns an error into what the client is told. The store out of reach is no fault of theirs; what else is not expected is logged.

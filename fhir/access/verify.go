@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -35,9 +36,17 @@ type grant struct {
 // verified says what an access token grants, and to whom: one that this server signed, that has not expired, and was not revoked, nor its credential. Unauthenticated; Unavailable. With an
 // error, the grant says whose token it was, where that is proven all the same.
 func (a *Access) verified(ctx context.Context, token string) (grant, *holder, error) {
+	return a.verifiedFrom(ctx, token, netip.Addr{})
+}
+
+// verifiedFrom is verified for who presents a token from an address: the signature of one that was not shown lately is looked at if mayLookUp permits it.
+func (a *Access) verifiedFrom(ctx context.Context, token string, from netip.Addr) (grant, *holder, error) {
 	key := digestOf(token)
 	g, found := a.tokens.get(key)
 	if !found {
+		if from.IsValid() && !a.mayLookUp(from, a.Now()) {
+			return grant{}, nil, wrongCredential()
+		}
 		var err error
 		if g, err = a.readToken(ctx, token); err != nil {
 			return grant{}, nil, err

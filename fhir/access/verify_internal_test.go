@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/audit"
 	"github.com/portico-health/portico/storage"
 )
 
@@ -303,4 +305,90 @@ func BenchmarkIssue(b *testing.B) {
 			r.tokenOf(b, r.bySecret())
 		}
 	})
+}
+
+// TestTokensBesideThoseWhoTry: from an address that was refused too often few signatures are looked at, and those that were shown lately need none.
+func TestTokensBesideThoseWhoTry(t *testing.T) {
+	r := newRig(t)
+	show := func(text string) int {
+		q := httptest.NewRequestWithContext(t.Context(), http.MethodGet, baseURL+"/fhir/Patient", http.NoBody)
+		q.Header.Set("Authorization", "Bearer "+text)
+		_, err := r.Authenticate(q, http.Header{})
+		switch {
+		case err == nil:
+			return http.StatusOK
+		case errors.Is(err, fhir.Throttled):
+			return http.StatusTooManyRequests
+		case errors.Is(err, fhir.Unauthenticated):
+			return http.StatusUnauthorized
+		}
+		t.Fatal(err)
+		return 0
+	}
+	known, first, second := r.tokenOf(t, r.bySecret()).AccessToken, r.tokenOf(t, r.bySecret()).AccessToken, r.tokenOf(t, r.bySecret()).AccessToken
+	if status := show(known); status != http.StatusOK {
+		t.Fatal(status)
+	}
+	for range DefaultLimits.Refusals {
+		if status := show("a.b.c"); status != http.StatusUnauthorized {
+			t.Fatal(status)
+		}
+	}
+	if status := show(first); status != http.StatusOK {
+		t.Errorf("one that is not known: %d", status)
+	}
+	for range 2 * lookUpsBeyond {
+		if status := show("a.b.c"); status != http.StatusTooManyRequests {
+			t.Fatal(status)
+		}
+	}
+	if status := show(known); status != http.StatusOK {
+		t.Errorf("one that was shown lately: %d", status)
+	}
+	if status := show(second); status != http.StatusTooManyRequests {
+		t.Errorf("one that is not known, beyond: %d", status)
+	}
+	checkRefusal(t, r.ask(t, r.Access, TokenPath, asserting(assertion(t, clientEC(), "ec", r.claims(r.signs)))), 429, tryLater, "")
+	if w := r.ask(t, r.Access, IntrospectPath, r.bySecret("token", second)); !decodedAs[introspection](t, w.Body.Bytes()).Active {
+		t.Errorf("to a client that has proved itself, it is %s", w.Body)
+	}
+	r.time.forward(time.Second)
+	if status := show(second); status != http.StatusOK {
+		t.Errorf("a second later: %d", status)
+	}
+	r.tokenOf(t, asserting(assertion(t, clientEC(), "ec", r.claims(r.signs))))
+}
+
+// TestRecordOfStrangers does not grow faster for many addresses, and what is left out is told by number; what a client is refused is recorded all the same.
+func TestRecordOfStrangers(t *testing.T) {
+	r := newRig(t)
+	refuse := func(i int, key string) {
+		q := httptest.NewRequestWithContext(t.Context(), http.MethodGet, baseURL+"/fhir/Patient", http.NoBody)
+		q.RemoteAddr = fmt.Sprintf("192.0.%d.%d:1", i/256, i%256)
+		q.Header.Set("X-Api-Key", key)
+		q.Header.Set("SU-SiteId", "elsewhere")
+		if _, err := r.Authenticate(q, http.Header{}); err == nil {
+			t.Fatal("it was let in")
+		}
+	}
+	for i := range refusalsRecorded + 7 {
+		refuse(i, "x")
+	}
+	if n := len(r.events.all); n != refusalsRecorded {
+		t.Errorf("%d refusals are recorded", n)
+	}
+	refuse(0, r.id+"."+r.secret)
+	if e := r.events.last(); e.Who.Client != r.id {
+		t.Errorf("of a client is recorded: %+v", e)
+	}
+	r.time.forward(time.Second)
+	refuse(0, "x")
+	refuse(1, "x")
+	events := r.events.all[len(r.events.all)-3:]
+	if e := events[0]; !strings.HasPrefix(e.Detail, "7 more refusals") || e.Who.Partition != audit.NoSite || e.Who.Address != "" || e.Outcome != audit.Refused {
+		t.Errorf("of those beyond is recorded: %+v", e)
+	}
+	if events[1].Who.Address != "192.0.0.0" || events[2].Who.Address != "192.0.0.1" {
+		t.Errorf("after them: %+v", events[1:])
+	}
 }
