@@ -73,8 +73,13 @@ func (m *memory[V]) get(ctx context.Context, name string, now time.Time) (V, err
 		return r.value, r.err
 	case <-ctx.Done():
 		var none V
-		return none, fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The request took too long.").Because(ctx.Err())
+		return none, tookTooLong(ctx)
 	}
+}
+
+// tookTooLong is the error of who cannot wait any longer.
+func tookTooLong(ctx context.Context) error {
+	return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The request took too long.").Because(ctx.Err())
 }
 
 // read reads a name for all who wait. It goes on when the first of them goes away.

@@ -32,38 +32,65 @@ type outsideKeys struct {
 	byURL map[string]*fetched
 }
 
-// fetched is what came from a URL when it was asked last. While it is being asked, others wait.
+// fetched is what came from a URL when it was asked last.
 type fetched struct {
-	mu    sync.Mutex
-	asked time.Time
-	until time.Time // that the keys may be used
-	keys  []jose.JSONWebKey
-	fault string // why there are none, as refusals tell it
+	mu     sync.Mutex
+	asked  time.Time
+	asking chan struct{} // closed when the answer has come; nil: the URL is not being asked
+	until  time.Time     // that the keys may be used
+	keys   []jose.JSONWebKey
+	fault  string // why there are none, as refusals tell it
 }
 
-// find returns a key by its kid. One that is not known yet may be new: then the URL is asked again. The error is a refusal.
+// find returns a key by its kid. One that is not known yet may be new: then the URL is asked again, and who asks for such a key waits. The error is a refusal, or
+// Unavailable.
 func (o *outsideKeys) find(ctx context.Context, url, kid string) (key jose.JSONWebKey, found bool, err error) {
 	f := o.at(url)
+	key, found, wait, err := o.look(ctx, f, url, kid, true)
+	if wait == nil {
+		return key, found, err
+	}
+	select {
+	case <-wait:
+		key, found, _, err = o.look(ctx, f, url, kid, false)
+		return key, found, err
+	case <-ctx.Done():
+		return key, false, tookTooLong(ctx)
+	}
+}
+
+// look finds a key in what was fetched. Where that may be of use, and is permitted, it has the URL asked, and says what to wait for.
+func (o *outsideKeys) look(ctx context.Context, f *fetched, url, kid string, ask bool) (key jose.JSONWebKey, found bool, wait <-chan struct{}, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := o.now()
-	key, found = keyNamed(f.keys, kid)
-	if found && now.Before(f.until) {
-		return key, true, nil
+	if key, found = keyNamed(f.keys, kid); found && now.Before(f.until) {
+		return key, true, nil, nil
 	}
-	if since := now.Sub(f.asked); since < 0 || since >= outsideRest {
-		f.asked = now
-		keys, life, fault := o.fetch(ctx, url)
-		if fault == "" {
-			f.keys, f.until = keys, now.Add(max(life, outsideRest))
-		}
-		f.fault = fault
-		key, found = keyNamed(f.keys, kid)
+	if since := now.Sub(f.asked); ask && f.asking == nil && (since < 0 || since >= outsideRest) {
+		f.asked, f.asking = now, make(chan struct{})
+		go o.renew(context.WithoutCancel(ctx), f, url)
 	}
-	if f.fault != "" {
-		return key, false, refuse(invalidClient, fetchRefusal+f.fault+".")
+	switch {
+	case ask && f.asking != nil:
+		return key, false, f.asking, nil
+	case f.fault != "":
+		return key, false, nil, refuse(invalidClient, fetchRefusal+f.fault+".")
 	}
-	return key, found && now.Before(f.until), nil
+	return key, false, nil, nil
+}
+
+// renew asks a URL for all who wait.
+func (o *outsideKeys) renew(ctx context.Context, f *fetched, url string) {
+	keys, life, fault := o.fetch(ctx, url)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fault == "" {
+		f.keys, f.until = keys, f.asked.Add(max(life, outsideRest))
+	}
+	f.fault = fault
+	close(f.asking)
+	f.asking = nil
 }
 
 // at is what is remembered of a URL. Of too many any one is forgotten.
@@ -85,9 +112,9 @@ func (o *outsideKeys) at(url string) *fetched {
 	return f
 }
 
-// fetch asks a URL for keys. It goes on when the client that waits goes away, for others wait too.
+// fetch asks a URL for keys.
 func (o *outsideKeys) fetch(ctx context.Context, url string) (keys []jose.JSONWebKey, life time.Duration, fault string) {
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), outsideWait)
+	ctx, stop := context.WithTimeout(ctx, outsideWait)
 	defer stop()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody) //nolint:gosec // Config.Outside reaches public addresses alone
 	if err != nil {

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/outward"
 )
 
@@ -219,4 +221,43 @@ func TestKeysOfURLsAreBounded(t *testing.T) {
 	if n := len(r.Access.outside.byURL); n > mostOutside {
 		t.Errorf("%d URLs are remembered", n)
 	}
+}
+
+// TestKeysWhileAURLIsAsked: an unknown kid has the URL asked, and whoever signs by a key that is known goes on meanwhile. Those who name unknown ones wait for one
+// answer together, or as long as their requests may take.
+func TestKeysWhileAURLIsAsked(t *testing.T) {
+	r, p, client := newPublishing(t)
+	r.tries(t, client, clientEC(), "ec")
+	next := mustMake(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	p.publish(http.StatusOK, keySet(t, clientKeyEC(), jose.JSONWebKey{Key: next.Public(), KeyID: "next"}), "")
+	r.time.forward(outsideRest)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	r.outside = roundTripper(func(q *http.Request) (*http.Response, error) {
+		close(asked) // once: twice would panic
+		<-answer
+		return p.RoundTrip(q)
+	})
+	var waiting sync.WaitGroup
+	wait := func() {
+		waiting.Go(func() {
+			if _, found, err := r.Access.outside.find(t.Context(), clientURL, "next"); !found || err != nil {
+				t.Errorf("the new key: %v, %v", found, err)
+			}
+		})
+	}
+	wait()
+	<-asked
+	for range 3 {
+		wait()
+	}
+	if status, says := r.tries(t, client, clientEC(), "ec"); status != http.StatusOK {
+		t.Errorf("a key that is known: %d %s", status, says)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if _, _, err := r.Access.outside.find(gone, clientURL, "next"); !errors.Is(err, fhir.Unavailable) {
+		t.Errorf("who does not wait: %v", err)
+	}
+	close(answer)
+	waiting.Wait()
 }

@@ -83,7 +83,7 @@ func alter[T any](ctx context.Context, r Registry, name string, by func(*T) erro
 func pause(ctx context.Context, attempt int) error {
 	select {
 	case <-ctx.Done():
-		return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The request took too long.").Because(ctx.Err())
+		return tookTooLong(ctx)
 	case <-time.After(time.Duration(rand.IntN(1 + min(attempt, 20)*int(time.Millisecond)))): //nolint:gosec // nobody gains by knowing how long somebody waits
 		return nil
 	}
