@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portico-health/portico/cmd/portico/transfer"
+	"github.com/portico-health/portico/fhir/access"
 )
 
 func copyCommand() *cobra.Command {
@@ -21,7 +22,8 @@ func copyCommand() *cobra.Command {
 		Use:   "copy --from STORE --to STORE",
 		Short: "Copy everything that a store holds into another one, of either kind, and compare them",
 		Long: `Copy brings all versions with their numbers and times, and all records, into a store that is empty or that an earlier run began to fill, and then
-compares everything. It may be interrupted at any time: run it again, and it goes on. So the bulk can be copied while a server works on the source;
+compares everything. Left out are the keys that sign access tokens, so that whoever reads the copy signs none that the source takes: clients
+get another token once they are refused. Credentials come with it, as hashes. It may be interrupted at any time: run it again, and it goes on. So the bulk can be copied while a server works on the source;
 stop that, and run it once more. Nobody may work on the target meanwhile. The source is only read.
 Exit code 0: both hold the same. 1: they differ. 2: a store cannot be had, or not all could be copied or compared.
 
@@ -100,7 +102,7 @@ func (r *copyReport) copy(ctx context.Context, c Config, from, to string, progre
 	if err != nil {
 		return err
 	}
-	o := transfer.Options{Rules: rules, Types: c.Resources, Progress: progress, Report: r.difference}
+	o := transfer.Options{Rules: rules, Types: c.Resources, Own: []string{access.SigningRecord}, Progress: progress, Report: r.difference}
 	c.Store = from
 	if o.From, err = openToRead(ctx, c, rules); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/portico-health/portico/cmd/portico/demo"
 	"github.com/portico-health/portico/cmd/portico/transfer"
+	"github.com/portico-health/portico/fhir/access"
 	"github.com/portico-health/portico/storage/mongo/mongotest"
 )
 
@@ -32,6 +33,9 @@ func filled(t *testing.T, base string) (setting string) {
 	}
 	if status := r.send(t, http.MethodDelete, "/fhir/Patient/p3", ""); status != http.StatusOK {
 		t.Fatalf("DELETE answers %d", status)
+	}
+	if status, body := r.get(t, access.JWKSPath); status != http.StatusOK || !strings.Contains(body, `"kid"`) { // from now on it has keys that sign tokens
+		t.Fatalf("the keys are %d %s", status, body)
 	}
 	r.end(t)
 	return setting
@@ -77,7 +81,7 @@ func TestCopyCommand(t *testing.T) {
 				}
 				from = to
 			}
-			answers := map[string]string{}
+			answers, signing := map[string]string{}, map[string]bool{}
 			for _, store := range []string{first, from} {
 				r := start(t, t.TempDir(), func(c *Config) { c.BaseURL, c.Store = base, store })
 				for _, path := range []string{"/fhir/Patient/p7", "/fhir/Patient/p7/_history/1", "/fhir/Patient/p3/_history", "/fhir/Patient?name=canary5&_sort=family", "/fhir/_history?_count=100", "/fhir/AuditEvent?subtype=update&_summary=count"} {
@@ -87,7 +91,12 @@ func TestCopyCommand(t *testing.T) {
 					}
 					answers[path] = body
 				}
+				_, body := r.get(t, access.JWKSPath)
+				signing[body] = true
 				r.end(t)
+			}
+			if len(signing) != 2 {
+				t.Error("the copy signs tokens by the keys of its source")
 			}
 			if code, lines, s := copying(t, first, from, "--base-url", base); code != exitOK || s.Copied != 0 {
 				t.Errorf("again: exit %d: %s", code, lines)

@@ -20,8 +20,9 @@ import (
 	"github.com/portico-health/portico/storage"
 )
 
-// signingRecord holds the keys that sign tokens, one record for all nodes.
-const signingRecord = "access/signing"
+// SigningRecord is the name of the record that holds the keys which sign tokens, for all nodes of a store. They are private keys: no copy of a store for another server
+// should have it, which makes its own.
+const SigningRecord = "access/signing"
 
 // signingAlgorithm is that of tokens. Parsing takes no other.
 const signingAlgorithm = jose.ES256
@@ -123,14 +124,14 @@ func (r *keyring) within(ctx context.Context, age time.Duration) ([]signingKey, 
 // renew reads the record, and writes it where it is time for another key. Of several nodes that do so at once one wins, and the others take its.
 func (r *keyring) renew(ctx context.Context, now time.Time) ([]signingKey, error) {
 	for {
-		record, err := r.records.Get(ctx, signingRecord)
+		record, err := r.records.Get(ctx, SigningRecord)
 		if err != nil && !errors.Is(err, fhir.NotFound) {
 			return nil, err
 		}
 		var keys []signingKey
 		if record.Value != nil {
 			if err := json.Unmarshal(record.Value, &keys); err != nil {
-				return nil, fmt.Errorf("record %s: %w", signingRecord, err)
+				return nil, fmt.Errorf("record %s: %w", SigningRecord, err)
 			}
 		}
 		next, changed, err := scheduled(keys, now)
@@ -141,7 +142,7 @@ func (r *keyring) renew(ctx context.Context, now time.Time) ([]signingKey, error
 		if err != nil {
 			return nil, err
 		}
-		_, err = r.records.Swap(ctx, signingRecord, record.Revision, value, 0)
+		_, err = r.records.Swap(ctx, SigningRecord, record.Revision, value, 0)
 		if err == nil || !errors.Is(err, fhir.Conflict) {
 			return next, err
 		}

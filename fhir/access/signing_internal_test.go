@@ -180,7 +180,7 @@ func TestUnknownKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	record, err := r.records.Get(t.Context(), signingRecord)
+	record, err := r.records.Get(t.Context(), SigningRecord)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestUnknownKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.records.Swap(t.Context(), signingRecord, record.Revision, value, 0); err != nil {
+	if _, err := r.records.Swap(t.Context(), SigningRecord, record.Revision, value, 0); err != nil {
 		t.Fatal(err)
 	}
 	if key, err := r.keys.find(t.Context(), other.Key.KeyID); err != nil || key != nil {
@@ -203,7 +203,7 @@ func TestUnknownKey(t *testing.T) {
 // TestSigningRecordThatIsNone is a failure of the server, not of a client, and overwrites nothing.
 func TestSigningRecordThatIsNone(t *testing.T) {
 	r := newRig(t)
-	if _, err := r.records.Swap(t.Context(), signingRecord, 0, []byte(`"strange"`), 0); err != nil {
+	if _, err := r.records.Swap(t.Context(), SigningRecord, 0, []byte(`"strange"`), 0); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.keys.published(t.Context()); err == nil || errors.Is(err, fhir.Unavailable) {
@@ -211,7 +211,7 @@ func TestSigningRecordThatIsNone(t *testing.T) {
 	}
 	checkRefusal(t, r.ask(t, r.Access, TokenPath, r.bySecret()), 500, serverError, "log")
 	var record storage.Record
-	if record, _ = r.records.Get(t.Context(), signingRecord); string(record.Value) != `"strange"` {
+	if record, _ = r.records.Get(t.Context(), SigningRecord); string(record.Value) != `"strange"` {
 		t.Errorf("record: %s", record.Value)
 	}
 }

@@ -109,8 +109,9 @@ func eventsOf(ctx context.Context, s storage.Store) iter.Seq2[storage.Event, err
 	}
 }
 
-// records yields the records of a store that are copied, sorted by their names.
-func records(ctx context.Context, s storage.Store) iter.Seq2[storage.Record, error] {
+// records yields the records of a store but for Options.Own, sorted by their names.
+func (c *copier) records(ctx context.Context, s storage.Store) iter.Seq2[storage.Record, error] {
+	own := func(name string) bool { return name == stateRecord || slices.Contains(c.Own, name) }
 	return func(yield func(storage.Record, error) bool) {
 		for after := ""; ; {
 			found, err := s.Records().Scan(ctx, "", after, page)
@@ -119,7 +120,7 @@ func records(ctx context.Context, s storage.Store) iter.Seq2[storage.Record, err
 				return
 			}
 			for _, r := range found {
-				if after = r.Name; after != stateRecord && !yield(r, nil) {
+				if after = r.Name; !own(after) && !yield(r, nil) {
 					return
 				}
 			}

@@ -22,6 +22,8 @@ type Options struct {
 
 	Types []string // that the rules are of
 
+	Own []string // names of records that each store has for itself: they are neither copied nor compared
+
 	Batch    int              // versions that are copied before it is written down how far the copy is; 0: batch
 	Progress io.Writer        // a line that is written again and again; nil: none
 	Report   func(Difference) // is told each difference as soon as it is found
@@ -199,7 +201,7 @@ func (c *copier) copyRecords(ctx context.Context) error {
 
 // eachRecord does something with every record that one of the stores has, in the order of their names. One that is missing in a store is zero there.
 func (c *copier) eachRecord(ctx context.Context, do func(from, to storage.Record) error) error {
-	return inStep(records(ctx, c.From), records(ctx, c.To), func(a, b storage.Record) int {
+	return inStep(c.records(ctx, c.From), c.records(ctx, c.To), func(a, b storage.Record) int {
 		return bytes.Compare([]byte(a.Name), []byte(b.Name))
 	}, do)
 }

@@ -81,7 +81,7 @@ func (c *copier) mustBeEmpty(ctx context.Context) error {
 	if len(events) > 0 {
 		return foreign("there are resources in it that no copy made")
 	}
-	for record, err := range records(ctx, c.To) {
+	for record, err := range c.records(ctx, c.To) {
 		if err != nil {
 			return err
 		}
