@@ -142,7 +142,7 @@ func (a *Access) proveToken(ctx context.Context, t *attempt, token string, now t
 		return err
 	}
 	t.holder, t.proven = h, true
-	t.who.Client, t.who.Scopes, t.who.Admin = h.ID, g.scopes, g.admin
+	t.who.Client, t.who.Scopes, t.who.Admin = h.ID, intersect(g.scopes, h.scopes), g.admin && h.admin // a token is never more than its credential
 	return nil
 }
 

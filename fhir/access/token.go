@@ -105,8 +105,11 @@ func (h *holder) grantable(asked string) (string, error) {
 	return strings.Join(granted, " "), nil
 }
 
-// intersect is what both scopes permit, in the shortest form.
+// intersect is what both scopes permit, in the shortest form if they differ.
 func intersect(a, b fhir.Scopes) fhir.Scopes {
+	if maps.Equal(a, b) {
+		return a
+	}
 	both := fhir.Scopes{}
 	forAll := a[fhir.AnyType] & b[fhir.AnyType]
 	if forAll != 0 {

