@@ -184,6 +184,14 @@ func TestAdministerKeys(t *testing.T) {
 		name: "every fault of what can be read", method: "POST", path: "/auth/keys", status: 400,
 		body:     `{"mode": "prod", "sites": ["clinic-c"], "scopes": ["patient/*.rs"], "expires": "2026-02-28T00:00:00Z"}`,
 		contains: []string{`"place": "mode"`, `"place": "sites[0]"`, `"place": "scopes[0]"`, `"place": "expires"`},
+	}, {
+		name: "an end that cannot be written", method: "POST", path: "/auth/keys", status: 400,
+		body:     `{"mode": "test", "sites": ["clinic-a"], "expires": "9999-12-31T23:59:59-01:00"}`,
+		contains: []string{`"place": "expires"`, "year 9999"},
+	}, {
+		name: "an end that would mean none", method: "POST", path: "/auth/keys", status: 400,
+		body:     `{"mode": "test", "sites": ["clinic-a"], "expires": "0001-01-01T00:00:00Z"}`,
+		contains: []string{`"place": "expires"`},
 	}})
 	created := o.create(t, `{"name": "till", "mode": "test", "sites": ["Clinic-A"], "scopes": ["system/Patient.rs"], "expires": "2027-01-01T01:00:00+01:00", "allow": ["192.0.2.0/24", "2001:db8::1"]}`)
 	want := told{
@@ -202,6 +210,7 @@ func TestAdministerKeys(t *testing.T) {
 		{name: "of no site", path: "/auth/keys?site=clinic-c", status: 404},
 		{name: "of two sites", path: "/auth/keys?site=clinic-a&site=clinic-b", status: 400},
 		{name: "rotate for a strange time", method: "POST", path: path + "/rotate", body: `{"grace": "a day"}`, status: 400, contains: []string{`"place": "grace"`}},
+		{name: "rotate for ever", method: "POST", path: path + "/rotate", body: `{"grace": "9000h"}`, status: 400, contains: []string{`"place": "grace"`, "a year"}},
 		{name: "rotate backwards", method: "POST", path: path + "/rotate", body: `{"grace": "-1h"}`, status: 400, contains: []string{`"place": "grace"`}},
 	})
 	if ids := o.list(t, "?site=CLINIC-A"); !slices.Equal(ids, []string{created.ID}) {

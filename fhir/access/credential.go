@@ -28,6 +28,7 @@ const (
 	maxScopes   = 200
 	maxPrefixes = 200
 	maxFormer   = 4 // secrets that work for their grace time, beside the present one
+	maxGrace    = 365 * 24 * time.Hour
 )
 
 // kept is a credential as it is kept.
@@ -120,10 +121,13 @@ func noCredential(cause error) error {
 }
 
 // RotateCredential gives a credential a new secret. Former ones work for the grace time on, at most: those of earlier rotations whose own grace time ends
-// sooner end then, and only the four latest are kept. NotFound; Invalid for a negative grace time; Unprocessable for one that is revoked or expired, or has no secret.
+// sooner end then, and only the four latest are kept. NotFound; Invalid for a grace time that is negative or longer than a year; Unprocessable for one that is revoked or expired, or has no secret.
 func (r Registry) RotateCredential(ctx context.Context, id string, grace time.Duration) (c Credential, key string, err error) {
-	if grace < 0 {
+	switch {
+	case grace < 0:
 		return c, "", fhir.Errorf(fhir.Invalid, fhir.CodeValue, "The grace time cannot be negative.").At("grace")
+	case grace > maxGrace:
+		return c, "", fhir.Errorf(fhir.Invalid, fhir.CodeValue, "The grace time is a year (%s) at most.", maxGrace).At("grace")
 	}
 	k, err := r.alterCredential(ctx, id, func(k *kept) error {
 		now := r.Now().UTC()
@@ -187,8 +191,12 @@ func (r Registry) draft(ctx context.Context, n NewCredential) (Credential, error
 	if n.Mode != Test && n.Mode != Live {
 		f.add("mode", "%s is no mode; there are test and live.", fhir.Quote(string(n.Mode)))
 	}
-	if !n.Expires.IsZero() && !n.Expires.After(r.Now()) {
+	switch {
+	case n.Expires.IsZero():
+	case !n.Expires.After(r.Now()):
 		f.add("expires", "The end is not in the future.")
+	case c.Expires.Year() > 9999:
+		f.add("expires", "The end is after the year 9999 in UTC, which no time that is written can be. Leave it out for a credential without end.")
 	}
 	c.Scopes = r.draftScopes(n.Scopes, f)
 	c.Allow = draftPrefixes(n.Allow, f)

@@ -98,7 +98,7 @@ func (f *form) time(name string) time.Time {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	if err != nil || t.IsZero() { // the zero time would mean that there is none
 		f.faults.add(name, "This is no time: write 2026-12-31T23:59:59Z.")
 	}
 	return t

@@ -166,6 +166,9 @@ func TestEverythingThatIsWrongWithACredentialIsToldAtOnce(t *testing.T) {
 		says   string
 	}{
 		{func(n *access.NewCredential) { n.Mode = "" }, `mode: "" is no mode`},
+		{func(n *access.NewCredential) {
+			n.Expires = time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600))
+		}, "expires: The end is after the year 9999"},
 		{func(n *access.NewCredential) { n.Sites = nil }, "sites: A credential is for one site at least."},
 		{func(n *access.NewCredential) { n.Sites = many("demo") }, "sites: A credential is for 500 sites at most."},
 		{func(n *access.NewCredential) { n.Scopes = many("system/*.r") }, "scopes: A credential has 200 scopes at most."},
@@ -282,6 +285,8 @@ func TestWhatCannotBeDoneToACredential(t *testing.T) {
 	c, _ := g.key(access.NewCredential{Expires: g.clock.now().Add(time.Minute)})
 	_, _, err := g.RotateCredential(ctx, c.ID, -1)
 	refused(t, err, fhir.Invalid, "grace: ")
+	_, _, err = g.RotateCredential(ctx, c.ID, 365*24*time.Hour+1)
+	refused(t, err, fhir.Invalid, "a year")
 	g.clock.advance(time.Minute)
 	_, _, err = g.RotateCredential(ctx, c.ID, 0)
 	refused(t, err, fhir.Unprocessable, "expired")
