@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -100,7 +99,7 @@ func readEnd(text string, now time.Time) (end time.Time, ok bool) {
 	}
 	for _, form := range []string{time.DateOnly, time.RFC3339} {
 		if end, err := time.Parse(form, text); err == nil {
-			return end.UTC(), true
+			return end.UTC(), !end.IsZero() // which would be a key without end
 		}
 	}
 	return end, false
@@ -115,12 +114,16 @@ func (d *desk) createKey(ctx context.Context, n access.NewCredential, out, besid
 	if _, err := fmt.Fprintln(out, cmp.Or(key, c.ID)); err != nil { // it is shown only now, so before anything else can fail
 		return err
 	}
-	if err := d.done(ctx, "create key", c.ID, nil); err != nil || c.Mode != access.Live {
+	if err := d.done(ctx, "create key", c.ID, nil); err != nil {
 		return err
 	}
 	sites, err := d.Sites(ctx)
 	for _, s := range sites {
-		if named(c.Sites, s.Name) && !s.Active {
+		switch {
+		case !named(c.Sites, s.Name):
+		case s.Suspended:
+			fmt.Fprintf(beside, "portico: no credential works on %s, for it is suspended; that ends with: portico site activate %[1]s\n", s.Name)
+		case !s.Active && c.Mode == access.Live:
 			fmt.Fprintf(beside, "portico: live credentials do not work on %s before it is activated: portico site activate %[1]s\n", s.Name)
 		}
 	}
@@ -176,13 +179,11 @@ type keyLine struct {
 
 func writeKeys(w io.Writer, all []access.Credential, now time.Time, output string) error {
 	if output == "json" {
-		lines := json.NewEncoder(w)
-		for _, c := range all {
-			if err := lines.Encode(keyLine{c, c.State(now)}); err != nil {
-				return err
-			}
+		lines := make([]keyLine, len(all))
+		for i, c := range all {
+			lines[i] = keyLine{c, c.State(now)}
 		}
-		return nil
+		return writeLines(w, lines)
 	}
 	table := newTable(w, "ID", "NAME", "SITES", "SCOPES", "STATE", "EXPIRES")
 	for _, c := range all {

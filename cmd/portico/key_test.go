@@ -169,6 +169,75 @@ func TestLiveKeyTellsWhatIsMissing(t *testing.T) {
 	}
 }
 
+// TestKeyOfASuspendedSite: that it does not work is told beside it, whatever its mode.
+func TestKeyOfASuspendedSite(t *testing.T) {
+	o := operate(t)
+	o.ok(t, "site", "activate", "elm")
+	o.ok(t, "site", "suspend", "elm")
+	for _, mode := range []string{"test", "live"} {
+		code, out, errs := call(t, "key", "create", "--site", "elm", "--mode", mode, "--store", o.store)
+		if idOf(t, out); code != exitOK || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, "suspended") || !strings.Contains(errs, "portico site activate Elm") {
+			t.Errorf("%s: exit %d: %s", mode, code, errs)
+		}
+	}
+}
+
+// TestRevokeBesideAServer: what a command of another process revokes does not get in a second later, nor does a token that it got.
+func TestRevokeBesideAServer(t *testing.T) {
+	dir := t.TempDir()
+	p := serve(t, dir)
+	o := operating{anystore.Setting(t, dir)}
+	key := strings.TrimSpace(o.ok(t, "key", "create", "--site", testSite, "--mode", "test"))
+	id, secret, _ := strings.Cut(key, ".")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+access.TokenPath, strings.NewReader("grant_type=client_credentials"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetBasicAuth(id, secret)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var token struct {
+		Text string `json:"access_token"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&token); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("no token: %d, %v", response.StatusCode, err)
+	}
+	ask := func(credential string) int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/fhir/Patient?_count=1", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+credential)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		return response.StatusCode
+	}
+	for _, credential := range []string{key, token.Text} {
+		if status := ask(credential); status != http.StatusOK {
+			t.Fatalf("before, it is answered %d", status)
+		}
+	}
+	if out, err := command(t.Context(), "key", "revoke", id, "--store", o.store).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	revoked := time.Now()
+	for _, credential := range []string{key, token.Text} {
+		for ask(credential) != http.StatusUnauthorized {
+			if time.Since(revoked) > time.Second {
+				t.Fatal("it works for more than a second")
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+}
+
 // TestClientThatSigns: a key pair is made, its public half is a client's, and an assertion is what the private half signs.
 func TestClientThatSigns(t *testing.T) {
 	for _, algorithm := range access.SigningAlgorithms {
