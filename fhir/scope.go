@@ -31,6 +31,18 @@ func (p Permission) String() string {
 	return b.String()
 }
 
+// ParsePermission reads letters as String writes them, and in any other order. Of a text with another letter nothing is known.
+func ParsePermission(letters string) (p Permission, known bool) {
+	for i := range len(letters) {
+		at := strings.IndexByte(permissionLetters, letters[i])
+		if at < 0 {
+			return 0, false
+		}
+		p |= 1 << at
+	}
+	return p, true
+}
+
 // AnyType stands for all resource types in Scopes.
 const AnyType = "*"
 
@@ -45,7 +57,7 @@ func (s Scopes) Of(resourceType string) Permission { return s[AnyType] | s[resou
 
 // Permit says whether all of some permissions are given for a type.
 func (s Scopes) Permit(resourceType string, wanted Permission) bool {
-	return s[AnyType]&wanted == wanted || s.Of(resourceType)&wanted == wanted
+	return s.Of(resourceType)&wanted == wanted
 }
 
 // MissingScope is the cause of a Forbidden error that another scope would have avoided: its text is that scope, "system/Patient.r".

@@ -14,6 +14,17 @@ func TestPermissionsAreWrittenAsSMARTDoes(t *testing.T) {
 		if got := p.String(); got != want {
 			t.Errorf("%d is written %q, want %q", p, got, want)
 		}
+		if got, known := fhir.ParsePermission(want); got != p || !known {
+			t.Errorf("%q is read as %d (%t), want %d", want, got, known, p)
+		}
+	}
+}
+
+func TestPermissionsInAnyOrder(t *testing.T) {
+	for letters, want := range map[string]fhir.Permission{"sr": fhir.MayRead | fhir.MaySearch, "rr": fhir.MayRead, "rx": 0, "R": 0, "é": 0} {
+		if got, known := fhir.ParsePermission(letters); got != want || known != (want != 0) {
+			t.Errorf("%q is read as %d (%t), want %d", letters, got, known, want)
+		}
 	}
 }
 

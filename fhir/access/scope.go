@@ -74,15 +74,11 @@ func parseScope(scope string) (resourceType string, may fhir.Permission, fault s
 
 // parseLetters reads the permissions of SMART's second version: some of the letters of cruds, in that order.
 func parseLetters(letters string) (may fhir.Permission, fault string) {
-	const all = "cruds"
-	for i := range len(letters) {
-		at := strings.IndexByte(all, letters[i])
-		if at < 0 {
-			return 0, "has permissions that there are not: they are letters of cruds, or the words read, write and *."
-		}
-		may |= 1 << at
-	}
-	if may.String() != letters {
+	may, known := fhir.ParsePermission(letters)
+	switch {
+	case !known:
+		return 0, "has permissions that there are not: they are letters of cruds, or the words read, write and *."
+	case may.String() != letters:
 		return 0, "has its letters out of order or twice; they are written " + may.String() + "."
 	}
 	return may, ""
