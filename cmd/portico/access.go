@@ -17,7 +17,7 @@ import (
 const outsideTimeout = 5 * time.Second
 
 // openAccess makes what decides who gets in. On a server for development there is the demo site, and whoever comes without a credential operates it.
-func (a *App) openAccess(ctx context.Context) (err error) {
+func (a *App) openAccess(ctx context.Context) error {
 	c := access.Config{
 		Records: a.store.Records(), Now: a.Now, Log: a.Log, Audit: a.trail, Limits: a.Config.Limits, BaseURL: a.Config.BaseURL,
 		Outside: outward.Client(outsideTimeout, false), IsType: r4.IsResource,
@@ -25,13 +25,14 @@ func (a *App) openAccess(ctx context.Context) (err error) {
 	if a.Config.Dev {
 		c.Anonymous, c.AnonymousSite = &developer, demoSite
 	}
-	if a.access, err = access.New(ctx, c); err != nil || !a.Config.Dev {
-		return err
-	}
-	if _, err = a.access.CreateSite(ctx, demoSite); errors.Is(err, fhir.Conflict) {
+	a.access = access.New(c)
+	if !a.Config.Dev {
 		return nil
 	}
-	return err
+	if _, err := a.access.CreateSite(ctx, demoSite); !errors.Is(err, fhir.Conflict) {
+		return err
+	}
+	return nil
 }
 
 // authenticate says who asks, and notes it for the log.

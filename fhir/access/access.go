@@ -89,7 +89,7 @@ type Access struct {
 }
 
 // New makes an Access.
-func New(_ context.Context, c Config) (*Access, error) {
+func New(c Config) *Access {
 	a := &Access{config: c}
 	a.holders, a.sites = newMemory(a.readHolder), newMemory(a.readSite)
 	a.requests = newLimiter(c.Limits.Requests, time.Second)
@@ -99,7 +99,7 @@ func New(_ context.Context, c Config) (*Access, error) {
 	a.keys = &keyring{records: c.Records, now: c.Now}
 	a.outside = &outsideKeys{client: c.Outside, now: c.Now, log: c.Log, byURL: map[string]*fetched{}}
 	a.Registry = Registry{Records: c.Records, Now: c.Now, IsType: c.IsType, changed: a.forget}
-	return a, nil
+	return a
 }
 
 // forget has what was changed here read anew.

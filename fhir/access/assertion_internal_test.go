@@ -169,7 +169,7 @@ func TestAssertionTaken(t *testing.T) {
 // use the same jti.
 func TestAssertionReplayed(t *testing.T) {
 	r := newRig(t)
-	nodes := []*Access{r.Access, r.node(t), r.node(t)}
+	nodes := []*Access{r.Access, r.node(), r.node()}
 	claims := r.claims(r.signs)
 	text := assertion(t, clientEC(), "ec", claims)
 	var taken atomic.Int32

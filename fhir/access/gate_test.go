@@ -96,9 +96,7 @@ func newGate(t testing.TB, change func(*access.Config)) *gate {
 	if change != nil {
 		change(&c)
 	}
-	if g.Access, err = access.New(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
+	g.Access = access.New(c)
 	g.site("demo")
 	return g
 }

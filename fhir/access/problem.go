@@ -24,35 +24,41 @@ type problemIssue struct {
 	Detail string `json:"detail"`
 }
 
-// statuses gives each kind of error that there can be here its status; others are failures of the server.
+// statuses gives each kind of error its status.
 var statuses = map[fhir.Kind]int{
-	fhir.Invalid:          http.StatusBadRequest,
-	fhir.Unauthenticated:  http.StatusUnauthorized,
-	fhir.Forbidden:        http.StatusForbidden,
-	fhir.NotFound:         http.StatusNotFound,
-	fhir.MethodNotAllowed: http.StatusMethodNotAllowed,
-	fhir.Conflict:         http.StatusConflict,
-	fhir.TooLarge:         http.StatusRequestEntityTooLarge,
-	fhir.UnsupportedMedia: http.StatusUnsupportedMediaType,
-	fhir.Unprocessable:    http.StatusUnprocessableEntity,
-	fhir.Throttled:        http.StatusTooManyRequests,
-	fhir.Unavailable:      http.StatusServiceUnavailable,
+	fhir.Internal:             http.StatusInternalServerError,
+	fhir.Invalid:              http.StatusBadRequest,
+	fhir.Unauthenticated:      http.StatusUnauthorized,
+	fhir.Forbidden:            http.StatusForbidden,
+	fhir.NotFound:             http.StatusNotFound,
+	fhir.MethodNotAllowed:     http.StatusMethodNotAllowed,
+	fhir.NotAcceptable:        http.StatusNotAcceptable,
+	fhir.Conflict:             http.StatusConflict,
+	fhir.Gone:                 http.StatusGone,
+	fhir.PreconditionFailed:   http.StatusPreconditionFailed,
+	fhir.TooLarge:             http.StatusRequestEntityTooLarge,
+	fhir.UnsupportedMedia:     http.StatusUnsupportedMediaType,
+	fhir.Unprocessable:        http.StatusUnprocessableEntity,
+	fhir.PreconditionRequired: http.StatusPreconditionRequired,
+	fhir.Throttled:            http.StatusTooManyRequests,
+	fhir.TooCostly:            http.StatusBadRequest,
+	fhir.Unavailable:          http.StatusServiceUnavailable,
 }
 
 // writeProblem answers with an error, as RFC 9457 has it. What is internal is logged and not shown.
 func (a *Access) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	e := fhir.AsError(err)
-	status, known := statuses[e.Kind]
-	if !known {
+	status := statuses[e.Kind]
+	if e.Kind == fhir.Internal {
 		a.config.Log.ErrorContext(r.Context(), "request failed", slog.Any("error", err), slog.String("request", r.Header.Get("X-Request-Id")))
-		e, status = fhir.Errorf(fhir.Internal, fhir.CodeException, "The server failed to answer. The request id names this failure in its log."), http.StatusInternalServerError
+		e = fhir.Errorf(fhir.Internal, fhir.CodeException, "The server failed to answer. The request id names this failure in its log.")
 	}
 	header := w.Header()
 	if status == http.StatusUnauthorized && header.Get("WWW-Authenticate") == "" { // RFC 9110 15.5.2 demands one
 		header.Set("WWW-Authenticate", `Bearer realm="portico"`)
 	}
 	if status == http.StatusServiceUnavailable {
-		header.Set("Retry-After", "5")
+		header.Set("Retry-After", retryUnavailable)
 	}
 	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Issues[0].Detail, Request: r.Header.Get("X-Request-Id")}
 	if len(e.Issues) > 1 || e.Issues[0].Path != "" {

@@ -137,7 +137,7 @@ func newRig(t testing.TB) *rig {
 // furnish makes what every rig has.
 func (r *rig) furnish(t testing.TB) {
 	t.Helper()
-	r.Access = r.node(t)
+	r.Access = r.node()
 	if _, err := r.CreateSite(t.Context(), "demo"); err != nil {
 		t.Fatal(err)
 	}
@@ -147,16 +147,11 @@ func (r *rig) furnish(t testing.TB) {
 }
 
 // node makes another node of the same store and time.
-func (r *rig) node(t testing.TB) *Access {
-	t.Helper()
-	a, err := New(t.Context(), Config{
+func (r *rig) node() *Access {
+	return New(Config{
 		Records: r.records, Now: r.time.Now, Log: slog.New(slog.DiscardHandler), Audit: r.events, Limits: DefaultLimits, BaseURL: baseURL,
 		Outside: &http.Client{Transport: roundTripper(func(q *http.Request) (*http.Response, error) { return r.outside.RoundTrip(q) })},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
 }
 
 // limit sets what may be asked for in a minute; 0: anything.

@@ -68,7 +68,7 @@ func TestPublishedKeysWhileTheStoreIsDown(t *testing.T) {
 		t.Error("the keys have changed")
 	}
 	w := httptest.NewRecorder()
-	r.node(t).Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, JWKSPath, http.NoBody))
+	r.node().Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, JWKSPath, http.NoBody))
 	checkRefusal(t, w, 503, tryLater, "Try again")
 	r.records.set(false)
 	r.time.forward(keysMissing)
@@ -79,7 +79,7 @@ func TestPublishedKeysWhileTheStoreIsDown(t *testing.T) {
 // token; every token is verified by both nodes until it expires; keys change at their age, and there are never many.
 func TestRotation(t *testing.T) {
 	r := newRig(t)
-	nodes := []*Access{r.Access, r.node(t)}
+	nodes := []*Access{r.Access, r.node()}
 	id, secret := r.key(t, NewCredential{})
 	var signedBy []string
 	const step = 7 * time.Hour
@@ -155,7 +155,7 @@ func TestFirstKeyOfManyNodes(t *testing.T) {
 	r := newRig(t)
 	nodes, kids := make([]*Access, 16), make([]string, 16)
 	for i := range nodes {
-		nodes[i] = r.node(t)
+		nodes[i] = r.node()
 	}
 	var group sync.WaitGroup
 	for i, node := range nodes {
@@ -234,7 +234,7 @@ func TestTokenAcrossRotation(t *testing.T) {
 		t.Error("the next key signs too early")
 	}
 	r.time.forward(TokenLife - time.Second)
-	node := r.node(t)
+	node := r.node()
 	if _, _, err := node.verified(t.Context(), text); err != nil {
 		t.Error(err)
 	}
@@ -242,11 +242,11 @@ func TestTokenAcrossRotation(t *testing.T) {
 		t.Error(err)
 	}
 	r.time.forward(keyAfter + time.Second)
-	if n := len(r.published(t, r.node(t)).Keys); n != 2 {
+	if n := len(r.published(t, r.node()).Keys); n != 2 {
 		t.Errorf("%d keys are published before the end", n)
 	}
 	r.time.forward(2 * time.Second)
-	if n := len(r.published(t, r.node(t)).Keys); n != 1 {
+	if n := len(r.published(t, r.node()).Keys); n != 1 {
 		t.Errorf("%d keys are published after the end", n)
 	}
 }
