@@ -35,13 +35,23 @@ func (a *App) openAccess(ctx context.Context) error {
 	return nil
 }
 
-// authenticate says who asks, and notes it for the log.
+// authenticate says who asks, and notes it for the log. From then on the request counts as one of that credential's that are under way, until it is answered.
 func (a *App) authenticate(r *http.Request, answer http.Header) (fhir.Principal, error) {
 	who, err := a.access.Authenticate(r, answer)
-	if seen, ok := r.Context().Value(observationKey{}).(*observation); ok {
-		seen.client, seen.partition = who.Client, who.Partition
+	seen, ok := r.Context().Value(observationKey{}).(*observation)
+	if !ok {
+		return who, err
 	}
-	return who, err
+	seen.client, seen.partition = who.Client, who.Partition
+	if err != nil || a.shares.each == 0 || who.Client == developer.Client {
+		return who, err
+	}
+	if !a.shares.take(who.Client) {
+		answer.Set("Retry-After", "1")
+		return fhir.Principal{}, errAlone
+	}
+	seen.shares = &a.shares
+	return who, nil
 }
 
 // invite says in the log how to make a credential where there is none, so that nobody can get in.

@@ -33,6 +33,7 @@ type App struct {
 	store    storage.Store
 	trail    *audit.Trail
 	access   *access.Access
+	shares   shares // of the requests that are answered at once
 	engine   *engine.Engine
 	metrics  *metrics
 	server   *http.Server

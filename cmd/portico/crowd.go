@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/portico-health/portico/fhir"
@@ -12,6 +13,9 @@ import (
 
 // errFull is for requests beyond those that can be answered at once.
 var errFull = fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The server has as many requests as it can answer at once. Send it again in a while.")
+
+// errAlone is for requests by which one credential would have more places than it may.
+var errAlone = fhir.Errorf(fhir.Throttled, fhir.CodeThrottled, "The credential has as many requests under way as it may have. Send it again when one of them is answered.")
 
 // crowd is how many requests are answered at once, and may be.
 type crowd struct {
@@ -74,4 +78,31 @@ func bounded(limit int, next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// shares are the places of data that each credential has, a quarter of them at most: one client that is slow, or many that share a key, leave room for the others.
+type shares struct {
+	each int // 0: no limit
+	mu   sync.Mutex
+	of   map[string]int // places that are taken, by the id of the credential
+}
+
+// take takes a place for a credential, if it may have one more.
+func (s *shares) take(client string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of[client] >= s.each {
+		return false
+	}
+	s.of[client]++
+	return true
+}
+
+// give gives a place back.
+func (s *shares) give(client string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of[client]--; s.of[client] == 0 {
+		delete(s.of, client)
+	}
 }

@@ -25,6 +25,9 @@ func (a *App) handler(promises conformance.Promises) (http.Handler, error) {
 	}
 	observer := newObserver(a.metrics, a.Log)
 	noted := func(h http.Handler) http.Handler { return rest.Identify(a.Now, a.observe(observer, h)) }
+	if n := a.Config.MaxConcurrent; n > 0 {
+		a.shares = shares{each: quarter(n), of: map[string]int{}}
+	}
 	own, err := a.ownPages(dispatch(router))
 	if err != nil {
 		return nil, err
@@ -152,6 +155,7 @@ func (a *App) observe(o *observer, next http.Handler) http.Handler {
 			seen: observation{ResponseWriter: w, route: "none", status: http.StatusOK},
 		}
 		defer ctx.stop()
+		defer ctx.seen.leave()
 		o.metrics.inFlight.Inc()
 		defer o.metrics.inFlight.Dec()
 		next.ServeHTTP(&ctx.seen, r.WithContext(ctx))

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/portico-health/portico/fhir/access"
 )
 
 // startAlone runs a server that asks nobody who they are, of one type.
@@ -113,6 +115,46 @@ func TestSlowReaders(t *testing.T) {
 	answer, _ := ask(t, http.DefaultClient, http.MethodPost, r.url+"/auth/token", nil)
 	if answer.StatusCode != http.StatusBadRequest {
 		t.Errorf("meanwhile a sign-in without a body answers %s", answer.Status)
+	}
+}
+
+// TestOneCredentialLeavesRoom: beyond a quarter of the places it is refused, others get in, and it too as soon as one of its requests is over.
+func TestOneCredentialLeavesRoom(t *testing.T) {
+	r := start(t, t.TempDir(), func(c *Config) { c.MaxConcurrent = 8 })
+	_, busy, err := r.access.CreateCredential(t.Context(), access.NewCredential{Mode: access.Test, Sites: []string{testSite}})
+	must(t, err)
+	var slow []net.Conn
+	for range 2 {
+		c := dial(t, r)
+		slow = append(slow, c)
+		_, err := fmt.Fprintf(c, "POST /fhir/Location HTTP/1.1\r\nHost: localhost\r\nAuthorization: %s\r\nContent-Type: application/fhir+json\r\nContent-Length: 1000\r\n\r\n{", busy)
+		must(t, err)
+	}
+	busily := func() (reply, string) {
+		return ask(t, http.DefaultClient, http.MethodGet, r.url+"/fhir/Location", http.Header{"Authorization": {busy}})
+	}
+	await := func(status int) (answer reply, body string) {
+		for range 10_000 {
+			if answer, body = busily(); answer.StatusCode == status {
+				return answer, body
+			}
+		}
+		t.Fatalf("it is answered %s, want %d", answer.Status, status)
+		return answer, body
+	}
+	answer, body := await(http.StatusTooManyRequests)
+	if answer.Header.Get("Retry-After") != "1" || !strings.HasPrefix(body, `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"throttled"`) {
+		t.Errorf("%v, %s", answer.Header, body)
+	}
+	if status, body := r.get(t, "/fhir/Location"); status != http.StatusOK {
+		t.Errorf("others are answered %d %s", status, body)
+	}
+	must(t, slow[0].Close())
+	await(http.StatusOK)
+	must(t, slow[1].Close())
+	r.end(t)
+	if len(r.shares.of) != 0 {
+		t.Errorf("in the end there are under way %v", r.shares.of)
 	}
 }
 

@@ -27,6 +27,14 @@ type observation struct {
 
 	client    string // id of the credential; "" where nobody was asked for it, or there was none
 	partition fhir.Partition
+	shares    *shares // of which the request has one of the client's; nil where it has none
+}
+
+// leave gives back what the request had while it was answered.
+func (o *observation) leave() {
+	if o.shares != nil {
+		o.shares.give(o.client)
+	}
 }
 
 // WriteHeader notes the status.
