@@ -53,6 +53,7 @@ func (a *App) arrive(next, inClear, disputed http.Handler) http.Handler {
 // hop is how a request came to a server: from which address, and by which scheme.
 type hop struct {
 	from     netip.Addr // not valid where it is not told, or in no form that can be read
+	told     bool       // somebody told from where, be it that they hide it
 	proto    string     // "http", "https", or "" where it is not told
 	disputed bool       // there are two stories
 }
@@ -85,14 +86,14 @@ func (p proxies) read(r *http.Request) hop {
 }
 
 // believe tells how the client came by what the headers say, which a proxy sent. A header that the proxy does not set is the client's own, and could say
-// anything: where both name a client, both must name the same.
+// anything: where both tell of a client, both must tell the same, also where one hides the address.
 func (p proxies) believe(proxy netip.Addr, h http.Header) hop {
-	standard, named := p.follow(proxy, forwarded(h[headerForwarded]))
-	usual, alsoNamed := p.follow(proxy, forwardedFor(h[headerForwardedFor], h[headerForwardedProto]))
+	standard := p.follow(proxy, forwarded(h[headerForwarded]))
+	usual := p.follow(proxy, forwardedFor(h[headerForwardedFor], h[headerForwardedProto]))
 	came := standard
-	if alsoNamed {
+	if usual.told {
 		came.from = usual.from
-		came.disputed = named && standard.from != usual.from
+		came.disputed = standard.told && standard.from != usual.from
 	}
 	if came.proto == "" || usual.proto == "http" {
 		came.proto = usual.proto
@@ -100,21 +101,19 @@ func (p proxies) believe(proxy netip.Addr, h http.Header) hop {
 	return came
 }
 
-// follow goes back from a proxy, hop by hop, to the first address that is none of a proxy that is believed. What was said before that, anybody could say. Named
-// says whether the proxy itself told an address.
-func (p proxies) follow(proxy netip.Addr, hops iter.Seq[hop]) (came hop, named bool) {
-	came.from = proxy
+// follow goes back from a proxy, hop by hop, to the first address that is none of a proxy that is believed. What was said before that, anybody could say.
+func (p proxies) follow(proxy netip.Addr, hops iter.Seq[hop]) hop {
+	came := hop{from: proxy}
 	for h := range hops {
-		came.proto = h.proto
+		came.proto, came.told = h.proto, came.told || h.told
 		if !h.from.IsValid() {
 			break
 		}
-		came.from, named = h.from, true
-		if !p.include(came.from) {
+		if came.from = h.from; !p.include(came.from) {
 			break
 		}
 	}
-	return came, named
+	return came
 }
 
 // forwarded reads Forwarded (RFC 7239) from its end, where the nearest proxy has written.
@@ -140,7 +139,7 @@ func forwardedFor(addresses, protos []string) iter.Seq[hop] {
 			return scheme(schemes[min(i, len(schemes)-1)])
 		}
 		for address := range fromEnd(addresses) {
-			if !yield(hop{from: node(address), proto: proto()}) {
+			if !yield(hop{from: node(address), told: address != "", proto: proto()}) {
 				return
 			}
 			i++
@@ -201,6 +200,7 @@ func forwardedElement(element string) (h hop) {
 			h.proto = scheme(value)
 		}
 	}
+	h.told = true
 	return h
 }
 
