@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -158,8 +160,33 @@ func (a *App) observe(o *observer, next http.Handler) http.Handler {
 		defer ctx.seen.leave()
 		o.metrics.inFlight.Inc()
 		defer o.metrics.inFlight.Dec()
-		next.ServeHTTP(&ctx.seen, r.WithContext(ctx))
+		a.answer(next, &ctx.seen, r.WithContext(ctx))
 		end := a.Now()
 		o.note(r, &ctx.seen, end, end.Sub(start))
 	})
+}
+
+// errFailed is what the client is told of a defect.
+var errFailed = fhir.Errorf(fhir.Internal, fhir.CodeException, "The server failed to answer. X-Request-Id names this failure in its log.")
+
+// answer has a handler answer. Where that panics, which is a defect, the answer is made here, and the log tells why; an answer that was begun breaks off.
+func (a *App) answer(next http.Handler, w *observation, r *http.Request) {
+	defer func() {
+		cause := recover()
+		switch cause {
+		case nil:
+			return
+		case http.ErrAbortHandler: //nolint:errorlint // the value that net/http asks to panic with, never wrapped
+			panic(cause)
+		}
+		a.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.Any("error", cause), slog.String("stack", string(debug.Stack())),
+			slog.String("method", r.Method), slog.String("request", rest.RequestID(r)))
+		if w.wrote {
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Del("Content-Encoding")
+		w.Header()["Cache-Control"] = noStore
+		rest.Refuse(w, errFailed)
+	}()
+	next.ServeHTTP(w, r)
 }
