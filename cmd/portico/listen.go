@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"math"
 	"net"
 	"net/http"
 	"time"
@@ -45,6 +46,9 @@ func (a *App) listen(ctx context.Context) (err error) {
 	}
 	if a.listener, err = listenOn(ctx, "listen", a.Config.Listen); err != nil {
 		return err
+	}
+	if n := a.Config.MaxConcurrent; n > 0 {
+		a.listener = newLobby(a.listener, min(n, math.MaxInt/connectionsEach)*connectionsEach)
 	}
 	if a.Config.hasTLS() {
 		a.listener = front{a.listener}

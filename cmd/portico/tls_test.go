@@ -64,7 +64,7 @@ func startTLS(t *testing.T, change func(*Config)) (*running, *http.Client) {
 	dir := t.TempDir()
 	cert, key := writeCertificate(t, dir, "portico")
 	r := start(t, dir, func(c *Config) {
-		c.TLSCert, c.TLSKey, c.BaseURL = cert, key, "https://portico.example.org"
+		c.TLSCert, c.TLSKey, c.BaseURL, c.MaxConcurrent = cert, key, "https://portico.example.org", defaultMaxConcurrent
 		if change != nil {
 			change(c)
 		}
