@@ -78,7 +78,7 @@ func (f keyFlags) read(now time.Time) (n access.NewCredential, err error) {
 		}
 	}
 	for _, text := range f.allow {
-		prefix, err := parsePrefix(text)
+		prefix, err := access.ParsePrefix(text)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("--allow: %q is no IP address or range (192.0.2.0/24)", text))
 		}

@@ -81,7 +81,7 @@ func (n *Network) isEncrypted() bool {
 // complete reads the addresses of proxies and puts origins as browsers write them.
 func (n *Network) complete() (faults []error) {
 	for _, text := range n.proxies {
-		prefix, err := parsePrefix(text)
+		prefix, err := access.ParsePrefix(text)
 		switch {
 		case err != nil:
 			faults = append(faults, fmt.Errorf("behind-proxy: %q is no IP address and no range of them such as 10.0.0.0/24", text))
@@ -95,16 +95,6 @@ func (n *Network) complete() (faults []error) {
 		n.CORSOrigins[i] = strings.ToLower(origin)
 	}
 	return faults
-}
-
-// parsePrefix reads a range of addresses, or one address.
-func parsePrefix(text string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
-		addr = addr.Unmap()
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
-	prefix, err := netip.ParsePrefix(text)
-	return prefix.Masked(), err
 }
 
 // faults lists everything that is wrong with the settings by themselves.

@@ -253,6 +253,17 @@ func (r Registry) draftScopes(scopes []string, f *faults) []string {
 	return WriteScopes(given, admin)
 }
 
+// ParsePrefix reads a range of addresses, such as 192.0.2.0/24 or 2001:db8::/32, or a single address, which is a range of one. An IPv4 address that is written as one of IPv6 is
+// the IPv4 address. Bits that mean nothing are cleared; one with a zone is an error.
+func ParsePrefix(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(text)
+	return prefix.Masked(), err
+}
+
 // draftPrefixes are the addresses from which a credential works, without the bits that mean nothing.
 func draftPrefixes(prefixes []netip.Prefix, f *faults) (list []netip.Prefix) {
 	if len(prefixes) > maxPrefixes {

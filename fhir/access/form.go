@@ -121,7 +121,7 @@ func (f *form) duration(name string, otherwise time.Duration) time.Duration {
 func (f *form) prefixes(name string) []netip.Prefix {
 	var list []netip.Prefix
 	for i, text := range f.texts(name) {
-		p, err := parsePrefix(text)
+		p, err := ParsePrefix(text)
 		if err != nil {
 			f.faults.add(fmt.Sprintf("%s[%d]", name, i), "This is no range of addresses: write 192.0.2.0/24 or 2001:db8::/32.")
 			continue
@@ -129,18 +129,6 @@ func (f *form) prefixes(name string) []netip.Prefix {
 		list = append(list, p)
 	}
 	return list
-}
-
-// parsePrefix reads a range of addresses, or a single one.
-func parsePrefix(text string) (netip.Prefix, error) {
-	if !strings.Contains(text, "/") {
-		addr, err := netip.ParseAddr(text)
-		if err != nil {
-			return netip.Prefix{}, err
-		}
-		return addr.Prefix(addr.BitLen())
-	}
-	return netip.ParsePrefix(text)
 }
 
 // keys takes a member that is a JSON Web Key Set, as JSON text.
