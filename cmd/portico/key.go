@@ -18,7 +18,7 @@ import (
 
 func keyCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "key", Short: "Make API keys and OAuth clients; list, rotate and revoke them"}
-	cmd.AddCommand(keyCreateCommand(), keyListCommand(), keyRotateCommand(), keyRevokeCommand(), keyGenerateCommand(), keyAssertionCommand())
+	cmd.AddCommand(keyCreateCommand(), keyListCommand(), keyRotateCommand(), keyRevokeCommand(), keyRetireCommand(), keyGenerateCommand(), keyAssertionCommand())
 	return cmd
 }
 
@@ -240,6 +240,26 @@ func keyRevokeCommand() *cobra.Command {
 					return err
 				}
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is revoked.\n", c.ID)
+				return err
+			})
+		},
+	}
+	load = storeSettings(cmd.Flags())
+	return cmd
+}
+
+func keyRetireCommand() *cobra.Command {
+	var load func() (Config, error)
+	cmd := &cobra.Command{
+		Use:   "retire-signing",
+		Short: "End the keys that sign access tokens, and so all tokens; every server knows within a second, and signs by another",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return atDesk(cmd.Context(), load, func(d *desk) error {
+				if err := d.done(cmd.Context(), "retire signing keys", "", d.RetireSigningKeys(cmd.Context())); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "The keys that signed access tokens are retired; clients get another token once they are refused.")
 				return err
 			})
 		},

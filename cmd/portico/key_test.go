@@ -182,17 +182,29 @@ func TestKeyOfASuspendedSite(t *testing.T) {
 	}
 }
 
-// TestRevokeBesideAServer: what a command of another process revokes does not get in a second later, nor does a token that it got.
-func TestRevokeBesideAServer(t *testing.T) {
+// desked is a server in a process of its own, beside which commands are carried out, and a key of it.
+type desked struct {
+	operating
+	*process
+	key string
+}
+
+func besideAServer(t *testing.T) desked {
+	t.Helper()
 	dir := t.TempDir()
 	p := serve(t, dir)
 	o := operating{anystore.Setting(t, dir)}
-	key := strings.TrimSpace(o.ok(t, "key", "create", "--site", testSite, "--mode", "test"))
-	id, secret, _ := strings.Cut(key, ".")
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+access.TokenPath, strings.NewReader("grant_type=client_credentials"))
+	return desked{o, p, strings.TrimSpace(o.ok(t, "key", "create", "--site", testSite, "--mode", "test"))}
+}
+
+// token gets one for the key.
+func (b desked) token(t *testing.T) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.url+access.TokenPath, strings.NewReader("grant_type=client_credentials"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	id, secret, _ := strings.Cut(b.key, ".")
 	r.SetBasicAuth(id, secret)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := http.DefaultClient.Do(r)
@@ -206,36 +218,52 @@ func TestRevokeBesideAServer(t *testing.T) {
 	if err := json.NewDecoder(response.Body).Decode(&token); err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("no token: %d, %v", response.StatusCode, err)
 	}
-	ask := func(credential string) int {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/fhir/Patient?_count=1", http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+credential)
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		return response.StatusCode
+	return token.Text
+}
+
+// answers is the status that a search is answered with.
+func (b desked) answers(t *testing.T, credential string) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/fhir/Patient?_count=1", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, credential := range []string{key, token.Text} {
-		if status := ask(credential); status != http.StatusOK {
-			t.Fatalf("before, it is answered %d", status)
+	r.Header.Set("Authorization", "Bearer "+credential)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response.StatusCode
+}
+
+// ends carries out a command of another process, after which credentials that got in must not any more, a second later.
+func (b desked) ends(t *testing.T, credentials []string, args ...string) {
+	t.Helper()
+	for _, credential := range credentials {
+		if status := b.answers(t, credential); status != http.StatusOK {
+			t.Fatalf("before %v, it is answered %d", args, status)
 		}
 	}
-	if out, err := command(t.Context(), "key", "revoke", id, "--store", o.store).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if out, err := command(t.Context(), append(args, "--store", b.store)...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v: %s", args, err, out)
 	}
-	revoked := time.Now()
-	for _, credential := range []string{key, token.Text} {
-		for ask(credential) != http.StatusUnauthorized {
-			if time.Since(revoked) > time.Second {
-				t.Fatal("it works for more than a second")
+	done := time.Now()
+	for _, credential := range credentials {
+		for b.answers(t, credential) != http.StatusUnauthorized {
+			if time.Since(done) > time.Second {
+				t.Fatalf("after %v, it works for more than a second", args)
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
 	}
+}
+
+// TestRevokeBesideAServer: what a command of another process ends does not get in a second later: tokens whose signing key is retired, and a key with its tokens.
+func TestRevokeBesideAServer(t *testing.T) {
+	b := besideAServer(t)
+	b.ends(t, []string{b.token(t)}, "key", "retire-signing")
+	b.ends(t, []string{b.key, b.token(t)}, "key", "revoke", b.key)
 }
 
 // TestClientThatSigns: a key pair is made, its public half is a client's, and an assertion is what the private half signs.

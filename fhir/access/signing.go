@@ -33,8 +33,7 @@ const (
 	keyAhead = 24 * time.Hour      // it is published before it signs, so that everybody who verifies has it by then
 	keyAfter = time.Hour           // it is published beyond the end of its last token: other nodes may notice late that it has a successor
 
-	keysFresh   = time.Minute // after that a node reads the record again
-	keysMissing = time.Second // after that it does so for a key that it does not know
+	keysFresh = maxAge // after that a node reads the record again: keys that were retired are known everywhere within a second
 )
 
 // signingKey is one of the keys that sign tokens. It signs from its From until that of the next.
@@ -58,7 +57,7 @@ type keyring struct {
 
 // signer signs with the key whose time it is.
 func (r *keyring) signer(ctx context.Context) (jose.Signer, error) {
-	keys, err := r.within(ctx, keysFresh)
+	keys, err := r.current(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -75,23 +74,18 @@ func (r *keyring) signer(ctx context.Context) (jose.Signer, error) {
 
 // find returns the public key of a name, or nil.
 func (r *keyring) find(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
-	for _, age := range []time.Duration{keysFresh, keysMissing} {
-		keys, err := r.within(ctx, age)
-		if err != nil {
-			return nil, err
-		}
-		for _, k := range keys {
-			if k.Key.KeyID == kid {
-				return k.public().Key.(*ecdsa.PublicKey), nil
-			}
+	keys, err := r.current(ctx)
+	for _, k := range keys {
+		if k.Key.KeyID == kid {
+			return k.public().Key.(*ecdsa.PublicKey), nil
 		}
 	}
-	return nil, nil
+	return nil, err
 }
 
 // published are the keys that verify tokens, now and soon.
 func (r *keyring) published(ctx context.Context) (jose.JSONWebKeySet, error) {
-	keys, err := r.within(ctx, keysFresh)
+	keys, err := r.current(ctx)
 	set := jose.JSONWebKeySet{Keys: make([]jose.JSONWebKey, len(keys))}
 	for i, k := range keys {
 		set.Keys[i] = k.public()
@@ -99,12 +93,12 @@ func (r *keyring) published(ctx context.Context) (jose.JSONWebKeySet, error) {
 	return set, err
 }
 
-// within returns the keys as they were at most age ago. While the record cannot be read, those that are known go on.
-func (r *keyring) within(ctx context.Context, age time.Duration) ([]signingKey, error) {
+// current returns the keys as they were at most keysFresh ago. While the record cannot be read, those that are known go on.
+func (r *keyring) current(ctx context.Context) ([]signingKey, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	if since := now.Sub(r.read); r.keys != nil && since >= 0 && since < age {
+	if since := now.Sub(r.read); r.keys != nil && since >= 0 && since < keysFresh {
 		return r.keys, nil
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), readTimeout) // others wait for it
@@ -112,12 +106,11 @@ func (r *keyring) within(ctx context.Context, age time.Duration) ([]signingKey, 
 	keys, err := r.renew(ctx, now)
 	switch {
 	case err == nil:
-		r.keys, r.read = keys, now
+		r.keys = keys
 	case r.keys == nil:
 		return nil, err
-	default:
-		r.read = now.Add(keysMissing - keysFresh)
 	}
+	r.read = now
 	return r.keys, nil
 }
 
@@ -147,6 +140,27 @@ func (r *keyring) renew(ctx context.Context, now time.Time) ([]signingKey, error
 			return next, err
 		}
 	}
+}
+
+// RetireSigningKeys ends all keys that sign access tokens, and with them every token that there is: for when somebody may have seen them. Nodes know within a second; the
+// first that needs a key makes another, which signs at once.
+func (r Registry) RetireSigningKeys(ctx context.Context) error {
+	for attempt := range attempts {
+		record, err := r.Records.Get(ctx, SigningRecord)
+		if err == nil {
+			_, err = r.Records.Swap(ctx, SigningRecord, record.Revision, nil, 0)
+		}
+		switch {
+		case err == nil || errors.Is(err, fhir.NotFound):
+			return nil
+		case !errors.Is(err, fhir.Conflict):
+			return err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+	return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "Others change the same all the time. Try again.")
 }
 
 // scheduled are the keys that there are to be at a time: a key whose tokens have all expired is gone, and the next one is there before its time comes.

@@ -71,7 +71,7 @@ func TestPublishedKeysWhileTheStoreIsDown(t *testing.T) {
 	r.node().Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, JWKSPath, http.NoBody))
 	checkRefusal(t, w, 503, tryLater, "Try again")
 	r.records.set(false)
-	r.time.forward(keysMissing)
+	r.time.forward(keysFresh)
 	r.published(t, r.Access)
 }
 
@@ -194,7 +194,7 @@ func TestUnknownKey(t *testing.T) {
 	if key, err := r.keys.find(t.Context(), other.Key.KeyID); err != nil || key != nil {
 		t.Errorf("the record was read again at once: %v", err)
 	}
-	r.time.forward(keysMissing)
+	r.time.forward(keysFresh)
 	if key, err := r.keys.find(t.Context(), other.Key.KeyID); err != nil || key == nil {
 		t.Errorf("the key is not found: %v", err)
 	}
@@ -248,5 +248,38 @@ func TestTokenAcrossRotation(t *testing.T) {
 	r.time.forward(2 * time.Second)
 	if n := len(r.published(t, r.node()).Keys); n != 1 {
 		t.Errorf("%d keys are published after the end", n)
+	}
+}
+
+// TestRetiredKeys: tokens that they signed end within a second on every node, also those that were shown before, and another key signs and is published.
+func TestRetiredKeys(t *testing.T) {
+	r := newRig(t)
+	nodes := []*Access{r.Access, r.node()}
+	old := r.tokenOf(t, r.bySecret()).AccessToken
+	before := r.published(t, r.Access).Keys[0].KeyID
+	for _, node := range nodes {
+		if _, _, err := node.verified(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.RetireSigningKeys(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.time.forward(time.Second)
+	fresh := r.tokenOf(t, r.bySecret()).AccessToken
+	for n, node := range nodes {
+		if _, _, err := node.verified(t.Context(), old); !errors.Is(err, fhir.Unauthenticated) {
+			t.Errorf("node %d, an old token: %v", n, err)
+		}
+		if _, _, err := node.verified(t.Context(), fresh); err != nil {
+			t.Errorf("node %d, a new token: %v", n, err)
+		}
+		if keys := r.published(t, node).Keys; len(keys) != 1 || keys[0].KeyID == before {
+			t.Errorf("node %d publishes %d keys, %s was retired", n, len(keys), before)
+		}
+	}
+	empty := newRig(t)
+	if err := empty.RetireSigningKeys(t.Context()); err != nil {
+		t.Errorf("where there is none: %v", err)
 	}
 }

@@ -25,6 +25,7 @@ const revokedRecords = "access/revoked/"
 // grant is what an access token permits.
 type grant struct {
 	client string // id of the credential
+	signed string // kid of the key
 	id     string // of the token: jti
 	scope  string // as it was granted
 	scopes fhir.Scopes
@@ -51,6 +52,10 @@ func (a *Access) verifiedFrom(ctx context.Context, token string, from netip.Addr
 		if g, err = a.readToken(ctx, token); err != nil {
 			return grant{}, nil, err
 		}
+	} else if key, err := a.keys.find(ctx, g.signed); err != nil {
+		return g, nil, err
+	} else if key == nil {
+		return g, nil, badToken("The key that signed the access token was retired. Get another one.")
 	}
 	now := a.Now()
 	if !now.Before(g.until) {
@@ -105,7 +110,9 @@ func (a *Access) readToken(ctx context.Context, text string) (grant, error) {
 	if err := token.Claims(key, &c); err != nil {
 		return grant{}, badToken("The access token was altered: its signature is wrong.").Because(err)
 	}
-	return a.granted(c)
+	g, err := a.granted(c)
+	g.signed = header.KeyID
+	return g, err
 }
 
 // granted reads the claims of a token whose signature is ours.
