@@ -193,9 +193,9 @@ func systemNotes(i Interaction) []string {
 	case Batch, Transaction:
 		return []string{fmt.Sprintf("At most %d entries and %d MiB.", MaxBundleEntries, MaxBundleBytes>>20)}
 	case HistorySystem:
-		return []string{"_type, a list of types, is a parameter of this server's own. AuditEvent is left out unless _type names it."}
+		return []string{"_type, a list of types, is a parameter of this server's own. AuditEvents have no history."}
 	case SearchSystem:
-		return []string{"_sort takes _lastUpdated and -_lastUpdated. AuditEvent is left out unless _type names it."}
+		return []string{"_sort takes _lastUpdated and -_lastUpdated. AuditEvent is searched by itself: _type names it alone, or not at all."}
 	default:
 		return nil
 	}

@@ -29,9 +29,9 @@
 //     versions, and searches of all types do not have them. Where the type is a stored one, it has what is stored and not these.
 //   - A history of all types takes _type, a list of types, which R4 does not have. AuditEvents never change, and have no history.
 //     _list is refused. Of a long history the total is left out, but for _count=0.
-//   - A search of all types is newest first, or by _lastUpdated, and leaves AuditEvent out unless _type names it. The resource of a compartment
-//     need not be here, and a type that R4 has not in it is 404. [type]/[id]/* is all of them; a form goes to [type]/[id]/[member]/_search,
-//     [type]/[id]/*/_search or [type]/[id]/_search. A segment behind an id is a type when it begins with a capital letter.
+//   - A search of all types is newest first, or by _lastUpdated, and leaves AuditEvent out: _type names it alone, or not at all.
+//     The resource of a compartment need not be here, and a type that R4 has not in it is 404. [type]/[id]/* is all of them; a form goes to
+//     [type]/[id]/[member]/_search, [type]/[id]/*/_search or [type]/[id]/_search. A segment behind an id is a type when it begins with a capital letter.
 //   - The entries of a batch are carried out in the order given. The url of an entry is relative to the base, with or without a slash before it, or
 //     begins with the base. An entry that is malformed is answered 400 or 422 in its place; the rest of the Bundle must be valid. The places
 //     of an entry's faults are in the Bundle, Bundle.entry[3].resource.birthDate, and a parameter or an operation of a patch is named in words.

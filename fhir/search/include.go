@@ -142,7 +142,7 @@ func (i inclusion) fits(p *param) bool {
 func (i inclusion) everything() []Include {
 	var all []Include
 	for _, i.Source = range i.rules.served {
-		if !i.Reverse && !i.Iterate && !slices.Contains(i.of, i.Source) || i.Reverse && i.Source == "AuditEvent" {
+		if !i.Reverse && !i.Iterate && !slices.Contains(i.of, i.Source) || i.Reverse && i.Source == trail {
 			continue
 		}
 		if i.Params = i.params("*"); i.Params != nil {

@@ -7,8 +7,12 @@ import (
 	"github.com/portico-health/portico/fhir"
 )
 
+// trail is the type of the record of who did what: it would drown the rest, its instants are not those of a store, of which no two are equal, and it grows while
+// it is read. So no search has it beside other types.
+const trail = "AuditEvent"
+
 // ParseSystem reads a search over resources of several types: those that _type lists, or else all that are served but AuditEvent, of which are in the
-// compartment of Options where there is one. The answer has a request for each type, in their order, alike in all but the query. "Only the
+// compartment of Options where there is one. AuditEvent is searched by itself, and beside other types Invalid. The answer has a request for each type, in their order, alike in all but the query. "Only the
 // parameters defined for all resources can be used" (https://hl7.org/fhir/R4/search.html#context): those that each of the types has. It sorts by
 // _lastUpdated alone where there are several types. Errors are as of Parse; NotFound: a compartment that none of the types is in.
 func (r *Rules) ParseSystem(pairs []Pair, opt Options) ([]Request, error) {
@@ -71,16 +75,22 @@ func (s *system) chooseTypes(pairs []Pair) error {
 			}
 		}
 	}
+	if len(s.types) > 1 && slices.Contains(s.types, trail) {
+		faults = join(faults, fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "_type names AuditEvent beside other types. Search it by itself, as in AuditEvent?date=ge2026-01-31.").At("_type"))
+	}
 	if faults != nil {
 		return faults
 	}
 	return s.defaultTypes()
 }
 
-// defaultTypes are those that are searched where _type does not say it: without the trail of who did what, which would drown the rest.
+// defaultTypes are those that are searched where _type does not say it: without the trail, unless there is nothing else.
 func (s *system) defaultTypes() error {
 	if s.types == nil {
-		s.types = slices.DeleteFunc(slices.Clone(s.rules.served), func(typ string) bool { return typ == "AuditEvent" })
+		s.types = slices.DeleteFunc(slices.Clone(s.rules.served), func(typ string) bool { return typ == trail })
+	}
+	if len(s.types) == 0 {
+		s.types = slices.Clone(s.rules.served)
 	}
 	if of := s.opt.Compartment; of != (fhir.Key{}) {
 		within := slices.DeleteFunc(slices.Clone(s.types), func(typ string) bool { return !s.rules.InCompartment(of.Type, typ) })

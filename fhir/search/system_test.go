@@ -88,6 +88,8 @@ func TestSystemSearchRefusals(t *testing.T) {
 		"_type=Patient,Foo":                    `R4 has no resource type "Foo". _type takes, with commas between them, Appointment,`,
 		"_type=Account":                        "stores no resources of type Account",
 		"_type=Patient&_type=Slot":             "one of them can be meant",
+		"_type=AuditEvent,Patient":             "Search it by itself",
+		"_type=Foo,AuditEvent,Slot":            "Search it by itself",
 		"_sort=status":                         `sorts by _lastUpdated or -_lastUpdated alone, not by "status"`,
 		"_sort=_lastUpdated,_id":               "alone",
 		"_id:foo=x":                            "has no modifier",
@@ -143,5 +145,17 @@ func TestCompartments(t *testing.T) {
 	}
 	if _, err := parseSystem(t, "_type=Task", ann); !errors.Is(err, fhir.NotFound) {
 		t.Errorf("all tasks of a patient: %v", err)
+	}
+}
+
+// The trail is searched by itself, also where it is all that there is.
+func TestSystemSearchOfTheTrailAlone(t *testing.T) {
+	rules, err := newRules("AuditEvent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests, err := rules.ParseSystem(nil, search.Options{})
+	if err != nil || len(requests) != 1 || requests[0].Query.Type != "AuditEvent" {
+		t.Errorf("%+v, %v", requests, err)
 	}
 }
