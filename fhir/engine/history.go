@@ -13,7 +13,7 @@ type HistoryRequest struct {
 	Since  fhir.Instant  // _since: only versions at or after it; 0 asks for all
 	At     fhir.Interval // _at: only versions that were current at some moment of it; zero asks for all
 	Count  int           // versions a page; 0 asks for the total alone
-	Types  []string      // _type: only these, where Key names none; nil means all but AuditEvent
+	Types  []string      // _type: only these, where Key names none; nil means all but AuditEvent, of which there is no history
 	Cursor string        // of the page before; "" for the first. It brings everything else but Key with it.
 }
 
@@ -27,8 +27,7 @@ type HistoryPage struct {
 	Next     string         // cursor of the next page; "" when there is none
 }
 
-// auditType is the type whose resources are left out of the history of all types unless they are asked for: each read and each
-// write makes one.
+// auditType is the type of the record of who did what: the store has no history of it (audit.Trail.Over), and what is about all types leaves it out.
 const auditType = "AuditEvent"
 
 // historyPage returns one page of a history.

@@ -160,7 +160,6 @@ func interactionsOf() []interaction {
 		{method: "History", name: "instance", takes: fhir.Scopes{"Patient": r}, call: past(pKey), record: "history-instance Patient/p 0 ? 0 "},
 		{method: "History", name: "type", takes: fhir.Scopes{"Patient": s}, call: past(fhir.Key{Type: "Patient"}), record: "history-type Patient/ 0 ? 0 "},
 		{method: "History", name: "named types", takes: fhir.Scopes{"Patient": s, "Location": s}, call: past(fhir.Key{}, "Patient", "Location"), record: "history-system / 0 ? 0 "},
-		{method: "History", name: "the record", takes: fhir.Scopes{"AuditEvent": s}, call: past(fhir.Key{}, "AuditEvent"), record: "history-system / 0 ? 0 "},
 
 		{method: "Search", name: "type", takes: fhir.Scopes{"Patient": s}, call: find("Patient", "family=ash&shoe=9"), record: "search-type Patient/ 0 ?family=ash 0 "},
 		{method: "Search", name: "chain", takes: fhir.Scopes{"Observation": s, "Patient": s}, call: find("Observation", "subject:Patient.family=ash"), record: "search-type Observation/ 0 ?subject:Patient.family=ash 0 "},
@@ -171,6 +170,7 @@ func interactionsOf() []interaction {
 		{method: "Search", name: "_filter", takes: fhir.Scopes{"Observation": s, "Patient": s}, call: find("Observation", "_filter=subject.family+eq+ash"), record: "search-type Observation/ 0 ?_filter=subject.family%20eq%20ash 0 "},
 		{method: "Search", name: "not by a chain", takes: fhir.Scopes{"Observation": s, "Patient": s}, call: find("Observation", "_filter=not(subject.family+eq+ash)"), record: "search-type Observation/ 0 ?_filter=not(subject.family%20eq%20ash) 0 "},
 		{method: "Search", name: "named types", takes: fhir.Scopes{"Patient": s, "Location": s}, call: find("", "_type=Patient,Location"), record: "search-system / 0 ?_type=Patient,Location 0 "},
+		{method: "Search", name: "the record", takes: fhir.Scopes{"AuditEvent": s}, call: find("", "_type=AuditEvent"), record: "search-system / 0 ?_type=AuditEvent 0 "},
 		{method: "Search", name: "compartment", takes: fhir.Scopes{"Observation": s}, record: "search-type Observation/ 0 ?_compartment=Patient/p&status=final 0 ",
 			call: func(ctx ctx, e *engine.Engine, who principal) error {
 				_, err := e.Search(ctx, who, engine.SearchRequest{Type: "Observation", Compartment: pKey, Query: "status=final"})
