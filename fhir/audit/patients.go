@@ -7,15 +7,16 @@ import (
 	"github.com/portico-health/portico/fhir"
 )
 
-// PatientsOf lists the ids of the patients that resources are or refer to, sorted, each one once: of Patient/[id] at this server alone. It looks for them in the
-// text of the bodies (fhir.AppendJSON writes a reference in one way), without parsing it.
-func PatientsOf(versions ...fhir.Version) []string {
+// PatientsOf lists the ids of the patients that resources are or refer to, sorted, each one once: of Patient/[id] at this server alone, relative or below its
+// base (search.Rules.BaseURL), as searches take both for the same. It looks for them in the text of the bodies (fhir.AppendJSON writes a reference in one way),
+// without parsing it.
+func PatientsOf(base string, versions ...fhir.Version) []string {
 	var found []string
 	for _, v := range versions {
 		if v.Key.Type == "Patient" {
 			found = append(found, v.Key.ID)
 		}
-		found = appendReferred(found, v.Body)
+		found = appendReferred(found, base, v.Body)
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
@@ -29,7 +30,7 @@ var (
 )
 
 // appendReferred appends the ids of the patients that a body refers to. One that was found for this or another body shortly before is left out.
-func appendReferred(found []string, body []byte) []string {
+func appendReferred(found []string, base string, body []byte) []string {
 	for at := 0; ; {
 		next := bytes.IndexByte(body[at:], 'P')
 		if next < 0 {
@@ -37,13 +38,23 @@ func appendReferred(found []string, body []byte) []string {
 		}
 		at += next
 		rest := body[at:]
-		if bytes.HasPrefix(rest, patientSlash) && isReference(body[:at]) {
+		if bytes.HasPrefix(rest, patientSlash) && isReference(withoutBase(body[:at], base)) {
 			if id := idIn(rest[len(patientSlash):]); id != nil && !slices.Contains(found[max(0, len(found)-8):], string(id)) {
 				found = append(found, string(id))
 			}
 		}
 		at++
 	}
+}
+
+// withoutBase cuts off what an absolute reference to something at this server begins with.
+func withoutBase(before []byte, base string) []byte {
+	if above, found := bytes.CutSuffix(before, []byte{'/'}); found && base != "" {
+		if start := len(above) - len(base); start >= 0 && string(above[start:]) == base {
+			return above[:start]
+		}
+	}
+	return before
 }
 
 // isReference says whether a text ends where the value of a member named reference begins, not of one whose name only ends so.

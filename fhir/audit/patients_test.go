@@ -13,6 +13,9 @@ import (
 	"github.com/portico-health/portico/fhir/audit"
 )
 
+// base is that of the server.
+const base = "https://example.org/fhir"
+
 func TestPatientsOf(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -23,7 +26,11 @@ func TestPatientsOf(t *testing.T) {
 		{"a reference", `{"subject":{"reference":"Patient/b"}}`, []string{"b"}},
 		{"several, one twice", `{"a":[{"reference":"Patient/b"},{"reference":"Patient/a"},{"reference":"Patient/b"}]}`, []string{"a", "b"}},
 		{"one version", `{"a":{"reference":"Patient/b/_history/2"}}`, []string{"b"}},
-		{"another server", `{"a":{"reference":"https://example.org/fhir/Patient/b"}}`, nil},
+		{"below the base", `{"a":{"reference":"https://example.org/fhir/Patient/b"},"b":{"reference":"https://example.org/fhir/Patient/a/_history/2"}}`, []string{"a", "b"}},
+		{"another server", `{"a":{"reference":"https://example.com/fhir/Patient/b"}}`, nil},
+		{"beside the base", `{"a":{"reference":"https://example.org/Patient/b"},"b":{"reference":"https://example.org/fhir//Patient/b"}}`, nil},
+		{"above the base", `{"a":{"reference":"x https://example.org/fhir/Patient/b"},"b":"https://example.org/fhir/Patient/c"}`, nil},
+		{"the base alone", `https://example.org/fhir/Patient/b"`, nil},
 		{"another type", `{"a":{"reference":"PatientX/b"},"b":{"reference":"Practitioner/b"}}`, nil},
 		{"a text that looks like it", `{"a":{"display":"\"reference\":\"Patient/b\""},"b":"Patient/c"}`, nil},
 		{"something below it", `{"a":{"reference":"Patient/b/c"}}`, nil},
@@ -34,7 +41,7 @@ func TestPatientsOf(t *testing.T) {
 		{"cut off", `{"a":{"reference":"Patient/abc`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := audit.PatientsOf(fhir.Version{Key: fhir.Key{Type: "Slot", ID: "1"}, Body: []byte(test.body)})
+			got := audit.PatientsOf(base, fhir.Version{Key: fhir.Key{Type: "Slot", ID: "1"}, Body: []byte(test.body)})
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -42,7 +49,7 @@ func TestPatientsOf(t *testing.T) {
 	}
 	deleted := fhir.Version{Key: fhir.Key{Type: "Patient", ID: "z"}, Method: fhir.Deleted}
 	referring := fhir.Version{Key: fhir.Key{Type: "Slot", ID: "1"}, Body: []byte(`{"a":{"reference":"Patient/y"}}`)}
-	if diff := cmp.Diff([]string{"y", "z"}, audit.PatientsOf(deleted, referring, deleted)); diff != "" {
+	if diff := cmp.Diff([]string{"y", "z"}, audit.PatientsOf(base, deleted, referring, deleted)); diff != "" {
 		t.Errorf("of several (-want +got):\n%s", diff)
 	}
 }
@@ -50,7 +57,7 @@ func TestPatientsOf(t *testing.T) {
 // TestPatientsOfAgainstAParse: whatever a tree has in it, the text tells the same patients.
 func TestPatientsOfAgainstAParse(t *testing.T) {
 	text := rapid.SampledFrom([]string{
-		"Patient/a", "Patient/b", "Patient/c/_history/1", "Patient/", "Patient/a b", `Patient/a"`, "Patient/é", `"reference":"Patient/x"`, "x\\Patient/a", "Slot/a", "P", "\nPatient/a", "",
+		"Patient/a", "Patient/b", base + "/Patient/d", base + "/Patient/e/_history/3", "https://example.com/fhir/Patient/f", "Patient/c/_history/1", "Patient/", "Patient/a b", `Patient/a"`, "Patient/é", `"reference":"Patient/x"`, "x\\Patient/a", "Slot/a", "P", "\nPatient/a", "",
 	})
 	name := rapid.SampledFrom([]string{"reference", "display", "Patient/", `"reference`, "extension", "P"})
 	var value func(depth int) *rapid.Generator[any]
@@ -79,14 +86,14 @@ func TestPatientsOfAgainstAParse(t *testing.T) {
 		}
 		var want []string
 		visit(parsed, func(reference string) {
-			id, found := strings.CutPrefix(reference, "Patient/")
+			id, found := strings.CutPrefix(strings.TrimPrefix(reference, base+"/"), "Patient/")
 			if id, _, _ = strings.Cut(id, "/_history/"); found && fhir.ValidID(id) {
 				want = append(want, id)
 			}
 		})
 		slices.Sort(want)
 		want = slices.Compact(want)
-		got := audit.PatientsOf(fhir.Version{Key: fhir.Key{Type: "Slot", ID: "1"}, Body: body})
+		got := audit.PatientsOf(base, fhir.Version{Key: fhir.Key{Type: "Slot", ID: "1"}, Body: body})
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("in %s (-want +got):\n%s", body, diff)
 		}
@@ -121,7 +128,7 @@ func BenchmarkPatientsOf2KB(b *testing.B) {
 	b.SetBytes(int64(len(v.Body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if len(audit.PatientsOf(v)) != 1 {
+		if len(audit.PatientsOf(base, v)) != 1 {
 			b.Fatal("not found")
 		}
 	}

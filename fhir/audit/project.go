@@ -139,7 +139,7 @@ func (t *Trail) patientsOf(ctx context.Context, e storage.Event) ([]string, erro
 			versions = append(versions, v)
 		}
 	}
-	return PatientsOf(versions...), nil
+	return PatientsOf(t.Rules.BaseURL(), versions...), nil
 }
 
 // each does something for each of n things, some of them at once, and goes on behind what fails. Of several errors it returns the first one's.

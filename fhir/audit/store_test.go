@@ -150,6 +150,30 @@ func TestRecordThroughTheEngine(t *testing.T) {
 	}
 }
 
+// TestPatientsByAbsoluteReferences: a patient is on record whichever way the reference is written by which a search finds the resource.
+func TestPatientsByAbsoluteReferences(t *testing.T) {
+	h := open(t)
+	who := someone("demo/test")
+	for _, reference := range []string{"Patient/p1", base + "/Patient/p2", base + "/Patient/p3/_history/1"} {
+		id := strings.Split(strings.TrimPrefix(reference, base+"/"), "/")[1]
+		r, err := fhir.ParseResource([]byte(`{"resourceType":"Observation","id":"o` + id + `","status":"final","code":{"text":"a"},"subject":{"reference":"` + reference + `"}}`))
+		must(t, err)
+		_, err = h.Write(t.Context(), who, engine.Change{Action: engine.ActUpdate, Key: r.Key(), Resource: r})
+		must(t, err)
+		_, err = h.Read(t.Context(), who, r.Key())
+		must(t, err)
+		if got := h.found(t, who.Partition, "Observation", "subject=Patient/"+id); got != r.Key().String() {
+			t.Fatalf("%s: the search finds %q", reference, got)
+		}
+		*h.now = h.now.Add(time.Minute)
+		for _, done := range []string{"update", "read", "search-type"} {
+			if got := h.found(t, who.Partition, "AuditEvent", "patient=Patient/"+id+"&_count=1&subtype="+done); got != done+" 0" {
+				t.Errorf("%s: of what concerns the patient is found %q, want the %s", reference, got, done)
+			}
+		}
+	}
+}
+
 // TestHistoryOfAuditEvents: there is none, and who asks for it is told so; histories of all types are without it.
 func TestHistoryOfAuditEvents(t *testing.T) {
 	h := open(t)

@@ -84,7 +84,7 @@ func (e *Engine) Write(ctx context.Context, p fhir.Principal, c Change) (Outcome
 	if e.Audit == nil || o.Changed {
 		return o, err
 	}
-	return record(ctx, e, ofChange(p, c, o), o, err)
+	return record(ctx, e, e.ofChange(p, c, o), o, err)
 }
 
 // Transact carries out all changes or none (https://hl7.org/fhir/R4/http.html#trules), each as Write does, and returns what they came to,

@@ -33,7 +33,7 @@ func record[T any](ctx context.Context, e *Engine, event audit.Event, result T, 
 // recordRead is record for one version. That of a deletion comes with its error.
 func (e *Engine) recordRead(ctx context.Context, event audit.Event, v fhir.Version, err error) (fhir.Version, error) {
 	if event.Number = v.Number; err == nil {
-		event.Patients = audit.PatientsOf(v)
+		event.Patients = audit.PatientsOf(e.Rules.BaseURL(), v)
 	}
 	return record(ctx, e, event, v, err)
 }
@@ -71,7 +71,7 @@ func (e *Engine) noteQuery(event *audit.Event, req SearchRequest, applied []sear
 // notePatients puts into the record whose data are shown.
 func (e *Engine) notePatients(event *audit.Event, shown ...[]fhir.Version) {
 	if e.Audit != nil {
-		event.Patients = audit.PatientsOf(slices.Concat(shown...)...)
+		event.Patients = audit.PatientsOf(e.Rules.BaseURL(), slices.Concat(shown...)...)
 	}
 }
 
@@ -97,14 +97,14 @@ func searchInteraction(req SearchRequest) audit.Interaction {
 
 // ofChange begins the record of a change of which the store tells nothing: it failed, or there was nothing to do. A create that is
 // answered with what matches its condition has read.
-func ofChange(p fhir.Principal, c Change, o Outcome) audit.Event {
+func (e *Engine) ofChange(p fhir.Principal, c Change, o Outcome) audit.Event {
 	event := audit.Event{Who: p, Interaction: interactions[c.Action], Key: c.Key}
 	if event.Key.Type == "" {
 		event.Key.Type = c.Resource.Type()
 	}
 	if c.Action == ActCreate && o.Version.Number > 0 {
 		event.Interaction, event.Key, event.Number = audit.SearchType, o.Version.Key, o.Version.Number
-		event.Query, event.Patients = c.Criteria, audit.PatientsOf(o.Version)
+		event.Query, event.Patients = c.Criteria, audit.PatientsOf(e.Rules.BaseURL(), o.Version)
 	}
 	return event
 }
@@ -122,7 +122,7 @@ func (e *Engine) recordChanges(ctx context.Context, p fhir.Principal, changes []
 			if !own {
 				fault = errAside(err)
 			}
-			_, _ = record(ctx, e, ofChange(p, c, Outcome{}), Outcome{}, fault) // the fault is told anyway
+			_, _ = record(ctx, e, e.ofChange(p, c, Outcome{}), Outcome{}, fault) // the fault is told anyway
 		}
 		return
 	}
@@ -130,7 +130,7 @@ func (e *Engine) recordChanges(ctx context.Context, p fhir.Principal, changes []
 		if outcomes[i].Changed {
 			continue
 		}
-		if _, failed := record(ctx, e, ofChange(p, c, outcomes[i]), outcomes[i], nil); failed != nil {
+		if _, failed := record(ctx, e, e.ofChange(p, c, outcomes[i]), outcomes[i], nil); failed != nil {
 			outcomes[i].Version.Body = nil
 		}
 	}

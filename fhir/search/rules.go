@@ -240,6 +240,9 @@ func (r *Rules) Params(typ string) []Param {
 	return params
 }
 
+// BaseURL is that below which references are the same as relative ones, without a slash at its end; "" where there is none.
+func (r *Rules) BaseURL() string { return r.base }
+
 // Relative returns a reference without the base URL of the rules, where it begins with it: it means the same.
 func (r *Rules) Relative(reference string) string { return relative(reference, r.base) }
 
