@@ -85,8 +85,14 @@ func startLogging(tb testing.TB, dir string, change func(*Config), log io.Writer
 // startKeyless runs a server on its store as it is.
 func startKeyless(tb testing.TB, config Config, log io.Writer, opened ...func(*App)) *running {
 	tb.Helper()
+	return startAt(tb, config, log, time.Now, opened...)
+}
+
+// startAt is startKeyless by a clock of its own.
+func startAt(tb testing.TB, config Config, log io.Writer, now func() time.Time, opened ...func(*App)) *running {
+	tb.Helper()
 	out := &lockedBuffer{}
-	app := &App{Config: config, Out: out, Log: slog.New(slog.NewJSONHandler(log, nil)), Now: time.Now}
+	app := &App{Config: config, Out: out, Log: slog.New(slog.NewJSONHandler(log, nil)), Now: now}
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := app.Open(ctx); err != nil {
 		cancel()

@@ -44,7 +44,7 @@ func TestFullLobbyCloses(t *testing.T) {
 	l := newLobby(inner, 1)
 	client, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.Addr().String())
 	must(t, err)
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	taken, err := l.Accept()
 	must(t, err)
 	ended := make(chan error)

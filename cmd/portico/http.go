@@ -176,7 +176,7 @@ func (a *App) answer(next http.Handler, w *observation, r *http.Request) {
 		switch cause {
 		case nil:
 			return
-		case http.ErrAbortHandler: //nolint:errorlint // the value that net/http asks to panic with, never wrapped
+		case http.ErrAbortHandler: // the value that net/http asks to panic with, never wrapped
 			panic(cause)
 		}
 		a.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.Any("error", cause), slog.String("stack", string(debug.Stack())),
