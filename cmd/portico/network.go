@@ -25,7 +25,7 @@ type Network struct {
 	MetricsListen   string         // address for /metrics; "" for none of its own
 
 	Limits        access.Limits // of each credential and address
-	MaxConcurrent int           // requests under way at once; 1 at least, as a setting. Without a limit (0) is who makes a Config alone
+	MaxConcurrent int           // requests under way at once. The setting is 1 at least; in a Config that is not of settings 0 is no limit
 
 	proxies []string // BehindProxy as it was written
 }
