@@ -53,8 +53,8 @@ func pick[T any](f *fenced, of ...T) T { return of[f.random.IntN(len(of))] }
 // typ is a type of the parties' resources.
 func (f *fenced) typ() string { return pick(f, slices.Sorted(maps.Keys(templates))...) }
 
-// other is a party that does not ask.
-func (f *fenced) other() *party { return pick(f, f.parties[1:]...) }
+// other is a party whose data are asked for: one that does not ask itself, until the end.
+func (f *fenced) other() *party { return pick(f, f.about...) }
 
 // id is one of another party's. Some of them are bait, too.
 func (f *fenced) id(typ string) string { return pick(f, f.other().ids[typ]...) }
@@ -223,6 +223,8 @@ func partOf(a asked) string {
 func bundled(kind string, all ...asked) asked {
 	a := asked{method: "POST"}
 	var entries []string
+	reads := func(entry asked) bool { return entry.method == "GET" }
+	a.grows = slices.ContainsFunc(all, reads) && slices.ContainsFunc(all, func(entry asked) bool { return !reads(entry) })
 	for _, entry := range all {
 		entries = append(entries, partOf(entry))
 		a.keeps = a.keeps || entry.keeps
@@ -233,8 +235,10 @@ func bundled(kind string, all ...asked) asked {
 
 func (f *fenced) batches() asked {
 	var all []asked
+	reads, writes := []func() asked{f.reads, f.searchesByOthers, f.includes, f.compartments, f.cursors}, []func() asked{f.writesToOthers, f.conditionals}
+	from := pick(f, reads, writes, slices.Concat(reads, writes))
 	for range 1 + f.random.IntN(5) {
-		all = append(all, pick(f, f.reads, f.searchesByOthers, f.includes, f.writesToOthers, f.conditionals, f.compartments, f.cursors)())
+		all = append(all, pick(f, from...)())
 	}
 	return bundled("batch", all...)
 }
