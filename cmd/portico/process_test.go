@@ -52,13 +52,13 @@ type process struct {
 }
 
 // serve starts a server on a store and waits for its ready line.
-func serve(t *testing.T, dir string) *process {
+func serve(t testing.TB, dir string) *process {
 	t.Helper()
 	return serveAs(t, dir, func(*exec.Cmd) {})
 }
 
 // serveAs starts a server whose process is changed before.
-func serveAs(t *testing.T, dir string, change func(*exec.Cmd)) *process {
+func serveAs(t testing.TB, dir string, change func(*exec.Cmd)) *process {
 	t.Helper()
 	address, store := freeAddress(t), anystore.Setting(t, dir)
 	cmd := command(t.Context(), "serve", "--listen", address, "--store", store)
@@ -89,7 +89,7 @@ func (p *process) load(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 // freeAddress is a loopback address that nobody listens on.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
