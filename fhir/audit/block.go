@@ -16,7 +16,7 @@ import (
 // The bounds of a block. Its span is what a search must look ahead to have events in their order, for blocks of several processes overlap.
 const (
 	maxBlockEvents = 2000
-	maxBlockBytes  = 256 << 10 // of what is packed, before it is compressed; one event alone may have more
+	maxBlockBytes  = 256 << 10 // of what is packed, before it is compressed
 	maxBlockSpan   = fhir.Instant(30 * time.Second / time.Microsecond)
 )
 
@@ -24,19 +24,26 @@ const (
 type block struct {
 	events []Event // ascending by instant
 	mark   int64   // of a block that Project made: the sequence of the last change that it tells of, else 0
+	size   int     // of its events
 }
 
-// takes says whether an event may be put behind those of a block.
-func (b block) takes(e *Event) bool {
+// takes says whether an event may be put behind those of a block. One that is empty takes whatever comes.
+func (b *block) takes(e *Event) bool {
 	n := len(b.events)
-	return n == 0 || n < maxBlockEvents && b.events[n-1].Instant <= e.Instant && e.Instant-b.events[0].Instant <= maxBlockSpan
+	return n == 0 || n < maxBlockEvents && b.events[n-1].Instant <= e.Instant && e.Instant-b.events[0].Instant <= maxBlockSpan && b.size+e.size() <= maxBlockBytes
 }
 
 func byInstant(a, b Event) int { return cmp.Compare(a.Instant, b.Instant) }
 
+// Of an event that is packed: what size counts beside its texts, and the most that may be: three bytes for each of the eight texts, and five numbers.
+const (
+	rowBytes    = 24
+	maxRowBytes = 48
+)
+
 // size is about how many bytes an event takes in memory and, not compressed, in a block.
 func (e *Event) size() int {
-	n := 24 + len(e.Who.Client) + len(e.Who.Request) + len(e.Who.Address) + len(e.Key.Type) + len(e.Key.ID) + len(e.Query) + len(e.Detail)
+	n := rowBytes + len(e.Who.Client) + len(e.Who.Request) + len(e.Who.Address) + len(e.Key.Type) + len(e.Key.ID) + len(e.Query) + len(e.Detail)
 	for _, id := range e.Patients {
 		n += len(id) + 2
 	}
@@ -163,7 +170,11 @@ func decode(p fhir.Partition, value []byte) (block, error) {
 		return block{}, err
 	}
 	events, err := h.events(p)
-	return block{events: events, mark: h.mark}, err
+	b := block{events: events, mark: h.mark}
+	for i := range events {
+		b.size += events[i].size()
+	}
+	return b, err
 }
 
 // events unpacks those of a block.

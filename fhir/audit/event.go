@@ -1,6 +1,10 @@
 package audit
 
-import "github.com/portico-health/portico/fhir"
+import (
+	"iter"
+
+	"github.com/portico-health/portico/fhir"
+)
 
 // NoSite is the partition of what was refused before it was known whose site it concerns: the operator's own.
 const NoSite = fhir.Partition("_portico/live")
@@ -61,9 +65,37 @@ type Event struct {
 	Key         fhir.Key // the resource; without ID the type; zero for all types
 	Number      int64    // its version; 0 where none was seen or made
 	Query       string   // of a search, percent-encoded, as it was understood
-	Patients    []string // ids of the patients whose data were shown or changed: PatientsOf
+	Patients    []string // ids of the patients whose data were shown or changed: PatientsOf. Of many several events are made
 	Outcome     Outcome
 	Detail      string // of what is no Success: why, as the client was told; no data of a patient
+}
+
+// The bounds of an event: it fits into a block. Texts are cut; of what concerns more patients several events are kept.
+const (
+	maxText     = 8 << 10 // bytes of Event.Query: a URL has no more
+	maxDetail   = 1 << 10 // bytes of Event.Detail
+	maxWord     = 256     // bytes of each other text
+	maxPatients = 3000    // whose ids have 64 bytes at most (https://hl7.org/fhir/R4/datatypes.html#id)
+)
+
+// bound cuts the texts of an event.
+func (e *Event) bound() {
+	e.Query, e.Detail = cut(e.Query, maxText), cut(e.Detail, maxDetail)
+	for _, word := range []*string{&e.Who.Client, &e.Who.Request, &e.Who.Address, &e.Key.Type, &e.Key.ID} {
+		*word = cut(*word, maxWord)
+	}
+}
+
+// parts are the event, or where it has too many patients several of them, each with some, in their order.
+func (e *Event) parts() iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		part, left := *e, e.Patients
+		for more := true; more; more = len(left) > 0 && more {
+			n := min(len(left), maxPatients)
+			part.Patients, left = left[:n:n], left[n:]
+			more = yield(part)
+		}
+	}
 }
 
 // Recorder takes events. Its error is Unavailable: the record cannot be kept now, so what it tells of must not be done.

@@ -16,17 +16,14 @@ type growing struct {
 	id       string
 	revision int64 // of its record; 0 while there is none
 	written  int   // events that are in the record
-	size     int   // bytes of its events
 	unsaved  int   // bytes of what is not in the record, as they were counted when they were recorded
 }
 
 // fewEvents is up to how many a block grows on. Every time it is packed anew, and written as a whole.
 const fewEvents = 500
 
-// open says whether an event may still be put into a block. One that is empty takes whatever comes.
-func (g *growing) open(e *Event) bool {
-	return len(g.events) == 0 || g.takes(e) && g.written < fewEvents && g.size+e.size() <= maxBlockBytes
-}
+// open says whether an event may still be put into a block.
+func (g *growing) open(e *Event) bool { return g.written < fewEvents && g.takes(e) }
 
 // desk is where events are made into blocks.
 type desk struct {
@@ -42,9 +39,6 @@ func newDesk() desk {
 
 // maxAtOnce is how many blocks are written at once.
 const maxAtOnce = 8
-
-// errWaiting is why no more events are taken.
-var errWaiting = errors.New("more audit events wait to be written than memory is meant for")
 
 // Flush writes what was recorded before the call. What it cannot write stays in memory, for the next call.
 func (t *Trail) Flush(ctx context.Context) error {

@@ -241,8 +241,8 @@ func compress(out, data []byte) []byte {
 	return buf.Bytes()
 }
 
-// maxExpanded bounds what a block unpacks to: it is far above what the bounds of a block and of an event let be.
-const maxExpanded = 16 << 20
+// maxExpanded bounds what a block unpacks to. A patient's id takes no more than size counts for it: two bytes beside it where it is new, else at most three.
+const maxExpanded = maxBlockBytes + maxBlockEvents*(maxRowBytes-rowBytes) + binary.MaxVarintLen64
 
 // inflaters has the decompressors that are not in use.
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -88,33 +89,35 @@ func (t *Trail) tell(ctx context.Context, events []storage.Event) error {
 	for len(events) > 0 && events[0].Instant <= oldest {
 		events = events[1:]
 	}
-	changes := make([]change, len(events))
+	changes := make([][]change, len(events))
 	err := each(len(events), func(i int) (err error) {
-		changes[i], err = t.changeOf(ctx, events[i])
+		changes[i], err = t.changesOf(ctx, events[i])
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	groups := grouped(changes)
+	groups := grouped(slices.Concat(changes...))
 	return each(len(groups), func(i int) error { return t.tellGroup(ctx, groups[i]) })
 }
 
 // methods are the interactions of changes that have no origin.
 var methods = map[fhir.Method]Interaction{fhir.Created: Create, fhir.Updated: Update, fhir.Deleted: Delete}
 
-// changeOf is what is recorded of a change. Who made one without origin is not known: the server itself, or a release that did not tell.
-func (t *Trail) changeOf(ctx context.Context, e storage.Event) (change, error) {
+// changesOf is what is recorded of a change. Who made one without origin is not known: the server itself, or a release that did not tell.
+func (t *Trail) changesOf(ctx context.Context, e storage.Event) (all []change, err error) {
 	who, interaction := parseOrigin(e.Origin)
 	if interaction == "" {
 		interaction = methods[e.Method]
 	}
 	who.Partition = e.Partition
 	patients, err := t.patientsOf(ctx, e)
-	return change{
-		Event:    Event{Instant: e.Instant, Who: who, Interaction: interaction, Key: e.Key, Number: e.Number, Patients: patients},
-		sequence: e.Sequence,
-	}, err
+	event := Event{Instant: e.Instant, Who: who, Interaction: interaction, Key: e.Key, Number: e.Number, Patients: patients}
+	event.bound()
+	for part := range event.parts() {
+		all = append(all, change{part, e.Sequence})
+	}
+	return all, err
 }
 
 // patientsOf are the patients of the version that came to be and of the one before it, whom it may have been about alone.

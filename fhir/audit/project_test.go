@@ -72,7 +72,13 @@ func (l *ledger) write(who fhir.Principal, i audit.Interaction, key fhir.Key, pa
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.written++
-	l.want[who.Partition] = append(l.want[who.Partition], audit.Event{Instant: v.Instant, Who: who, Interaction: i, Key: key, Number: v.Number, Patients: told})
+	e := audit.Event{Instant: v.Instant, Who: who, Interaction: i, Key: key, Number: v.Number}
+	for ; len(told) > mostPatients; told = told[mostPatients:] {
+		e.Patients = told[:mostPatients]
+		l.want[who.Partition] = append(l.want[who.Partition], e)
+	}
+	e.Patients = told
+	l.want[who.Partition] = append(l.want[who.Partition], e)
 }
 
 // note makes an Observation of some patients.
@@ -92,9 +98,15 @@ func (l *ledger) some(n int) {
 }
 
 // crowd are patients whose ids take so much that few events that tell of them fill a block.
-func crowd() (ids []string) {
-	for i := range 900 {
-		ids = append(ids, fmt.Sprintf("%060d", i))
+func crowd() []string { return patients(900) }
+
+// mostPatients is of how many an event tells.
+const mostPatients = 3000
+
+// patients are ids as long as they may be, in order.
+func patients(n int) (ids []string) {
+	for i := range n {
+		ids = append(ids, fmt.Sprintf("%064d", i))
 	}
 	return ids
 }
@@ -118,7 +130,7 @@ func (l *ledger) recorded() {
 	l.Helper()
 	for p, want := range l.want {
 		got, _ := l.blocks(p)
-		slices.SortFunc(want, func(a, b audit.Event) int { return cmp.Compare(a.Instant, b.Instant) })
+		slices.SortFunc(want, byInstant)
 		if diff := gocmp.Diff(want, got); diff != "" {
 			l.Errorf("%s: -want +got:\n%.4000s", p, diff)
 		}
@@ -144,8 +156,13 @@ func (l *ledger) blocks(p fhir.Partition) (all []audit.Event, sizes []int) {
 		}
 		all, sizes = append(all, events...), append(sizes, len(events))
 	}
-	slices.SortStableFunc(all, func(a, b audit.Event) int { return cmp.Compare(a.Instant, b.Instant) })
+	slices.SortStableFunc(all, byInstant)
 	return all, sizes
+}
+
+// byInstant orders events, and the parts of one that has very many patients.
+func byInstant(a, b audit.Event) int {
+	return cmp.Or(cmp.Compare(a.Instant, b.Instant), slices.Compare(a.Patients, b.Patients))
 }
 
 func (l *ledger) project(change ...func(*audit.Config)) {
@@ -297,6 +314,30 @@ func TestProjectDies(t *testing.T) {
 	l.project()
 	l.recorded()
 	if deaths < 20 {
+		t.Errorf("only %d died", deaths)
+	}
+}
+
+// A write that concerns very many patients is recorded in several blocks, and each of its parts once, whatever the step is behind which a process dies.
+func TestProjectManyPatients(t *testing.T) {
+	l := newLedger(t)
+	deaths := 0
+	for steps := int64(1); steps < 100; steps++ {
+		l.note(partition, patients(2*mostPatients+int(steps)%2)...) // the last part is full, or of one
+		l.note(partition, "p")
+		l.settled()
+		m := &mortal{Store: l.Store, after: true}
+		m.left.Store(steps)
+		err := trailOf(t, m, l.time).Project(t.Context())
+		l.project()
+		l.move(time.Minute)
+		if err == nil {
+			break
+		}
+		deaths++
+	}
+	l.recorded()
+	if deaths < 8 {
 		t.Errorf("only %d died", deaths)
 	}
 }

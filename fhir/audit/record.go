@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/portico-health/portico/fhir"
@@ -9,9 +10,6 @@ import (
 const (
 	maxWaiting = 64 << 20 // bytes of events that wait to be written
 	muchWaits  = 4 << 20  // bytes at which they are not left to wait for the next half second
-
-	maxText   = 8 << 10 // bytes of Event.Query: a URL has no more
-	maxDetail = 1 << 10 // bytes of Event.Detail
 )
 
 // waiting are events that were recorded and are not written yet.
@@ -31,6 +29,9 @@ const (
 	eventBytes  = 240 // of an event beside its texts
 )
 
+// errWaiting is why no more events are taken.
+var errWaiting = errors.New("more audit events wait to be written than memory is meant for")
+
 // Record takes an event as the mode says. It costs less than a microsecond, and keeps the event in memory until it is written.
 func (t *Trail) Record(e Event) error {
 	if !t.Mode.keeps(&e) {
@@ -40,8 +41,11 @@ func (t *Trail) Record(e Event) error {
 		e.Who.Partition = NoSite
 	}
 	e.Who.Scopes, e.Who.Admin = nil, false // nothing is told of them
-	e.Query, e.Detail = cut(e.Query, maxText), cut(e.Detail, maxDetail)
-	size := e.size() + eventBytes
+	e.bound()
+	size := 0
+	for part := range e.parts() {
+		size += part.size() + eventBytes
+	}
 	now := fhir.InstantOf(t.Now())
 
 	w := &t.waiting
@@ -50,13 +54,9 @@ func (t *Trail) Record(e Event) error {
 		w.Unlock()
 		return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The record of what is done here cannot be kept at the moment, and nothing is done without it. Try again later.").Because(errWaiting)
 	}
-	if e.Instant == 0 {
-		e.Instant = w.after(now)
+	for part := range e.parts() {
+		w.put(part, now)
 	}
-	if len(w.piece) == cap(w.piece) {
-		w.turn()
-	}
-	w.piece = append(w.piece, e)
 	before := w.bytes
 	w.bytes += size
 	w.Unlock()
@@ -85,6 +85,17 @@ func (m Mode) keeps(e *Event) bool {
 // writes says whether an interaction changes a resource.
 func (i Interaction) writes() bool {
 	return i == Create || i == Update || i == Patch || i == Delete
+}
+
+// put puts an event behind the others.
+func (w *waiting) put(e Event, now fhir.Instant) {
+	if e.Instant == 0 {
+		e.Instant = w.after(now)
+	}
+	if len(w.piece) == cap(w.piece) {
+		w.turn()
+	}
+	w.piece = append(w.piece, e)
 }
 
 // after is an instant that is now, and behind that of the event before, unless the clock was put back.

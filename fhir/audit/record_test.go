@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/audit"
+	"github.com/portico-health/portico/storage"
 )
 
 func TestModes(t *testing.T) {
@@ -84,6 +87,71 @@ func TestRecordedAsItWas(t *testing.T) {
 	got, _ = m.events(t, audit.NoSite)
 	if diff := cmp.Diff([]audit.Event{nobody}, got); diff != "" {
 		t.Errorf("without a site (-want +got):\n%s", diff)
+	}
+}
+
+// TestManyPatients: who shows the data of very many patients leaves several events, of which each fits into a block that can be read; and a search for one of the
+// patients finds it.
+func TestManyPatients(t *testing.T) {
+	m := newMemory()
+	trail := trailOf(t, m, func() time.Time { return start })
+	all := patients(280_001)
+	e := read("c", "1")
+	e.Patients = all
+	must(t, trail.Record(e))
+	must(t, trail.Flush(t.Context()))
+	must(t, trail.Record(read("c", "2")))
+	got, _ := m.events(t, partition)
+	var seen []string
+	for _, part := range got {
+		if len(part.Patients) > mostPatients || part.Who.Request != e.Who.Request || part.Key != e.Key {
+			t.Fatalf("an event of %s has %d patients", part.Key, len(part.Patients))
+		}
+		seen = append(seen, part.Patients...)
+	}
+	if !slices.Equal(seen, all) || len(got) != 94 {
+		t.Errorf("%d events tell of %d patients", len(got), len(seen))
+	}
+	for name, r := range m.records {
+		if len(r.Value) > 1<<20 {
+			t.Errorf("%s has %d bytes", name, len(r.Value))
+		}
+	}
+	for _, query := range []string{"patient=Patient/" + all[0], "patient=Patient/" + all[280_000], "patient=Patient/2"} {
+		page, err := trail.Over(m).Search(t.Context(), partition, parse(t, trail, query), storage.PageRequest{Limit: 9})
+		if err != nil || len(page.Versions) != 1 {
+			t.Errorf("%s finds %d: %v", query, len(page.Versions), err)
+		}
+	}
+}
+
+// TestBlocksAtTheirBounds: whatever is recorded, however long, many and different, it can be read again.
+func TestBlocksAtTheirBounds(t *testing.T) {
+	long := func(n, from int) string { return strings.Repeat(string(rune('a'+from%26)), n) + fmt.Sprint(from) }
+	for _, test := range []struct {
+		name   string
+		events int
+		texts  int
+		ids    int
+	}{{"all is long", 30, 20_000, mostPatients}, {"the texts are long", 300, 20_000, 0}, {"many small ones", 5000, 1, 1}, {"nothing in them", 5000, 0, 0}, {"many patients again and again", 20, 2, mostPatients}} {
+		t.Run(test.name, func(t *testing.T) {
+			m, now := newMemory(), start
+			trail := trailOf(t, m, func() time.Time { return now })
+			for i := range test.events {
+				now = now.Add(15 * time.Millisecond)
+				e := audit.Event{Who: fhir.Principal{Partition: partition}, Interaction: audit.Read, Number: math.MaxInt64, Outcome: audit.Failed, Patients: patients(test.ids)}
+				if test.texts > 0 {
+					for at, text := range []*string{&e.Who.Client, &e.Who.Request, &e.Who.Address, &e.Key.Type, &e.Key.ID, &e.Query, &e.Detail} {
+						*text = long(test.texts, 7*i+at)
+					}
+				}
+				must(t, trail.Record(e))
+			}
+			must(t, trail.Flush(t.Context()))
+			if all, _ := m.events(t, partition); len(all) != test.events {
+				t.Errorf("%d of %d can be read", len(all), test.events)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/portico-health/portico/fhir"
@@ -15,7 +16,7 @@ import (
 // down in the position is told of already. So nobody has to claim anything, and little that is told often (a change now and then) fills a block all the
 // same.
 
-// change is a write that is to be recorded.
+// change is a write that is to be recorded, or where it concerns very many patients a part of it.
 type change struct {
 	Event
 	sequence int64 // of the store's event
@@ -62,18 +63,18 @@ func (t *Trail) tellGroup(ctx context.Context, g group) error {
 			return err
 		}
 		index = end.index
-		left := g.behind(end.mark)
+		left := g.behind(end.block)
 		if len(left) == 0 {
 			return nil
 		}
-		grown := end.grown(left)
-		if len(grown.events) == len(end.events) {
+		grown, n := end.grown(left)
+		if n == 0 {
 			end = tail{index: index + 1}
-			grown = end.grown(left)
+			grown, n = end.grown(left)
 		}
 		_, err = t.put(ctx, g.partition, toldID(g.window, end.index), end.revision, grown)
 		switch {
-		case err == nil && grown.mark == g.changes[len(g.changes)-1].sequence:
+		case err == nil && n == len(left):
 			return nil
 		case errors.Is(err, fhir.Conflict) && races < maxRaces:
 			races++
@@ -116,32 +117,37 @@ func (t *Trail) tailOf(ctx context.Context, g group, index int) (tail, error) {
 	return tail{block: b, index: index - 1, revision: last.Revision}, nil
 }
 
-// behind are the changes of a group behind a mark.
-func (g group) behind(mark int64) []change {
+// behind are the changes of a group that come behind what the last block tells.
+func (g group) behind(last block) []change {
 	for i, c := range g.changes {
-		if c.sequence > mark {
+		if !last.tells(c) {
 			return g.changes[i:]
 		}
 	}
 	return nil
 }
 
-// grown is the block with as many changes behind it as there is room for. One with many events does not grow, for it would be written anew with each of
-// them. That it takes none depends on the block and the first change alone, so that all processes find the same.
-func (b block) grown(changes []change) block {
+// tells says whether a change is told of in a block or before it. One with many patients is told in parts, which have the order of the patients: behind one that
+// has no room for more of them, the next may be missing.
+func (b *block) tells(c change) bool {
+	if c.sequence != b.mark || len(b.events) == 0 {
+		return c.sequence < b.mark
+	}
+	last := b.events[len(b.events)-1].Patients
+	return len(last) < maxPatients || len(c.Patients) == 0 || slices.Max(c.Patients) <= slices.Max(last)
+}
+
+// grown is the block with as many changes behind it as there is room for, and how many that is. One with many events does not grow, for it would be written anew
+// with each of them. That it takes none depends on the block and the first change alone, so that all processes find the same.
+func (b block) grown(changes []change) (block, int) {
 	if len(b.events) >= fewEvents {
-		return b
+		return b, 0
 	}
-	size := 0
-	for i := range b.events {
-		size += b.events[i].size()
-	}
-	for _, c := range changes {
-		size += c.size()
-		if len(b.events) > 0 && (!b.takes(&c.Event) || size > maxBlockBytes) {
-			break
+	for i, c := range changes {
+		if !b.takes(&c.Event) {
+			return b, i
 		}
-		b.events, b.mark = append(b.events, c.Event), c.sequence
+		b.events, b.mark, b.size = append(b.events, c.Event), c.sequence, b.size+c.size()
 	}
-	return b
+	return b, len(changes)
 }
