@@ -12,7 +12,6 @@ import (
 
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
-	"github.com/portico-health/portico/fhir/access"
 	"github.com/portico-health/portico/fhir/rest"
 )
 
@@ -53,9 +52,8 @@ func (a *App) routes(promises conformance.Promises) (*mux.Router, error) {
 	if a.Config.SecurityContact != "" {
 		at(router, securityPath, a.securityText()).Methods(http.MethodGet, http.MethodHead)
 	}
-	auth := a.access.Handler()
-	for _, path := range access.Paths() {
-		at(router, path, auth)
+	for path, handler := range a.access.Handlers() {
+		at(router, path, handler)
 	}
 	for path, document := range face.Documents() {
 		at(router, path, document)

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"cmp"
 	"encoding/json"
 	"log/slog"
 	"maps"
@@ -25,21 +24,22 @@ type errand struct {
 	do   func(*Access, *order) (reply, error)
 }
 
-// errands are all that there are: by path below /auth, with a star for a name or an id, and by method.
+// errands are all that there are: by template of the path, and by method.
 var errands = map[string]map[string]errand{
-	"sites":            {http.MethodGet: {"list sites", (*Access).listSites}, http.MethodPost: {"create site", (*Access).createSite}},
-	"sites/*":          {http.MethodGet: {"look at site", (*Access).readSiteFor}},
-	"sites/*/activate": {http.MethodPost: {"activate site", (*Access).activateSite}},
-	"sites/*/suspend":  {http.MethodPost: {"suspend site", (*Access).suspendSite}},
-	"keys":             {http.MethodGet: {"list keys", (*Access).listKeys}, http.MethodPost: {"create key", (*Access).createKey}},
-	"keys/*":           {http.MethodGet: {"look at key", (*Access).readKey}},
-	"keys/*/rotate":    {http.MethodPost: {"rotate key", (*Access).rotateKey}},
-	"keys/*/revoke":    {http.MethodPost: {"revoke key", (*Access).revokeKey}},
+	SitesPath:                    {http.MethodGet: {"list sites", (*Access).listSites}, http.MethodPost: {"create site", (*Access).createSite}},
+	SitesPath + "/{id}":          {http.MethodGet: {"look at site", (*Access).readSiteFor}},
+	SitesPath + "/{id}/activate": {http.MethodPost: {"activate site", (*Access).activateSite}},
+	SitesPath + "/{id}/suspend":  {http.MethodPost: {"suspend site", (*Access).suspendSite}},
+	KeysPath:                     {http.MethodGet: {"list keys", (*Access).listKeys}, http.MethodPost: {"create key", (*Access).createKey}},
+	KeysPath + "/{id}":           {http.MethodGet: {"look at key", (*Access).readKey}},
+	KeysPath + "/{id}/rotate":    {http.MethodPost: {"rotate key", (*Access).rotateKey}},
+	KeysPath + "/{id}/revoke":    {http.MethodPost: {"revoke key", (*Access).revokeKey}},
 }
 
 // order is an errand that is asked for.
 type order struct {
 	errand
+	offered map[string]errand // at its path, by method
 	request *http.Request
 	subject string // the name of the site or the id of the credential, as the path has it; "" for none
 	form    form   // the body
@@ -53,9 +53,9 @@ type reply struct {
 	content  any    // written as JSON
 }
 
-// administer serves SitesPath and KeysPath, and what is below: the sites and credentials of the server, for administrators alone. It speaks JSON, and tells of
+// administer serves a path of the errands that are offered there: the sites and credentials of the server, for administrators alone. It speaks JSON, and tells of
 // errors as RFC 9457 has it. Whatever is asked for is recorded at the operator's own site.
-func (a *Access) administer() http.Handler {
+func (a *Access) administer(offered map[string]errand) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Cache-Control", "no-store")
@@ -65,7 +65,7 @@ func (a *Access) administer() http.Handler {
 			a.writeProblem(w, r, err)
 			return
 		}
-		o := &order{request: r, told: "an unknown path"}
+		o := &order{request: r, offered: offered}
 		answer, err := a.carryOut(o, who, w)
 		if fault := a.recordOrder(o, who, err); fault != nil {
 			a.writeProblem(w, r, fault)
@@ -84,19 +84,17 @@ func (a *Access) administer() http.Handler {
 
 // carryOut does what a request asks for, if its client is an administrator.
 func (a *Access) carryOut(o *order, who fhir.Principal, w http.ResponseWriter) (reply, error) {
-	offered, err := o.find()
+	o.find()
 	if !who.Admin {
 		return reply{}, fhir.Errorf(fhir.Forbidden, fhir.CodeForbidden, "This is for administrators: it takes the scope %s.", AdminScope).Because(fhir.MissingScope(AdminScope))
 	}
-	if err != nil {
-		return reply{}, err
-	}
 	if o.do == nil {
-		allowed := methodsOf(offered)
+		allowed := methodsOf(o.offered)
 		w.Header().Set("Allow", allowed)
 		return reply{}, fhir.Errorf(fhir.MethodNotAllowed, fhir.CodeNotSupported, "The method %s is not offered here; what is: %s.", fhir.Quote(o.request.Method), allowed)
 	}
 	if o.request.Method == http.MethodPost {
+		var err error
 		if o.form, err = readForm(w, o.request); err != nil {
 			return reply{}, err
 		}
@@ -104,30 +102,23 @@ func (a *Access) carryOut(o *order, who fhir.Principal, w http.ResponseWriter) (
 	return o.do(a, o)
 }
 
-// find finds the errand of a request. Without one, it returns those that there are at its path, by method; NotFound where there are none.
-func (o *order) find() (map[string]errand, error) {
-	below := strings.TrimPrefix(o.request.URL.EscapedPath(), "/auth/")
-	segments := strings.Split(below, "/")
+// find finds the errand of a request, and whom or what it concerns. Do is nil for a method that is not offered.
+func (o *order) find() {
+	segments := strings.Split(strings.TrimPrefix(o.request.URL.EscapedPath(), "/auth/"), "/")
 	if len(segments) > 1 {
 		o.subject, _ = url.PathUnescape(segments[1]) // what cannot be decoded is "", which names nothing
-		segments[1] = "*"
-	}
-	offered, found := errands[strings.Join(segments, "/")]
-	if !found || len(segments) > 1 && o.subject == "" {
-		return nil, fhir.Errorf(fhir.NotFound, fhir.CodeNotFound, "There is nothing at this path. Sites are at %s and %s/NAME, credentials at %s and %s/ID.", SitesPath, SitesPath, KeysPath, KeysPath)
 	}
 	method := o.request.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	o.errand, o.told = offered[method], ""
+	o.errand = o.offered[method]
 	if o.do == nil {
 		o.name, o.told = "use "+segments[0], "by another method"
 	}
 	if validID(o.subject) || validSite(o.subject) {
 		o.told = o.subject
 	}
-	return offered, nil
 }
 
 // methodsOf lists the methods of a path for the header Allow, with HEAD beside GET, sorted.
@@ -144,7 +135,7 @@ func methodsOf(offered map[string]errand) string {
 // new key is all that there is of it. What was done stays done, and is in the log.
 func (a *Access) recordOrder(o *order, who fhir.Principal, err error) error {
 	who.Partition = audit.NoSite
-	e := audit.Event{Who: who, Interaction: audit.Operation, Outcome: audit.OutcomeOf(err), Detail: strings.TrimSpace(cmp.Or(o.name, "use") + " " + o.told)}
+	e := audit.Event{Who: who, Interaction: audit.Operation, Outcome: audit.OutcomeOf(err), Detail: strings.TrimSpace(o.name + " " + o.told)}
 	if err != nil {
 		e.Detail += ": " + fhir.AsError(err).Issues[0].Detail
 	}

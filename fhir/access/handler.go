@@ -4,45 +4,23 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/audit"
 )
 
-// Paths are those that Handler serves, for a router: "/auth/sites/{id}". A segment in braces is whatever stands there.
-func Paths() []string {
-	paths := []string{TokenPath, IntrospectPath, RevokePath, JWKSPath}
-	for path := range errands {
-		paths = append(paths, "/auth/"+strings.ReplaceAll(path, "*", "{id}"))
-	}
-	slices.Sort(paths)
-	return paths
-}
-
-// Handler serves everything at /auth.
-func (a *Access) Handler() http.Handler {
-	administration := a.administer()
-	endpoints := map[string]http.Handler{
+// Handlers are everything at /auth, by the template of its path: "/auth/sites/{id}". A segment in braces is whatever stands there.
+func (a *Access) Handlers() map[string]http.Handler {
+	handlers := map[string]http.Handler{
 		TokenPath:      a.serve(endpoint{a.signIns, true, a.token}),
 		IntrospectPath: a.serve(endpoint{a.requests, false, a.introspect}),
 		RevokePath:     a.serve(endpoint{a.requests, false, a.revoke}),
 		JWKSPath:       http.HandlerFunc(a.serveKeys),
-		SitesPath:      administration,
-		KeysPath:       administration,
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := endpoints[r.URL.Path]
-		switch {
-		case h != nil:
-		case strings.HasPrefix(r.URL.Path, SitesPath+"/"), strings.HasPrefix(r.URL.Path, KeysPath+"/"):
-			h = administration
-		default:
-			h = http.NotFoundHandler()
-		}
-		h.ServeHTTP(w, r)
-	})
+	for path, offered := range errands {
+		handlers[path] = a.administer(offered)
+	}
+	return handlers
 }
 
 // endpoint is one that serves clients which authenticate themselves.

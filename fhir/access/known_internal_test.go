@@ -120,13 +120,13 @@ func (nobody) Record(audit.Event) error { return nil }
 
 // BenchmarkAuthenticate is what a request costs whose credential and site are known.
 func BenchmarkAuthenticate(b *testing.B) {
-	store, err := sqlite.Open(b.Context(), sqlite.Config{Path: b.TempDir() + "/access.db"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func(s storage.Store) { _ = s.Close() }(store)
 	for name, limits := range map[string]Limits{"unlimited": {}, "limited": {Requests: 1 << 30, SignIns: 1 << 30, Refusals: 1 << 30}} {
 		b.Run(name, func(b *testing.B) {
+			store, err := sqlite.Open(b.Context(), sqlite.Config{Path: b.TempDir() + "/access.db"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func(s storage.Store) { _ = s.Close() }(store)
 			a := New(Config{Records: store.Records(), Now: time.Now, Log: slog.New(slog.DiscardHandler), Audit: nobody{}, Limits: limits})
 			if _, err := a.CreateSite(b.Context(), "demo-"+name); err != nil {
 				b.Fatal(err)
