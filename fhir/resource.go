@@ -1,5 +1,7 @@
 package fhir
 
+import "strings"
+
 // Resource is a FHIR resource as the JSON tree that the client sent, or that a codec built.
 // The zero Resource is none.
 type Resource struct {
@@ -83,9 +85,9 @@ func Describe(v any) string {
 	}
 }
 
-// Quote puts a client's text between quotation marks for an error, cut to a readable length and
-// with control characters escaped.
-func Quote(s string) string { return string(AppendString(nil, clip(s))) }
+// Quote puts a client's text between quotation marks for an error, cut to a readable length, with
+// control characters escaped and what is no UTF-8 replaced: an answer is JSON whatever it quotes.
+func Quote(s string) string { return string(AppendString(nil, strings.ToValidUTF8(clip(s), "\uFFFD"))) }
 
 // clip shortens text to sixty characters.
 func clip(s string) string {

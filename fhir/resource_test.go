@@ -95,13 +95,14 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-func TestQuoteCutsAtSixtyCharacters(t *testing.T) {
+func TestQuote(t *testing.T) {
 	scenarios := []struct{ text, want string }{
 		{"", `""`},
 		{strings.Repeat("x", 60), `"` + strings.Repeat("x", 60) + `"`},
 		{strings.Repeat("x", 61), `"` + strings.Repeat("x", 60) + `…"`},
 		{strings.Repeat("é", 60), `"` + strings.Repeat("é", 60) + `"`},
 		{strings.Repeat("🏠", 1000), `"` + strings.Repeat("🏠", 60) + `…"`},
+		{"a\xff\xfeb", `"a�b"`}, // else the answer that quotes it is no JSON
 		{strings.Repeat("\"", 61), `"` + strings.Repeat(`\"`, 60) + `…"`},
 	}
 	for _, s := range scenarios {

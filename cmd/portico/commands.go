@@ -143,6 +143,9 @@ func loadCommand(std streams) *cobra.Command {
 				return fmt.Errorf("--output: %q is not text or json", output)
 			}
 			opts.Files, opts.Stdin = files, std.in
+			if opts.Key == "" {
+				opts.Key = os.Getenv(envKey)
+			}
 			if f, ok := std.err.(*os.File); ok && isTerminal(f) {
 				opts.Progress = f
 			}
@@ -157,7 +160,7 @@ func loadCommand(std streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&opts.URL, "url", "http://127.0.0.1:8080/fhir", "FHIR base of the server")
-	cmd.Flags().StringVar(&opts.Key, "key", "", "API key")
+	cmd.Flags().StringVar(&opts.Key, "key", "", "API key (default what "+envKey+" holds)")
 	cmd.Flags().BoolVar(&opts.Transaction, "transaction", false, "post Bundles of type transaction or batch whole, one after the other")
 	cmd.Flags().StringVar(&opts.Site, "site", "", "site, sent as SU-SiteId")
 	cmd.Flags().StringVar(&output, "output", "text", "text or json")

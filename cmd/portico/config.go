@@ -51,6 +51,7 @@ const (
 	envPrefix   = "PORTICO_"
 	envTests    = "PORTICO_TEST_" // read by the tests, not by the program
 	envFile     = "PORTICO_CONFIG"
+	envKey      = "PORTICO_KEY" // of load, which others must not see in the list of processes
 	defaultFile = "portico.yaml"
 
 	defaultStore = "sqlite:portico-data/portico.db"
@@ -135,7 +136,7 @@ func loadConfig(flags *pflag.FlagSet, environ func() []string) (Config, error) {
 func setFromEnv(flags *pflag.FlagSet, said map[string]bool, environ []string) (faults []error) {
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
-		if !strings.HasPrefix(name, envPrefix) || name == envFile || strings.HasPrefix(name, envTests) || value == "" {
+		if !strings.HasPrefix(name, envPrefix) || name == envFile || name == envKey || strings.HasPrefix(name, envTests) || value == "" {
 			continue
 		}
 		setting := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "_", "-")

@@ -214,11 +214,14 @@ func TestDemoAndLoadTogether(t *testing.T) {
 	if err := os.WriteFile(bad, []byte(`{"resourceType":"Patient","id":"x","gender":"none"}`+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	byEnvironment := command(t.Context(), "load", "--url", p.url+"/fhir", file)
+	byEnvironment.Env = append(byEnvironment.Env, envKey+"="+p.key)
 	for _, c := range []struct {
 		code int
 		cmd  *exec.Cmd
 	}{
 		{exitRefused, p.load(t.Context(), bad)},
+		{exitOK, byEnvironment},
 		{exitOK, p.load(t.Context(), "--site", testSite, file)},
 		{exitRefused, p.load(t.Context(), "--site", "another", file)},
 		{exitUsage, command(t.Context(), "load", "--url", p.url+"/fhir", file)}, // without a key

@@ -85,8 +85,8 @@ func TestReadmeTellsLimits(t *testing.T) {
 	}
 }
 
-// TestReadmeGetsIn carries out what the README says of getting in, as it stands there, in one shell: in each of the styles the patient comes, and in the end it is on record who
-// asked for it.
+// TestReadmeGetsIn carries out what the README says of getting in, as it stands there, in one shell: in each of the styles the patient comes, it is on record who asked
+// for it, and the operator sees to sites and keys.
 func TestReadmeGetsIn(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -118,17 +118,22 @@ func TestReadmeGetsIn(t *testing.T) {
 		t.Fatalf("%v: %s%s", err, out, &errs)
 	}
 	answers := strings.Split(string(out), "--- the next block\n")
-	if len(answers) != blocks+1 || blocks < 6 {
+	if len(answers) != blocks+1 || blocks < 7 {
 		t.Fatalf("%d blocks have %d answers: %s%s", blocks, len(answers), out, &errs)
 	}
-	for i, answer := range answers[1 : blocks-1] { // but those of the beginning and the record
+	for i, answer := range answers[1 : blocks-2] { // but those of the beginning, the record and the operator
 		if !strings.Contains(answer, `"resourceType":"Patient","id":"pat-1"`) {
 			t.Errorf("style %d is answered %s%s", i+1, answer, &errs)
 		}
 	}
-	record := answers[blocks-1]
+	record, operator := answers[blocks-2], strings.Join(strings.Fields(answers[blocks-1]), "") // which is not compact
 	if got := strings.Count(record, `"code":"read"`); got != 3 || strings.Count(record, `"code":"update"`) != 1 {
 		t.Errorf("of three reads %d are on record: %s", got, record)
+	}
+	for _, told := range []string{`"name":"elm-street"`, `"scopes":["system/Slot.rs"]`, `"key":"test_`, `"type":"searchset"`} {
+		if !strings.Contains(operator, told) {
+			t.Errorf("the operator is not told %s: %s%s", told, operator, &errs)
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ func (r Registry) CreateSite(ctx context.Context, name string) (Site, error) {
 	s := Site{Name: name, Created: r.Now().UTC()}
 	err := r.store(ctx, siteRecords+siteKey(name), 0, s)
 	if errors.Is(err, fhir.Conflict) {
-		return Site{}, fhir.Errorf(fhir.Conflict, fhir.CodeDuplicate, "There is a site of this name already; names are compared without case.").At("name").Because(err)
+		return Site{}, fhir.Errorf(fhir.Conflict, fhir.CodeDuplicate, "There is a site of this name already; names are compared without case.").At("name")
 	}
 	return s, err
 }
