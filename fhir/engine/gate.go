@@ -121,3 +121,9 @@ func (e *Engine) Explain(ctx context.Context, p fhir.Principal, req SearchReques
 	explanation, err := e.explain(ctx, p, req, &event)
 	return record(ctx, e, event, explanation, err)
 }
+
+// Refused records an interaction that a face refused before it asked any other method for it. What it was to be is a code of
+// https://hl7.org/fhir/R4/valueset-type-restful-interaction.html; of the key there is as much as is known.
+func (e *Engine) Refused(ctx context.Context, p fhir.Principal, interaction string, key fhir.Key, err error) {
+	_, _ = record(ctx, e, audit.Event{Who: p, Interaction: audit.Interaction(interaction), Key: key}, struct{}{}, err) // it is refused anyway
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/audit"
+	"github.com/portico-health/portico/fhir/r4"
 	"github.com/portico-health/portico/fhir/search"
 )
 
@@ -17,12 +18,14 @@ var interactions = map[Action]audit.Interaction{
 }
 
 // record tells the recorder of an interaction that has ended, and returns what it came to. Where that is a success of which no record can be kept, the
-// error is that of the recorder, and nothing is shown.
+// error is that of the recorder, and nothing is shown. A rehearsal leaves no record.
 func record[T any](ctx context.Context, e *Engine, event audit.Event, result T, err error) (T, error) {
-	if e.Audit == nil || err == nil && isRehearsal(ctx) {
+	if e.Audit == nil || isRehearsal(ctx) {
 		return result, err
 	}
-	event.Outcome, event.Detail = audit.OutcomeOf(err), reason(err)
+	if err != nil {
+		event.Key, event.Outcome, event.Detail = named(event.Key), audit.OutcomeOf(err), reason(err)
+	}
 	if failed := e.Audit.Record(event); failed != nil && err == nil {
 		var nothing T
 		return nothing, failed
@@ -38,13 +41,21 @@ func (e *Engine) recordRead(ctx context.Context, event audit.Event, v fhir.Versi
 	return record(ctx, e, event, v, err)
 }
 
+// named is a key without what no resource and no type of R4 can have for its name: that is a text of the client's.
+func named(key fhir.Key) fhir.Key {
+	switch {
+	case !r4.IsResource(key.Type):
+		return fhir.Key{}
+	case !fhir.ValidID(key.ID):
+		key.ID = ""
+	}
+	return key
+}
+
 // reason says why an interaction failed, without a word of what was asked or is stored: the kind of the error and its codes, or the scope that was missing.
 func reason(err error) string {
 	var missing fhir.MissingScope
-	switch {
-	case err == nil:
-		return ""
-	case errors.As(err, &missing):
+	if errors.As(err, &missing) {
 		return "The credential does not permit this; it takes the scope " + string(missing) + "."
 	}
 	e := fhir.AsError(err)
@@ -163,7 +174,8 @@ func errAside(err error) error {
 // rehearsal marks a context.
 type rehearsal struct{}
 
-// Rehearsal is a context for interactions whose outcome is shown to nobody, but that tell what could not be answered: only when they fail, they are recorded.
+// Rehearsal is a context for interactions whose outcome is shown to nobody, but that tell what could not be answered. They are not recorded: who answers with such
+// a failure has it recorded by Refused.
 func Rehearsal(ctx context.Context) context.Context { return context.WithValue(ctx, rehearsal{}, true) }
 
 func isRehearsal(ctx context.Context) bool { return ctx.Value(rehearsal{}) != nil }

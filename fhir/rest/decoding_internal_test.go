@@ -12,6 +12,7 @@ import (
 
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/engine"
 )
 
 const mebibyte = 1 << 20
@@ -85,6 +86,7 @@ func TestDecodingGivesUp(t *testing.T) {
 func reading(d *decoding) *server {
 	s := &server{
 		Face: &Face{
+			Engine:   &engine.Engine{},
 			Promises: conformance.Promises{Versions: []conformance.APIVersion{{Number: "1"}}}, Log: slog.New(slog.DiscardHandler),
 			Authenticate: func(*http.Request, http.Header) (fhir.Principal, error) {
 				return fhir.Principal{Partition: "demo/test", Scopes: fhir.Unlimited()}, nil

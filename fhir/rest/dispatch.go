@@ -31,7 +31,7 @@ func (s *server) do(x *exchange, a action) error {
 	if err != nil {
 		return err
 	}
-	o, err := s.Engine.Write(x.request.Context(), x.who, c)
+	o, err := s.Engine.Write(x.enter(), x.who, c)
 	if err != nil {
 		return ofCriteria(c, err)
 	}

@@ -48,6 +48,8 @@
 //     second. Otherwise the client may hold that one, and gets the current one with 200.
 //   - Who may not do something for the want of a scope is told in WWW-Authenticate which scope it takes (RFC 6750 3.1); of the entries of a Bundle, the first one.
 //     What the engine answers without a body, for the client may not read it, is answered as return=minimal asks, without Preference-Applied.
+//   - What is refused here, before the engine is asked, is recorded as what the engine refuses is: once, by the method and the path. Of a Bundle it is each entry
+//     that is at fault, where the Bundle itself can be read. What is refused before it is known who asks, for HC-API-Version or the length of the URL, is not.
 //   - A header that has one value and comes in several lines is read as one text with commas (RFC 9110 5.2), which is
 //     malformed: SU-SiteId and HC-API-Version 400, Content-Type 415, and X-Request-Id, traceparent and If-Modified-Since as if
 //     they were not there. A credential in any line counts.

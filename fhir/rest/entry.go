@@ -35,20 +35,21 @@ func (p *part) at(below string) string { return "Bundle.entry[" + strconv.Itoa(p
 // readEntry reads the request that an entry makes. What is wrong with it becomes the fault of the part, with its places in the Bundle.
 func (s *server) readEntry(x *exchange, bundleType string, i int, e *fhir.Object) *part {
 	p := &part{index: i, fullURL: e.Text("fullUrl"), header: http.Header{}, request: x.request}
+	ask := e.Object("request")
+	astray := s.direct(p, x, ask) // first, so that the record tells what is asked for, whatever is wrong with it
 	if p.fault = s.checkEntry(bundleType, i, e); p.fault != nil {
 		return p
 	}
 	if carried := e.Object("resource"); carried != nil {
 		p.resource = fhir.NewResource(carried)
 	}
-	ask := e.Object("request")
 	if p.fault = p.checkCarried(ask.Text("method"), x.size); p.fault != nil {
 		return p
 	}
 	if p.fault = s.checkBinary(p, ask.Text("method")); p.fault != nil {
 		return p
 	}
-	if p.fault = s.direct(p, x, ask); p.fault == nil {
+	if p.fault = astray; p.fault == nil {
 		p.fault = p.checkPlace()
 	}
 	return p
@@ -93,6 +94,7 @@ func (s *server) direct(p *part, x *exchange, ask *fhir.Object) error {
 		return err
 	}
 	r := &http.Request{Method: ask.Text("method"), URL: target, Host: x.request.Host, Header: http.Header{}}
+	p.request, p.address = r.WithContext(x.request.Context()), locate(target.EscapedPath())
 	for _, name := range []string{headerRequestID, "Traceparent"} { // for the log
 		r.Header[name] = x.request.Header[name]
 	}
@@ -108,10 +110,9 @@ func (s *server) direct(p *part, x *exchange, ask *fhir.Object) error {
 		}
 		r.Header.Set("If-Modified-Since", httpDate(d.Interval().Low.Time()))
 	}
-	if p.address = locate(target.EscapedPath()); p.place == nowhere {
+	if p.place == nowhere {
 		return placed(s.noRoute(), func(issue *fhir.Issue) { issue.Path = p.at(".request.url") })
 	}
-	p.request = r.WithContext(x.request.Context())
 	return nil
 }
 

@@ -52,6 +52,8 @@ type exchange struct {
 	size     int // of the body, in bytes, unpacked
 	decoding admission
 
+	recorded bool // the record tells of it, or the engine sees to that
+
 	part *part // of the entry of a Bundle that the exchange stands for; nil for a request of its own
 }
 
@@ -90,10 +92,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // private answers with data: to nobody but who is authenticated.
-func (s *server) private(x *exchange) (err error) {
-	if x.who, err = s.Authenticate(x.request, x.header()); err != nil {
+func (s *server) private(x *exchange) error {
+	who, err := s.Authenticate(x.request, x.header())
+	if err != nil {
 		return err
 	}
+	x.who = who
 	x.who.Request = RequestID(x.request)
 	x.prefer = parsePrefer(x.request.Header.Values("Prefer"))
 	return s.dispatch(x)

@@ -24,7 +24,7 @@ func (s *server) explain(x *exchange) error {
 		return err
 	}
 	asked := in.asked(in.request.URL.RawQuery)
-	e, err := s.engineOf(asked.Type).Explain(x.request.Context(), x.who, asked)
+	e, err := s.engineOf(asked.Type).Explain(x.enter(), x.who, asked)
 	switch {
 	case errors.Is(err, fhir.Forbidden):
 		return err

@@ -21,7 +21,7 @@ func (s *server) history(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.Engine.History(x.request.Context(), x.who, asked)
+	page, err := s.Engine.History(x.enter(), x.who, asked)
 	if err != nil {
 		return ofRequest(err)
 	}

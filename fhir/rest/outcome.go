@@ -61,6 +61,7 @@ func status(err error, kind fhir.Kind) int {
 
 // fail answers with an error, as OperationOutcome. What is internal is logged and not shown; so is why the store cannot be had.
 func (s *server) fail(x *exchange, err error) {
+	s.recordRefusal(x, err)
 	e := fhir.AsError(err)
 	s.logTrouble(x, e)
 	issues := e.Issues

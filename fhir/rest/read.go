@@ -14,7 +14,7 @@ func (s *server) read(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.engineOf(x.key.Type).Read(x.request.Context(), x.who, x.key)
+	v, err := s.engineOf(x.key.Type).Read(x.enter(), x.who, x.key)
 	return s.show(x, v, part, err)
 }
 

@@ -16,7 +16,7 @@ func (s *server) search(x *exchange) error {
 		return err
 	}
 	asked := x.asked(query)
-	page, err := s.engineOf(asked.Type).Search(x.request.Context(), x.who, asked)
+	page, err := s.engineOf(asked.Type).Search(x.enter(), x.who, asked)
 	if err != nil {
 		return ofRequest(err)
 	}

@@ -20,9 +20,10 @@ type transaction struct {
 func (s *server) transaction(x *exchange, parts []*part) error {
 	t, err := s.plan(x, parts)
 	if err != nil {
+		x.recorded = true // entry by entry
 		return err
 	}
-	outcomes, err := s.Engine.Transact(x.request.Context(), x.who, t.changes)
+	outcomes, err := s.Engine.Transact(x.enter(), x.who, t.changes)
 	if err != nil {
 		return t.locate(err)
 	}
@@ -47,20 +48,22 @@ func (s *server) transaction(x *exchange, parts []*part) error {
 	return nil
 }
 
-// plan reads the changes, and looks whether everything else could be answered.
+// plan reads the changes, and looks whether everything else could be answered. Of each entry that has a fault the record tells.
 func (s *server) plan(x *exchange, parts []*part) (transaction, error) {
 	t := transaction{parts: parts}
 	var faults []error
-	for _, p := range parts {
-		if err := s.planPart(x, p, &t); err != nil {
+	note := func(p *part, err error) {
+		if err != nil {
 			faults = append(faults, err)
+			s.recordRefusal(x.of(p), err)
 		}
+	}
+	for _, p := range parts {
+		note(p, s.planPart(x, p, &t))
 	}
 	written := t.written()
 	for _, p := range parts {
-		if err := s.rehearse(x, p, written); err != nil {
-			faults = append(faults, err)
-		}
+		note(p, s.rehearse(x, p, written))
 	}
 	return t, joined(faults)
 }

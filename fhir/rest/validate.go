@@ -15,7 +15,7 @@ func (s *server) validate(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	issues, err := s.Engine.Validate(x.request.Context(), x.who, req)
+	issues, err := s.Engine.Validate(x.enter(), x.who, req)
 	if err != nil {
 		return ofRequest(err)
 	}

@@ -12,6 +12,6 @@ func (s *server) vread(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Engine.ReadVersion(x.request.Context(), x.who, x.key, number)
+	v, err := s.Engine.ReadVersion(x.enter(), x.who, x.key, number)
 	return s.show(x, v, part, err)
 }
