@@ -226,6 +226,7 @@ func (s IndexState) Progress() string {
 }
 
 // finished refuses a query by parameters whose entries are not all made: an answer would look right and be wrong.
+// AuditEvents are found without entries (audit.Trail.Over).
 func (e *Engine) finished(q search.Query) error {
 	state := e.Index()
 	if !state.Due {
@@ -233,6 +234,7 @@ func (e *Engine) finished(q search.Query) error {
 	}
 	refusal := &fhir.Error{Kind: fhir.Unavailable}
 	uses := q.Uses()
+	delete(uses, auditType)
 	for _, typ := range slices.Sorted(maps.Keys(uses)) {
 		for _, name := range owners(uses[typ]) {
 			if slices.Contains(state.Unfinished[typ], name) {

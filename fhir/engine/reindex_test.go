@@ -272,6 +272,15 @@ func TestServesWhileReindexing(t *testing.T) {
 	}
 }
 
+// The record of who did what is found without an index, and waits for none.
+func TestTheRecordWhileReindexing(t *testing.T) {
+	store := openStore(t)
+	observe(t, under(t, store, baseA))
+	b := serving(t, store, baseB, append([]string{"AuditEvent"}, indexed...)...)
+	wantFound(t, b, "AuditEvent", "patient=Patient/1&_sort=date")
+	wantRefused(t, b, "Observation", "patient=Patient/1", "patient")
+}
+
 // What selects the resource to write waits; what is only read does not.
 func TestWritesWhileReindexing(t *testing.T) {
 	store := openStore(t)
