@@ -34,7 +34,8 @@
 //   - r is read, vread and the history of a resource; s every search, and the history of a type or of all types, for these show whole resources of which nobody
 //     gave the id; c create, u update (also one that creates) and patch, d delete. Criteria that select what to write, and conditional references, take s on
 //     their type as well, and so do the criteria of a Subscription.
-//   - A chain, _has or _filter that leads to a type takes s on it. A chain that does not say its type leads to all that are possible.
+//   - A chain, _has or _filter that leads to a type takes s on it. A chain that does not say its type leads to all that are possible
+//     but AuditEvent.
 //   - Of all types, those count that the client may search, unless _type or a cursor names others: these are refused. The link of the first page names what
 //     it was narrowed to. A cursor belongs to the partition, and gives no permission to whoever follows it.
 //   - _include brings what the client may read, _revinclude what they may search; a warning names the types that are left out.

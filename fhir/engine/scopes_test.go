@@ -478,6 +478,19 @@ func TestAllTypesAreThosePermitted(t *testing.T) {
 	}
 }
 
+// A chain that does not say its type looks into no AuditEvents, and takes no permission for them.
+func TestChainsTakeNothingOfTheRecord(t *testing.T) {
+	e := newEngineOf(t, "AuditEvent", "Patient", "Provenance")
+	ctx := t.Context()
+	if err := find("Provenance", "target.patient=Patient/p")(ctx, e, with(fhir.Scopes{"Provenance": s})); err != nil {
+		t.Error(err)
+	}
+	err := find("Provenance", "target._id=p")(ctx, e, with(fhir.Scopes{"Provenance": s}))
+	if wantKind(t, err, fhir.Forbidden, "system/Patient.s"); err != nil && strings.Contains(err.Error(), "AuditEvent") {
+		t.Error(err)
+	}
+}
+
 // Cursors are those of the partition: who follows one must be permitted what it leads to.
 func TestCursorsGiveNoPermission(t *testing.T) {
 	e, record := newScoped(t)
