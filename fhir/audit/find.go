@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -39,7 +40,7 @@ type pageEnd struct {
 	Place   int
 }
 
-// finder prepares a search, for which everything that was recorded before is written.
+// finder prepares a search, for which everything that was recorded before in its partition is written.
 func (t *Trail) finder(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (*finder, error) {
 	f := &finder{Trail: t, ctx: ctx, partition: p, query: q, page: page, sieve: newSieve(q.All), meter: &meter{budget: page.Budget}}
 	f.sieve.from = max(f.sieve.from, t.forgotten()+1)
@@ -49,7 +50,7 @@ func (t *Trail) finder(ctx context.Context, p fhir.Partition, q search.Query, pa
 			return nil, badCursor(err)
 		}
 	}
-	return f, errors.Join(t.Flush(ctx), t.Project(ctx))
+	return f, cmp.Or(t.flush(ctx).of(p), t.project(ctx).of(p))
 }
 
 func badCursor(cause error) *fhir.Error {

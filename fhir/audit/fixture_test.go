@@ -26,6 +26,7 @@ type memory struct {
 	records map[string]storage.Record
 	swaps   int64
 	fail    func(swap int64) (before, after error) // what a swap fails with, before or after it has written; nil: nothing
+	deaf    fhir.Partition                         // whose blocks are not written
 }
 
 func newMemory() *memory { return &memory{records: make(map[string]storage.Record)} }
@@ -53,6 +54,9 @@ func (m *memory) Swap(_ context.Context, name string, old int64, value []byte, e
 	}
 	if before != nil {
 		return storage.Record{}, before
+	}
+	if m.deaf != "" && strings.HasPrefix(name, audit.BlockPrefix(m.deaf)) {
+		return storage.Record{}, errDied
 	}
 	if m.records[name].Revision != old {
 		return storage.Record{}, fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "Another change came first.")

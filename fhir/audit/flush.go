@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 
 	"github.com/portico-health/portico/fhir"
 )
@@ -37,23 +36,22 @@ func newDesk() desk {
 	return d
 }
 
-// maxAtOnce is how many blocks are written at once.
-const maxAtOnce = 8
-
 // Flush writes what was recorded before the call. What it cannot write stays in memory, for the next call.
-func (t *Trail) Flush(ctx context.Context) error {
+func (t *Trail) Flush(ctx context.Context) error { return t.flush(ctx).first() }
+
+func (t *Trail) flush(ctx context.Context) faults {
 	select {
 	case <-t.desk.turn:
 		defer func() { t.desk.turn <- struct{}{} }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return faults{"": ctx.Err()}
 	}
 	pieces, _ := t.waiting.take()
 	t.lay(pieces)
 	t.waiting.reuse(pieces)
-	err := t.save(ctx)
+	failed := t.save(ctx)
 	t.tidy()
-	return err
+	return failed
 }
 
 // lay puts events into blocks, by their instants.
@@ -118,44 +116,34 @@ func (g *growing) grow(events []Event) []Event {
 }
 
 // save writes what is not written. It goes on behind what fails.
-func (t *Trail) save(ctx context.Context) error {
-	var mu sync.Mutex
-	var faults []error
-	var all sync.WaitGroup
-	places := make(chan struct{}, maxAtOnce)
+func (t *Trail) save(ctx context.Context) faults {
+	type unsaved struct {
+		fhir.Partition
+		*growing
+	}
+	var all []unsaved
 	for p, blocks := range t.desk.blocks {
 		for _, g := range blocks {
-			if g.unsaved == 0 {
-				continue
+			if g.unsaved > 0 {
+				all = append(all, unsaved{p, g})
 			}
-			places <- struct{}{}
-			all.Go(func() {
-				defer func() { <-places }()
-				if err := t.saveBlock(ctx, p, g); err != nil {
-					mu.Lock()
-					defer mu.Unlock()
-					faults = append(faults, err)
-				}
-			})
 		}
 	}
-	all.Wait()
-	if len(faults) > 0 { // of many the first one is enough
-		return faults[0]
-	}
-	return nil
+	failed := make(faults)
+	failed.add(each(len(all), func(i int) error { return t.saveBlock(ctx, all[i].Partition, all[i].growing) }), func(i int) fhir.Partition { return all[i].Partition })
+	return failed
 }
 
-// saveBlock writes one block. Where an earlier try came through though it seemed to fail, the record is further than it was thought to be, and is written
-// once more.
+// saveBlock writes one block. Where an earlier try came through though it seemed to fail, the record is further than it was thought to be; or it is gone, for
+// what was in it had to be kept no longer. Then it is written once more.
 func (t *Trail) saveBlock(ctx context.Context, p fhir.Partition, g *growing) error {
 	revision, err := t.put(ctx, p, g.id, g.revision, g.block)
 	if errors.Is(err, fhir.Conflict) {
-		_, there, getErr := t.get(ctx, p, g.id)
-		if getErr != nil {
+		there, getErr := t.Store.Records().Get(ctx, blockPrefix(p)+g.id)
+		if getErr != nil && !errors.Is(getErr, fhir.NotFound) {
 			return getErr
 		}
-		revision, err = t.put(ctx, p, g.id, there.Revision, g.block)
+		revision, err = t.put(ctx, p, g.id, there.Revision, g.block) // 0: it is gone
 	}
 	if err != nil {
 		return err

@@ -102,7 +102,7 @@ func (o *over) Explain(ctx context.Context, p fhir.Partition, q search.Query, pa
 
 // event is the one in a place of a block; nil where there is none, or it is older than events are kept.
 func (t *Trail) event(ctx context.Context, p fhir.Partition, block string, place int) (*Event, error) {
-	b, _, err := t.get(ctx, p, block)
+	b, err := t.get(ctx, p, block)
 	if errors.Is(err, fhir.NotFound) {
 		return nil, nil
 	}

@@ -1,9 +1,11 @@
 package audit_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
 	"strings"
@@ -226,6 +228,48 @@ func TestReadOfAuditEvents(t *testing.T) {
 		if want := fhir.InstantOf(start.Add(15 * time.Second)); r.Expires != want {
 			t.Errorf("the block expires at %s, want %s", r.Expires, want)
 		}
+	}
+}
+
+// TestDamagedBlocks: who comes to a block that cannot be read is told so, and so is the log; what is beside it is found.
+func TestDamagedBlocks(t *testing.T) {
+	for name, value := range map[string][]byte{"damaged": {1, 2, 3}, "empty": {}, "of a newer release": {99, 1, 1, 1, 1, 1}, "cut": nil} {
+		t.Run(name, func(t *testing.T) {
+			m, now := newMemory(), start
+			var log bytes.Buffer
+			trail := trailOf(t, m, func() time.Time { return now }, func(c *audit.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+			must(t, trail.Record(read("c", "1")))
+			must(t, trail.Flush(t.Context()))
+			bad := m.all(t, partition)[0].Key
+			for name, r := range m.records {
+				if value == nil {
+					r.Value = r.Value[:len(r.Value)-9]
+				} else {
+					r.Value = value
+				}
+				m.records[name] = r
+			}
+			now = now.Add(time.Hour)
+			must(t, trail.Record(read("c", "2")))
+			must(t, trail.Flush(t.Context()))
+			now = now.Add(time.Minute)
+			store := trail.Over(m)
+			_, readErr := store.Read(t.Context(), partition, bad)
+			_, newest := store.Search(t.Context(), partition, parse(t, trail, ""), storage.PageRequest{Limit: 9})
+			_, oldest := store.Search(t.Context(), partition, parse(t, trail, "_sort=date"), storage.PageRequest{Limit: 9})
+			for i, err := range []error{readErr, newest, oldest} {
+				if !errors.Is(err, fhir.Unavailable) || !strings.Contains(fhir.AsError(err).Issues[0].Detail, "by date") {
+					t.Errorf("%d: %v", i, err)
+				}
+			}
+			if n := strings.Count(log.String(), "cannot be read"); n != 3 {
+				t.Errorf("the log is told %d times", n)
+			}
+			page, err := store.Search(t.Context(), partition, parse(t, trail, "date=ge2026-03-01T12:30Z"), storage.PageRequest{Limit: 9})
+			if err != nil || len(page.Versions) != 1 {
+				t.Errorf("beside it %d are found: %v", len(page.Versions), err)
+			}
+		})
 	}
 }
 

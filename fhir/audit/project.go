@@ -1,13 +1,12 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/storage"
@@ -19,21 +18,36 @@ const positionRecord = "audit/position"
 // maxChanges is how many changes are recorded before it is written down how far that is.
 const maxChanges = 500
 
+// maxAhead is how often as many changes are recorded behind what cannot be, which are found again by the next call.
+const maxAhead = 8
+
 // Project makes the record of the writes since the last call, by whichever process that was, up to what the store tells of now. The first call ever begins with
 // the first version that there is: who made the versions of before is told as far as they have an origin. What is older than Keep is left out. Several
 // processes may call it at once, and each may die behind any step: each write is recorded once (told.go). Its error is that of the store; what was recorded
-// before it stays, and the next call goes on.
+// before it stays, and the next call goes on. Where a block of one partition cannot be written, those of the others are.
 //
 // In the mode Off nothing is recorded, and what was written meanwhile is not recorded later either. So all processes on one store want the same mode.
-func (t *Trail) Project(ctx context.Context) error {
-	for {
-		at, err := t.watermark(ctx)
-		if err != nil {
-			return err
+func (t *Trail) Project(ctx context.Context) error { return t.project(ctx).first() }
+
+func (t *Trail) project(ctx context.Context) faults {
+	failed := make(faults)
+	var at watermark
+	for ahead := 0; ; {
+		var err error
+		if len(failed) == 0 {
+			at, err = t.watermark(ctx)
+		} else if ahead++; ahead > maxAhead {
+			err = failed.first()
 		}
-		more, err := t.advance(ctx, at)
+		more := false
+		if err == nil {
+			more, err = t.advance(ctx, &at, failed)
+		}
+		if err != nil {
+			failed[""] = err
+		}
 		if err != nil || !more {
-			return err
+			return failed
 		}
 	}
 }
@@ -60,45 +74,54 @@ func (t *Trail) watermark(ctx context.Context) (w watermark, err error) {
 	return w, nil
 }
 
-// advance records some changes behind a watermark, and says whether there may be more.
-func (t *Trail) advance(ctx context.Context, w watermark) (more bool, err error) {
+// advance records some changes behind a watermark, moves it unless there are faults, and says whether there may be more. Its error concerns all partitions.
+func (t *Trail) advance(ctx context.Context, w *watermark, failed faults) (more bool, err error) {
 	events, err := t.Store.Events(ctx, w.After, maxChanges)
 	if err != nil || len(events) == 0 {
 		return false, err
 	}
 	if t.Mode != Off {
-		if err := t.tell(ctx, events); err != nil {
+		if err := t.tell(ctx, events, failed); err != nil {
 			return false, err
 		}
 	}
 	w.After = events[len(events)-1].Sequence
-	value, err := json.Marshal(w)
-	if err != nil {
-		return false, err
-	}
-	_, err = t.Store.Records().Swap(ctx, positionRecord, w.revision, value, 0)
-	if errors.Is(err, fhir.Conflict) { // another process recorded the same, or more
-		err = nil
+	if len(failed) == 0 {
+		err = t.mark(ctx, *w)
 	}
 	return len(events) == maxChanges, err
 }
 
-// tell records what events of the store tell of.
-func (t *Trail) tell(ctx context.Context, events []storage.Event) error {
+// mark writes down how far the changes are recorded.
+func (t *Trail) mark(ctx context.Context, w watermark) error {
+	value, err := json.Marshal(w)
+	if err != nil {
+		return err
+	}
+	_, err = t.Store.Records().Swap(ctx, positionRecord, w.revision, value, 0)
+	if errors.Is(err, fhir.Conflict) { // another process recorded the same, or more
+		return nil
+	}
+	return err
+}
+
+// tell records what events of the store tell of. Its error is that of reading; what cannot be written is among the faults.
+func (t *Trail) tell(ctx context.Context, events []storage.Event, failed faults) error {
 	oldest := fhir.InstantOf(t.Now().Add(-t.Keep))
 	for len(events) > 0 && events[0].Instant <= oldest {
 		events = events[1:]
 	}
 	changes := make([][]change, len(events))
-	err := each(len(events), func(i int) (err error) {
+	err := cmp.Or(each(len(events), func(i int) (err error) {
 		changes[i], err = t.changesOf(ctx, events[i])
 		return err
-	})
+	})...)
 	if err != nil {
 		return err
 	}
 	groups := grouped(slices.Concat(changes...))
-	return each(len(groups), func(i int) error { return t.tellGroup(ctx, groups[i]) })
+	failed.add(each(len(groups), func(i int) error { return t.tellGroup(ctx, groups[i]) }), func(i int) fhir.Partition { return groups[i].partition })
+	return nil
 }
 
 // methods are the interactions of changes that have no origin.
@@ -134,34 +157,14 @@ func (t *Trail) patientsOf(ctx context.Context, e storage.Event) ([]string, erro
 		v, err := t.Store.ReadVersion(ctx, e.Partition, e.Key, n)
 		switch {
 		case errors.Is(err, fhir.NotFound) && n == 0: // the first version, by an update
-		case errors.Is(err, fhir.NotFound):
-			t.Log.Warn("a version that was written cannot be found; its record names no patients of it", "partition", e.Partition, "resource", e.Key, "version", n)
-		case err != nil:
-			return nil, err
-		default:
+		case err == nil:
 			versions = append(versions, v)
+		case ctx.Err() != nil || fhir.AsError(err).Kind == fhir.Unavailable:
+			return nil, err
+		default: // however often it is tried: the writes behind it shall be on record all the same
+			t.Log.Error("a version that was written is lost or cannot be read; its record names no patients of it",
+				"partition", e.Partition, "type", e.Key.Type, "sequence", e.Sequence, "version", n, "kind", fhir.AsError(err).Kind)
 		}
 	}
 	return PatientsOf(t.Rules.BaseURL(), versions...), nil
-}
-
-// each does something for each of n things, some of them at once, and goes on behind what fails. Of several errors it returns the first one's.
-func each(n int, do func(i int) error) error {
-	faults := make([]error, n)
-	var next atomic.Int64
-	var all sync.WaitGroup
-	for range min(n, maxAtOnce) {
-		all.Go(func() {
-			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
-				faults[i] = do(int(i))
-			}
-		})
-	}
-	all.Wait()
-	for _, err := range faults {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

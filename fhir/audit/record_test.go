@@ -233,6 +233,50 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 	})
 }
 
+// TestOneBlockFails: where a block of one partition cannot be written, the others are found and kept as before.
+func TestOneBlockFails(t *testing.T) {
+	m := newMemory()
+	trail := trailOf(t, m, func() time.Time { return start })
+	other := read("c", "1")
+	other.Who.Partition = "other/live"
+	m.deaf = other.Who.Partition
+	must(t, trail.Record(other))
+	must(t, trail.Record(read("c", "2")))
+	search := func(p fhir.Partition) (int, error) {
+		page, err := trail.Over(m).Search(t.Context(), p, parse(t, trail, ""), storage.PageRequest{Limit: 9})
+		return len(page.Versions), err
+	}
+	if n, err := search(partition); n != 1 || err != nil {
+		t.Errorf("beside a partition whose block cannot be written, %d are found: %v", n, err)
+	}
+	if _, err := search(m.deaf); !errors.Is(err, fhir.Unavailable) {
+		t.Errorf("where the block cannot be written: %v", err)
+	}
+	if err := trail.Flush(t.Context()); !errors.Is(err, fhir.Unavailable) {
+		t.Errorf("Flush: %v", err)
+	}
+	m.deaf = ""
+	if n, err := search("other/live"); n != 1 || err != nil {
+		t.Errorf("when it can be written, %d are found: %v", n, err)
+	}
+}
+
+// TestBlockIsGone: a block that grows and whose record is gone, for it was too old, is written anew.
+func TestBlockIsGone(t *testing.T) {
+	m := newMemory()
+	trail := trailOf(t, m, func() time.Time { return start })
+	must(t, trail.Record(read("c", "1")))
+	must(t, trail.Flush(t.Context()))
+	clear(m.records)
+	for n := 2; n <= 3; n++ {
+		must(t, trail.Record(read("c", fmt.Sprint(n))))
+		must(t, trail.Flush(t.Context()))
+		if all, _ := m.events(t, partition); len(all) != n {
+			t.Errorf("%d events are written, want %d", len(all), n)
+		}
+	}
+}
+
 // TestRefusedWhenFull: what cannot be recorded is not done; and when the store is well again, it goes on.
 func TestRefusedWhenFull(t *testing.T) {
 	m := newMemory()
@@ -320,6 +364,36 @@ func TestRun(t *testing.T) {
 		running.Wait()
 		if n := written(); n != 603 {
 			t.Errorf("in the end %d events are written", n)
+		}
+	})
+}
+
+// eventless is a store that tells of no writes, for it fails.
+type eventless struct{ *memory }
+
+func (eventless) Events(context.Context, int64, int) ([]storage.Event, error) { return nil, errDied }
+
+// TestRunComplainsOfEach: while reads are written and writes are not, the log is told so once in a while, and never that all is well.
+func TestRunComplainsOfEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		trail := trailOf(t, eventless{newMemory()}, time.Now, func(c *audit.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { trail.Run(ctx) })
+		large := read("c", "1")
+		large.Query = strings.Repeat("x", 8000)
+		for range 9 {
+			time.Sleep(10 * time.Second)
+			for range 600 { // so much that it is written at once
+				must(t, trail.Record(large))
+			}
+			synctest.Wait()
+		}
+		stop()
+		running.Wait()
+		if n := strings.Count(log.String(), "cannot be written"); n != 2 || strings.Contains(log.String(), "written again") {
+			t.Errorf("in 90 seconds the log is told %d times:\n%s", n, &log)
 		}
 	})
 }

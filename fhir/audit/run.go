@@ -15,13 +15,14 @@ const (
 func (t *Trail) Run(ctx context.Context) {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
-	fault := &complaint{trail: t}
+	written, projected := complaint{trail: t, of: "what is read and refused"}, complaint{trail: t, of: "what is written"}
 	for ctx.Err() == nil {
 		select {
 		case <-tick.C:
-			fault.tell(ctx, t.Flush(ctx), t.Project(ctx))
+			written.tell(ctx, t.Flush(ctx))
+			projected.tell(ctx, t.Project(ctx))
 		case <-t.much:
-			fault.tell(ctx, t.Flush(ctx))
+			written.tell(ctx, t.Flush(ctx))
 		case <-ctx.Done():
 		}
 	}
@@ -35,28 +36,26 @@ func (t *Trail) Run(ctx context.Context) {
 // complaint tells the log of what fails, at once and then once in a while, and that it is over.
 type complaint struct {
 	trail *Trail
+	of    string    // what the events are about that cannot be written
 	since time.Time // when it began; zero while all is well
 	told  time.Time
 }
 
 // tell takes what the last try came to.
-func (c *complaint) tell(ctx context.Context, faults ...error) {
+func (c *complaint) tell(ctx context.Context, err error) {
 	now := c.trail.Now()
-	for _, err := range faults {
-		if err == nil || ctx.Err() != nil {
-			continue
-		}
+	switch {
+	case ctx.Err() != nil:
+	case err == nil && !c.since.IsZero():
+		c.trail.Log.Info("audit events are written again", "of", c.of, "after", now.Sub(c.since))
+		c.since, c.told = time.Time{}, time.Time{}
+	case err != nil:
 		if c.since.IsZero() {
 			c.since = now
 		}
 		if now.Sub(c.told) >= sayEvery {
 			c.told = now
-			c.trail.Log.Error("audit events cannot be written; they are kept in memory and tried again", "error", err, "since", c.since)
+			c.trail.Log.Error("audit events cannot be written; they are not lost, and tried again", "of", c.of, "error", err, "since", c.since)
 		}
-		return
-	}
-	if !c.since.IsZero() && ctx.Err() == nil {
-		c.trail.Log.Info("audit events are written again", "after", now.Sub(c.since))
-		*c = complaint{trail: c.trail}
 	}
 }

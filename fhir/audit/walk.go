@@ -192,12 +192,15 @@ func (w *walk) open(r storage.Record) error {
 		return err
 	}
 	head, err := readHead(r.Value)
-	if err != nil || !w.sieve.mayHave(head) {
-		return err
+	if err != nil {
+		return w.unreadable(r.Name, err)
+	}
+	if !w.sieve.mayHave(head) {
+		return nil
 	}
 	events, err := head.events(w.partition)
 	if err != nil {
-		return err
+		return w.unreadable(r.Name, err)
 	}
 	if err := w.meter.look(len(events)); err != nil {
 		return err
