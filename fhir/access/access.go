@@ -13,12 +13,18 @@ import (
 	"github.com/portico-health/portico/storage"
 )
 
+// Record keeps what happened. What must not be lost when the program dies is settled before it is answered: Settle writes what was recorded in a partition.
+type Record interface {
+	audit.Recorder
+	Settle(ctx context.Context, p fhir.Partition) error
+}
+
 // Config is what an Access stands on. Every field but IsType and Anonymous is needed.
 type Config struct {
 	Records storage.Records
 	Now     func() time.Time
 	Log     *slog.Logger
-	Audit   audit.Recorder
+	Audit   Record
 	Limits  Limits
 
 	// IsType says whether a name is that of a resource type, so that scopes with another are refused. Nil: every name that could be one is.

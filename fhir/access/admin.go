@@ -131,7 +131,8 @@ func methodsOf(offered map[string]errand) string {
 	return strings.Join(names, ", ")
 }
 
-// recordOrder records what an administrator had done, and that somebody was refused. The error is Unavailable: the answer must not be given, which of a
+// recordOrder records what an administrator had done, and that somebody was refused. What was changed is on record before it is answered, also if the program dies
+// then. The error is Unavailable: the answer must not be given, which of a
 // new key is all that there is of it. What was done stays done, and is in the log.
 func (a *Access) recordOrder(o *order, who fhir.Principal, err error) error {
 	who.Partition = audit.NoSite
@@ -140,6 +141,9 @@ func (a *Access) recordOrder(o *order, who fhir.Principal, err error) error {
 		e.Detail += ": " + fhir.AsError(err).Issues[0].Detail
 	}
 	fault := a.config.Audit.Record(e)
+	if fault == nil && err == nil && o.request.Method == http.MethodPost {
+		fault = a.config.Audit.Settle(o.request.Context(), audit.NoSite)
+	}
 	if fault != nil {
 		a.config.Log.ErrorContext(o.request.Context(), "an order of an administrator cannot be recorded", slog.String("order", e.Detail), slog.String("client", who.Client),
 			slog.String("request", who.Request), slog.Any("error", fault))

@@ -394,6 +394,17 @@ func TestAdministerWithoutRecord(t *testing.T) {
 	}
 }
 
+// What an administrator changes is written before it is answered: a server that dies then must not have forgotten it.
+func TestAdministerIsSettled(t *testing.T) {
+	o := openOffice(t)
+	o.send(t, letter{method: "POST", path: "/auth/sites", body: `{"name": "clinic-a"}`})
+	if n := len(o.trail.take()); n == 0 || o.trail.settled != n {
+		t.Errorf("of %d events %d are written", n, o.trail.settled)
+	}
+	o.trail.unsaved = fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The store is out of reach.")
+	o.play(t, []letter{{name: "not to be written", method: "POST", path: "/auth/sites", body: `{"name": "clinic-b"}`, status: 503, want: `{"detail": "The store is out of reach."}`}})
+}
+
 // An administrator operates the server, and has no business with the data of a site.
 func TestAdministratorHasNoData(t *testing.T) {
 	o := openOffice(t)

@@ -98,6 +98,12 @@ func (a *Access) proveKey(ctx context.Context, t *attempt, key string, now time.
 	if err != nil {
 		return err
 	}
+	if h != nil && !h.proves(secret, now) && a.lookUps.take(limitName(t.from), now).ok { // its secret may have been changed within the last half second
+		a.holders.forget(id)
+		if h, err = a.lookUp(ctx, t.from, id, now); err != nil {
+			return err
+		}
+	}
 	if t.holder = h; !h.proves(secret, now) {
 		return wrongCredential()
 	}

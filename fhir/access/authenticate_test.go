@@ -383,6 +383,24 @@ func TestRotationHasAGraceTime(t *testing.T) {
 	works(fourth, true)
 }
 
+// A secret that another process made works at once: whoever rotates a key by the command line, and uses what it prints, must not be told that it is wrong.
+func TestRotatedElsewhere(t *testing.T) {
+	g := newGate(t, nil)
+	c, first := g.key(access.NewCredential{})
+	if _, _, err := g.ask("x-api-key: " + first); err != nil {
+		t.Fatal(err)
+	}
+	_, second, err := g.elsewhere().RotateCredential(t.Context(), c.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := g.ask("x-api-key: " + second); err != nil {
+		t.Errorf("the new secret: %v", err)
+	}
+	_, _, err = g.ask("x-api-key: " + first)
+	refused(t, err, fhir.Unauthenticated, "not known")
+}
+
 func TestAddressesThatAreAllowed(t *testing.T) {
 	g := newGate(t, nil)
 	_, key := g.key(access.NewCredential{Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.128/25"), netip.MustParsePrefix("2001:db8::/32")}})

@@ -41,6 +41,19 @@ type trail struct {
 	mu     sync.Mutex
 	events []audit.Event
 	err    error
+
+	settled int   // of events, how many were written
+	unsaved error // why none can be
+}
+
+// Settle is access.Record's.
+func (t *trail) Settle(context.Context, fhir.Partition) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.unsaved == nil {
+		t.settled = len(t.events)
+	}
+	return t.unsaved
 }
 
 func (t *trail) Record(e audit.Event) error {

@@ -2,6 +2,7 @@ package access
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -117,6 +118,8 @@ func FuzzPresented(f *testing.F) {
 type nobody struct{}
 
 func (nobody) Record(audit.Event) error { return nil }
+
+func (nobody) Settle(context.Context, fhir.Partition) error { return nil }
 
 // BenchmarkAuthenticate is what a request costs whose credential and site are known.
 func BenchmarkAuthenticate(b *testing.B) {
