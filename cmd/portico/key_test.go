@@ -358,3 +358,31 @@ func TestCommandsAreRecorded(t *testing.T) {
 		t.Errorf("another site sees %s", a)
 	}
 }
+
+// TestKilledServerRemembersItsAdministrators: what an administrator was answered is on record, also when the server is killed right then.
+func TestKilledServerRemembersItsAdministrators(t *testing.T) {
+	dir := t.TempDir()
+	p := serve(t, dir)
+	admin := strings.TrimSpace(operating{anystore.Setting(t, dir)}.ok(t, "key", "create", "--site", access.OperatorSite, "--mode", "live",
+		"--scope", access.AdminScope, "--scope", "system/AuditEvent.rs"))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+access.SitesPath, strings.NewReader(`{"name": "ash"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", admin)
+	r.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if err := p.Process.Kill(); err != nil || response.StatusCode != http.StatusCreated {
+		t.Fatalf("%d, %v", response.StatusCode, err)
+	}
+	_ = p.Wait()
+	c := newClient(t, serve(t, dir).url)
+	trail := c.must(t, request{method: http.MethodGet, path: "AuditEvent?type=rest", header: map[string]string{"Authorization": admin}})
+	if !strings.Contains(string(trail.body), "create site ash") {
+		t.Errorf("the record is %s", trail)
+	}
+}

@@ -39,6 +39,10 @@ func newDesk() desk {
 // Flush writes what was recorded before the call. What it cannot write stays in memory, for the next call.
 func (t *Trail) Flush(ctx context.Context) error { return t.flush(ctx).first() }
 
+// Settle is Flush, but that it fails only where what was recorded of a partition could not be written.
+func (t *Trail) Settle(ctx context.Context, p fhir.Partition) error { return t.flush(ctx).of(p) }
+
+// flush is Flush, and tells what failed of which partition.
 func (t *Trail) flush(ctx context.Context) faults {
 	select {
 	case <-t.desk.turn:
