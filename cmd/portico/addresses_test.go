@@ -23,37 +23,40 @@ import (
 type address struct {
 	method, body string
 	id           string // what stands for {id}
+	status       int    // for whoever may; 0 is 200
 
 	public bool // nobody is asked who they are
 	client bool // clients authenticate themselves as OAuth 2.0 has it, not as everywhere else
 }
 
 // addresses are all that there are, by the templates of their paths.
-func addresses(m *matrix) map[string]address {
+func addresses(m *matrix) map[string][]address {
 	spare := func() string {
 		id, _, _ := strings.Cut(m.key(access.NewCredential{Mode: access.Live, Sites: []string{"beta"}}), ".")
 		return id
 	}
-	all := map[string]address{
-		"/healthz": {public: true}, "/readyz": {public: true}, "/metrics": {public: true}, // which is there, as the server listens on this machine alone
-		securityPath:    {public: true},
-		access.JWKSPath: {public: true},
+	_, err := m.server.access.CreateSite(m.Context(), "dormant")
+	must(m.T, err)
+	all := map[string][]address{
+		"/healthz": {{public: true}}, "/readyz": {{public: true}}, "/metrics": {{public: true}}, // which is there, as the server listens on this machine alone
+		securityPath:    {{public: true}},
+		access.JWKSPath: {{public: true}},
 
-		access.TokenPath:      {method: "POST", body: "grant_type=client_credentials", client: true},
-		access.IntrospectPath: {method: "POST", body: "token=x", client: true},
-		access.RevokePath:     {method: "POST", body: "token=x", client: true},
+		access.TokenPath:      {{method: "POST", body: "grant_type=client_credentials", client: true}},
+		access.IntrospectPath: {{method: "POST", body: "token=x", client: true}},
+		access.RevokePath:     {{method: "POST", body: "token=x", client: true}},
 
-		access.SitesPath:                    {},
-		access.SitesPath + "/{id}":          {id: "beta"},
-		access.SitesPath + "/{id}/activate": {method: "POST", id: "beta"},
-		access.SitesPath + "/{id}/suspend":  {method: "POST", id: "beta"},
-		access.KeysPath:                     {},
-		access.KeysPath + "/{id}":           {id: spare()},
-		access.KeysPath + "/{id}/rotate":    {method: "POST", id: spare()},
-		access.KeysPath + "/{id}/revoke":    {method: "POST", id: spare()},
+		access.SitesPath:                    {{}, {method: "POST", body: `{"name":"gamma"}`, status: http.StatusCreated}},
+		access.SitesPath + "/{id}":          {{id: "beta"}},
+		access.SitesPath + "/{id}/activate": {{method: "POST", id: "dormant"}},
+		access.SitesPath + "/{id}/suspend":  {{method: "POST", id: "beta"}},
+		access.KeysPath:                     {{}, {method: "POST", body: `{"mode":"live","sites":["beta"]}`, status: http.StatusCreated}},
+		access.KeysPath + "/{id}":           {{id: spare()}},
+		access.KeysPath + "/{id}/rotate":    {{method: "POST", id: spare()}},
+		access.KeysPath + "/{id}/revoke":    {{method: "POST", id: spare()}},
 	}
 	for _, d := range conformance.Documents(m.promises) {
-		all[d.Path] = address{public: true}
+		all[d.Path] = []address{{public: true}}
 	}
 	return all
 }
@@ -68,38 +71,73 @@ func TestAddresses(t *testing.T) {
 	if diff := cmp.Diff(mounted(t, m), slices.Sorted(maps.Keys(all))); diff != "" {
 		t.Errorf("the router and this test know different paths: %s", diff)
 	}
-	wrong := m.right[:len(m.right)-4] + "aaaa"
+	strangers := m.strangers()
+	before := m.registry()
 	for _, path := range slices.Sorted(maps.Keys(all)) {
-		a := all[path]
-		ask := func(header map[string]string, want int) {
-			t.Helper()
-			status, challenge, body := m.knock(path, a, header)
-			if status != want || (challenge != "") != (want == http.StatusUnauthorized) {
-				t.Errorf("%s %s answers %d with the challenge %q, want %d: %s", path, a.method, status, challenge, want, body)
+		for _, a := range all[path] {
+			for _, v := range strangers {
+				switch {
+				case a.public:
+					m.knocks(path, a, v.header, http.StatusOK)
+				case !a.client:
+					m.knocks(path, a, v.header, v.status)
+				}
 			}
-			if want != http.StatusOK && (strings.Contains(body, "beta") || a.id != "" && strings.Contains(body, a.id)) {
-				t.Errorf("%s tells whom it refuses: %s", path, body)
+			switch {
+			case a.public:
+			case a.client:
+				m.knocks(path, a, nil, http.StatusUnauthorized)
+				m.knocks(path, a, map[string]string{"Authorization": basic(id, secret[:len(secret)-4]+"aaaa")}, http.StatusUnauthorized)
+			default:
+				m.knocks(path, a, map[string]string{"Authorization": clerk}, http.StatusForbidden)
+				m.knocks(path, a, bearer(m.token(m.right, access.DefaultScope)), http.StatusForbidden)
+				m.knocks(path, a, map[string]string{"Authorization": m.right, "SU-SiteId": "beta"}, http.StatusForbidden)
 			}
 		}
-		switch {
-		case a.public:
-			ask(nil, http.StatusOK)
-			ask(map[string]string{"Authorization": wrong}, http.StatusOK)
-		case a.client:
-			ask(nil, http.StatusUnauthorized)
-			ask(map[string]string{"Authorization": basic(id, secret[:len(secret)-4]+"aaaa")}, http.StatusUnauthorized)
-			ask(map[string]string{"Authorization": basic(id, secret)}, http.StatusOK)
-		default:
-			ask(nil, http.StatusUnauthorized)
-			ask(map[string]string{"Authorization": wrong}, http.StatusUnauthorized)
-			ask(map[string]string{"Authorization": clerk}, http.StatusForbidden)
-			ask(map[string]string{"Authorization": m.right, "SU-SiteId": "beta"}, http.StatusForbidden)
-			ask(map[string]string{"Authorization": m.right}, http.StatusOK)
+	}
+	if diff := cmp.Diff(before, m.registry()); diff != "" {
+		t.Errorf("who was refused changed sites or keys: %s", diff)
+	}
+	for _, path := range slices.Sorted(maps.Keys(all)) {
+		for _, a := range all[path] {
+			right := m.right
+			if a.client {
+				right = basic(id, secret)
+			}
+			before = m.registry()
+			m.knocks(path, a, map[string]string{"Authorization": right}, max(a.status, http.StatusOK))
+			if changed := m.registry() != before; changed != (a.method == http.MethodPost && !a.client) {
+				t.Errorf("%s %s leaves a trace: %t", path, a.method, changed)
+			}
 		}
 	}
 	if status, _, body := m.knock("/auth/nothing", address{}, nil); status != http.StatusNotFound {
 		t.Errorf("a path of nobody answers %d: %s", status, body)
 	}
+}
+
+// knocks sends a request for an address, and looks what comes of it.
+func (m *matrix) knocks(path string, a address, header map[string]string, want int) {
+	m.Helper()
+	status, challenge, body := m.knock(path, a, header)
+	if status != want || (challenge != "") != (want == http.StatusUnauthorized) {
+		m.Errorf("%s %s answers %d with the challenge %q, want %d: %s", path, a.method, status, challenge, want, body)
+	}
+	if want >= 300 && (strings.Contains(body, "beta") || a.id != "" && strings.Contains(body, a.id)) {
+		m.Errorf("%s tells whom it refuses: %s", path, body)
+	}
+}
+
+// registry is all that is known of sites and keys.
+func (m *matrix) registry() string {
+	m.Helper()
+	sites, err := m.server.access.Sites(m.Context())
+	must(m.T, err)
+	keys, err := m.server.access.Credentials(m.Context(), "")
+	must(m.T, err)
+	text, err := json.MarshalIndent([]any{sites, keys}, "", " ")
+	must(m.T, err)
+	return string(text)
 }
 
 // knock sends a request for an address.
@@ -111,7 +149,10 @@ func (m *matrix) knock(path string, a address, header map[string]string) (status
 	}
 	request, err := http.NewRequestWithContext(m.Context(), method, m.server.url+strings.ReplaceAll(path, "{id}", a.id), strings.NewReader(a.body))
 	must(m.T, err)
-	if a.body != "" {
+	switch {
+	case strings.HasPrefix(a.body, "{"):
+		request.Header.Set("Content-Type", "application/json")
+	case a.body != "":
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	for name, value := range header {

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,13 +36,15 @@ type matrix struct {
 	rows     []row
 	own      map[string]string // ids of what there is at alpha, by type
 	right    string            // the key that may do everything with the live data of alpha
+	places   map[string]string // keys that may read everything in a partition, by its name
 }
 
 // visitor is who comes with a credential, or without.
 type visitor struct {
 	name   string
 	header map[string]string
-	status int // what they are answered; 0 for those who get in, and are somewhere else
+	status int    // what they are answered; 0 for those who get in, and are somewhere else
+	place  string // where that is, of matrix.places: there they may change what they like
 }
 
 func openMatrix(t *testing.T) *matrix {
@@ -57,6 +60,12 @@ func openMatrix(t *testing.T) *matrix {
 		must(t, err)
 	}
 	m.right = m.key(access.NewCredential{Mode: access.Live, Sites: []string{"alpha"}, Scopes: []string{access.DefaultScope, access.AdminScope}})
+	m.places = map[string]string{}
+	for _, site := range []string{"alpha", "beta", access.OperatorSite} {
+		for _, mode := range []access.Mode{access.Test, access.Live} {
+			m.places[site+" "+string(mode)] = m.key(access.NewCredential{Mode: mode, Sites: []string{site}, Scopes: []string{"system/*.rs"}})
+		}
+	}
 	m.promises = promisesOf(m.server.App)
 	m.rows = rowsOf(t, m.promises)
 	for _, typ := range m.promises.Types {
@@ -95,13 +104,12 @@ func (m *matrix) event() string {
 }
 
 // must sends the request of a row with the right key, and looks that it is answered as it should be.
-func (m *matrix) must(d row, mark string) string {
+func (m *matrix) must(d row, mark string) {
 	m.Helper()
 	status, _, body := m.ask(d, m.own[d.resourceType], mark, map[string]string{"Authorization": m.right})
 	if status != d.status {
 		m.Errorf("%s: %s %s answers %d, want %d: %s", d.name, d.verb(), d.path, status, d.status, body)
 	}
-	return body
 }
 
 // ask sends the request of a row about a resource, and returns what is answered.
@@ -143,47 +151,32 @@ func (m *matrix) strangers() []visitor {
 	_, _, err = m.server.access.RotateCredential(m.Context(), id, 0)
 	must(m.T, err)
 	wrong := m.right[:len(m.right)-4] + "aaaa"
-	token := m.token(m.right)
+	token := m.token(m.right, "")
 	head, rest, _ := strings.Cut(token, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
 	tampered := head + "." + payload + "." + strings.Map(func(c rune) rune { return map[bool]rune{true: 'b', false: 'a'}[c == 'a'] }, signature)
+	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"at+jwt"}`)) + "." + payload + "."
 	bare := func(credential string) map[string]string { return map[string]string{"Authorization": credential} }
 	return []visitor{
-		{"nobody", nil, 401},
-		{"a malformed key", bare("live_abc"), 401},
-		{"a key that nobody has", bare("live_0000000000000000000000.0000000000000000000000000000000000000000000"), 401},
-		{"a wrong secret", bare(wrong), 401},
-		{"a wrong secret as bearer", bare("Bearer " + wrong), 401},
-		{"a wrong secret in x-api-key", map[string]string{"X-Api-Key": wrong}, 401},
-		{"another scheme", bare("Basic " + m.right), 401},
-		{"an expired key", bare(expired), 401},
-		{"a revoked key", bare(revoke), 401},
-		{"a former secret", bare(rotated), 401},
-		{"a tampered token", bare("Bearer " + tampered), 401},
-		{"a token without signature", bare("Bearer " + head + "." + payload + "."), 401},
-		{"two keys", map[string]string{"Authorization": m.right, "X-Api-Key": wrong}, 400},
+		{name: "nobody", status: 401},
+		{name: "a malformed key", header: bare("live_abc"), status: 401},
+		{name: "a key that nobody has", header: bare("live_0000000000000000000000.0000000000000000000000000000000000000000000"), status: 401},
+		{name: "a wrong secret", header: bare(wrong), status: 401},
+		{name: "a wrong secret as bearer", header: bare("Bearer " + wrong), status: 401},
+		{name: "a wrong secret in x-api-key", header: map[string]string{"X-Api-Key": wrong}, status: 401},
+		{name: "another scheme", header: bare("Basic " + m.right), status: 401},
+		{name: "an expired key", header: bare(expired), status: 401},
+		{name: "a revoked key", header: bare(revoke), status: 401},
+		{name: "a former secret", header: bare(rotated), status: 401},
+		{name: "a tampered token", header: bare("Bearer " + tampered), status: 401},
+		{name: "a token without signature", header: bare("Bearer " + head + "." + payload + "."), status: 401},
+		{name: "a token by no algorithm", header: bearer(none), status: 401},
+		{name: "an expired token", header: bearer(m.expiredToken()), status: 401},
+		{name: "a revoked token", header: bearer(m.revokedToken()), status: 401},
+		{name: "a token of a key that was revoked since", header: bearer(m.orphanedToken()), status: 401},
+		{name: "another server's token", header: bearer(m.foreignToken()), status: 401},
+		{name: "two keys", header: map[string]string{"Authorization": m.right, "X-Api-Key": wrong}, status: 400},
 	}
-}
-
-// token is an access token for a key.
-func (m *matrix) token(key string) string {
-	m.Helper()
-	id, secret, _ := strings.Cut(key, ".")
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}}
-	request, err := http.NewRequestWithContext(m.Context(), http.MethodPost, m.server.url+access.TokenPath, strings.NewReader(form.Encode()))
-	must(m.T, err)
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	response, err := m.client.Do(request)
-	must(m.T, err)
-	defer response.Body.Close()
-	var answer struct {
-		Token string `json:"access_token"`
-	}
-	must(m.T, json.NewDecoder(response.Body).Decode(&answer))
-	if answer.Token == "" {
-		m.Fatalf("there is no token: %d", response.StatusCode)
-	}
-	return answer.Token
 }
 
 // outsiders are known, and not let in where they want to go.
@@ -198,20 +191,22 @@ func (m *matrix) outsiders() []visitor {
 	}
 	right := map[string]string{"Authorization": m.right}
 	asleep := key(access.Live, "asleep")
+	drowsy := bearer(m.token(asleep["Authorization"], ""))
 	_, err := m.server.access.SuspendSite(m.Context(), "asleep")
 	must(m.T, err)
 	return []visitor{
-		{"another site by SU-SiteId", at(right, "SU-SiteId", "beta"), 403},
-		{"another site by x-practice-group-id", at(right, "x-practice-group-id", "beta"), 403},
-		{"a site that is not there", at(right, "SU-SiteId", "nowhere"), 403},
-		{"another site with a token", at(map[string]string{"Authorization": "Bearer " + m.token(m.right)}, "SU-SiteId", "beta"), 403},
-		{"another site's key for this one", at(key(access.Live, "beta"), "SU-SiteId", "alpha"), 403},
-		{"a suspended site", asleep, 403},
-		{"a site that was not activated", key(access.Live, "new"), 403},
-		{"another site", key(access.Live, "beta"), 0},
-		{"another site, for tests", key(access.Test, "beta"), 0},
-		{"the same site, for tests", key(access.Test, "alpha"), 0},
-		{"the operator's own site", map[string]string{"Authorization": m.key(access.NewCredential{Mode: access.Live, Sites: []string{access.OperatorSite}, Scopes: []string{access.DefaultScope, access.AdminScope}})}, 0},
+		{name: "another site by SU-SiteId", header: at(right, "SU-SiteId", "beta"), status: 403},
+		{name: "another site by x-practice-group-id", header: at(right, "x-practice-group-id", "beta"), status: 403},
+		{name: "a site that is not there", header: at(right, "SU-SiteId", "nowhere"), status: 403},
+		{name: "another site with a token", header: at(bearer(m.token(m.right, "")), "SU-SiteId", "beta"), status: 403},
+		{name: "another site's key for this one", header: at(key(access.Live, "beta"), "SU-SiteId", "alpha"), status: 403},
+		{name: "a suspended site", header: asleep, status: 403},
+		{name: "a site that was not activated", header: key(access.Live, "new"), status: 403},
+		{name: "a token for a suspended site", header: drowsy, status: 403},
+		{name: "another site", header: key(access.Live, "beta"), place: "beta live"},
+		{name: "another site's token, for tests", header: bearer(m.token(key(access.Test, "beta")["Authorization"], "")), place: "beta test"},
+		{name: "the same site, for tests", header: key(access.Test, "alpha"), place: "alpha test"},
+		{name: "the operator's own site", header: map[string]string{"Authorization": m.key(access.NewCredential{Mode: access.Live, Sites: []string{access.OperatorSite}, Scopes: []string{access.DefaultScope, access.AdminScope}})}, place: access.OperatorSite + " live"},
 	}
 }
 
@@ -219,28 +214,34 @@ func (m *matrix) outsiders() []visitor {
 // scope, and with the right one. Nobody but the last sees or changes anything of what there is, nor learns that it is there.
 func TestMatrix(t *testing.T) {
 	m := openMatrix(t)
-	before := m.data()
 	for _, v := range slices.Concat(m.strangers(), m.outsiders()) {
-		for _, d := range m.rows {
-			m.visit(v, d)
-		}
+		m.leavesNoTrace(v.name, v.place, func() {
+			for _, d := range m.rows {
+				m.visit(v, d)
+			}
+		})
 	}
 	m.sameForEverySite()
-	m.scopes()
-	if diff := cmp.Diff(before, m.data()); diff != "" {
-		t.Errorf("others changed what there is: %s", diff)
-	}
-	bare, bearer := map[string]string{"X-Api-Key": m.right}, map[string]string{"Authorization": "Bearer " + m.right}
-	token := map[string]string{"Authorization": "Bearer " + m.token(m.right), "SU-SiteId": "ALPHA"}
-	for _, d := range m.rows {
+	m.leavesNoTrace("a scope for another type", "", m.scopes)
+	m.nearScopes()
+	bare, key := map[string]string{"X-Api-Key": m.right}, bearer(m.right)
+	token := map[string]string{"Authorization": "Bearer " + m.token(m.right, ""), "SU-SiteId": "ALPHA"}
+	for i, d := range m.rows {
 		if d.verb() == http.MethodGet {
-			for _, header := range []map[string]string{bare, bearer, token} {
+			for _, header := range []map[string]string{bare, key, token} {
 				if status, _, body := m.ask(d, m.own[d.resourceType], "", header); status != d.status {
 					t.Errorf("%s: %s with %v answers %d: %s", d.name, d.path, slices.Collect(maps.Keys(header)), status, body)
 				}
 			}
 		}
-		m.must(d, "anew")
+		before := m.latest("alpha live")
+		status, _, body := m.ask(d, m.own[d.resourceType], fmt.Sprint("anew-", i), map[string]string{"Authorization": m.least(d)})
+		if status != d.status {
+			t.Errorf("%s: %s %s answers the scope %s %d, want %d: %s", d.name, d.verb(), d.path, d.scope, status, d.status, body)
+		}
+		if changed := m.latest("alpha live") != before; changed != d.changes {
+			t.Errorf("%s: %s %s leaves a trace: %t, want %t", d.name, d.verb(), d.path, changed, d.changes)
+		}
 	}
 }
 
@@ -312,32 +313,30 @@ func (m *matrix) sameForEverySite() {
 	}
 }
 
-// scopes sends the requests of all rows with a scope for something else.
-func (m *matrix) scopes() {
+// cursor is what is new in each page.
+var cursor = regexp.MustCompile(`_cursor=[^"]*`)
+
+// latest are the latest versions in a partition: whatever is written there comes first.
+func (m *matrix) latest(place string) string {
 	m.Helper()
-	other := map[string]string{"Authorization": m.key(access.NewCredential{Mode: access.Live, Sites: []string{"alpha"}, Scopes: []string{"system/Basic.cruds"}})}
-	for _, d := range m.rows {
-		status, _, body := m.ask(d, m.own[d.resourceType], "of-a-visitor", other)
-		want := http.StatusForbidden
-		if d.public || d.scopeless || d.entries {
-			want = d.status
-		}
-		if status != want || strings.Contains(body, ofAlpha) || d.entries && strings.Count(body, `"status":"403`) != 3 {
-			m.Errorf("%s: %s %s answers a wrong scope %d, want %d: %s", d.name, d.verb(), d.path, status, want, body)
-		}
+	status, _, body := m.ask(row{path: "/_history?_count=20"}, "", "", map[string]string{"Authorization": m.places[place]})
+	if status != http.StatusOK {
+		m.Fatalf("the history of %s answers %d: %s", place, status, body)
 	}
+	return cursor.ReplaceAllString(body, "")
 }
 
-// data is everything of alpha that can be changed, as it is.
-func (m *matrix) data() map[string]string {
+// leavesNoTrace does something, and looks that nothing is written in any partition but one.
+func (m *matrix) leavesNoTrace(who, but string, do func()) {
 	m.Helper()
-	all := map[string]string{}
-	for typ, id := range m.own {
-		if _, writable := bodies[typ]; writable {
-			_, _, all[typ+"/"+id] = m.ask(row{path: "/" + typ + "/{id}/_history"}, id, "", map[string]string{"Authorization": m.right})
-			_, _, text := m.ask(row{path: "/" + typ + "?_summary=count"}, id, "", map[string]string{"Authorization": m.right})
-			all[typ] = regexp.MustCompile(`"total":\d+`).FindString(text)
+	before := map[string]string{}
+	for place := range m.places {
+		before[place] = m.latest(place)
+	}
+	do()
+	for place := range m.places {
+		if diff := cmp.Diff(before[place], m.latest(place)); diff != "" && place != but {
+			m.Errorf("%s changed what there is in %s: %s", who, place, diff)
 		}
 	}
-	return all
 }

@@ -17,6 +17,9 @@ type row struct {
 	status             int // for the right credential
 
 	resourceType string // whose resource {id} is
+	scope        string // that it takes, "Patient.us"; "" where it takes none, or one that depends on the entries or types
+	admin        bool   // it takes the scope of administrators
+	changes      bool   // the right credential leaves a version by it
 	public       bool   // nobody is asked who they are
 	scopeless    bool   // it tells of definitions of the server's own, and takes no scope
 	entries      bool   // each entry is answered for itself, so that the whole is answered 200
@@ -83,7 +86,7 @@ func rowsOf(t testing.TB, p conformance.Promises) []row {
 		rows = append(rows,
 			row{name: c + " compartment", resourceType: c, path: "/" + c + "/{id}/*", status: 200},
 			row{name: c + " compartment by a form", resourceType: c, method: "POST", path: "/" + c + "/{id}/_search", body: "_count=5", header: form, status: 200},
-			row{name: c + " compartment of a type", resourceType: c, path: "/" + c + "/{id}/Observation", status: 200})
+			row{name: c + " compartment of a type", resourceType: c, path: "/" + c + "/{id}/Observation", status: 200, scope: "Observation.s"})
 	}
 	for _, typ := range p.Types {
 		known := typeRows(t, typ)
@@ -118,6 +121,12 @@ var (
 	patch = map[string]string{"Content-Type": "application/json-patch+json"}
 )
 
+// lettersOf are those of the scope that an interaction takes (fhir.Permission): what has criteria searches, too. $validate takes any of a type.
+var lettersOf = map[string]string{
+	"read": "r", "vread": "r", "history-instance": "r", "history-type": "s", "search-type": "s", "create": "c", "update": "u", "patch": "u", "delete": "d",
+	"conditional create": "cs", "conditional update": "us", "conditional patch": "us", "conditional delete": "ds",
+}
+
 // typeRows are the requests for everything that can be promised of a type.
 func typeRows(t testing.TB, typ conformance.Type) map[string][]row {
 	all, one, found := "/"+typ.Name, "/"+typ.Name+"/{id}", "/"+typ.Name+"?_id={id}"
@@ -125,7 +134,7 @@ func typeRows(t testing.TB, typ conformance.Type) map[string][]row {
 	if typ.Offers(conformance.Create) || typ.Offers(conformance.Update) {
 		body = bodyOf(t, typ.Name)
 	}
-	unchanged := `[{"op":"test","path":"/resourceType","value":"` + typ.Name + `"}]`
+	marked := `[{"op":"replace","path":"/extension/0/valueString","value":"{mark}"}]`
 	parameters := `{"resourceType":"Parameters","parameter":[{"name":"mode","valueCode":"delete"}]}`
 	known := map[string][]row{
 		"read":               {{path: one, status: 200}},
@@ -134,18 +143,22 @@ func typeRows(t testing.TB, typ conformance.Type) map[string][]row {
 		"history-type":       {{path: all + "/_history", status: 200}},
 		"search-type":        {{path: all, status: 200}, {path: found, status: 200}, {method: "POST", path: all + "/_search", body: "_id={id}", header: form, status: 200}},
 		"$validate":          {{method: "POST", path: all + "/$validate", body: parameters, status: 200}, {method: "POST", path: one + "/$validate", body: parameters, status: 200}},
-		"create":             {{method: "POST", path: all, body: body, status: 201}},
-		"update":             {{method: "PUT", path: one, body: body, status: 200}},
-		"patch":              {{method: "PATCH", path: one, body: unchanged, header: patch, status: 200}},
-		"delete":             {{method: "DELETE", path: one, status: 200}},
-		"conditional create": {{method: "POST", path: all, body: body, header: map[string]string{"If-None-Exist": "_id={id}"}, status: 200}},
-		"conditional update": {{method: "PUT", path: found, body: body, status: 200}},
-		"conditional patch":  {{method: "PATCH", path: found, body: unchanged, header: patch, status: 200}},
-		"conditional delete": {{method: "DELETE", path: found + "-not", status: 200}}, // nothing, so that there is something left for the plain one
+		"create":             {{method: "POST", path: all, body: body, status: 201, changes: true}},
+		"update":             {{method: "PUT", path: one, body: body, status: 200, changes: true}},
+		"patch":              {{method: "PATCH", path: one, body: marked, header: patch, status: 200, changes: true}},
+		"delete":             {{method: "DELETE", path: one, status: 200, changes: true}},
+		"conditional create": {{method: "POST", path: all, body: body, header: map[string]string{"If-None-Exist": "_id={id}"}, status: 200}, {method: "POST", path: all, body: body, header: map[string]string{"If-None-Exist": "_id={id}-not"}, status: 201, changes: true}},
+		"conditional update": {{method: "PUT", path: found, body: body, status: 200, changes: true}},
+		"conditional patch":  {{method: "PATCH", path: found, body: marked, header: patch, status: 200, changes: true}},
+		"conditional delete": {{method: "DELETE", path: found, status: 200, changes: true}, {method: "PUT", path: one, body: body, status: 201, changes: true, scope: typ.Name + ".u"}}, // which makes anew what the plain one deletes
 	}
 	for name, rows := range known {
 		for i := range rows {
-			known[name][i].resourceType, known[name][i].scopeless = typ.Name, typ.Definitions != nil
+			d := &rows[i]
+			d.resourceType, d.scopeless = typ.Name, typ.Definitions != nil
+			if letters := lettersOf[name]; letters != "" && d.scope == "" && !d.scopeless {
+				d.scope = typ.Name + "." + letters
+			}
 		}
 	}
 	return known
@@ -163,13 +176,13 @@ func systemRows(t testing.TB) map[string][]row {
 		return `{"resourceType":"Bundle","type":"` + typ + `","entry":[` + entries + `]}`
 	}
 	return map[string][]row{
-		"batch":          {{method: "POST", body: bundle("batch"), resourceType: "Patient", status: 200, entries: true}},
-		"transaction":    {{method: "POST", body: bundle("transaction"), resourceType: "Patient", status: 200}},
+		"batch":          {{method: "POST", body: bundle("batch"), resourceType: "Patient", status: 200, entries: true, changes: true}},
+		"transaction":    {{method: "POST", body: bundle("transaction"), resourceType: "Patient", status: 200, changes: true, scope: "Patient.rus"}},
 		"history-system": {{path: "/_history", status: 200}},
 		"search-system":  {{path: "?_count=1000", status: 200}, {method: "POST", path: "/_search", body: "_count=1000", header: form, status: 200}},
 		"$explain": {
-			{path: "/$explain?url=Patient%3F_id%3D{id}", resourceType: "Patient", status: 200},
-			{method: "POST", path: "/$explain", body: `{"resourceType":"Parameters","parameter":[{"name":"url","valueUri":"Patient?_id={id}"}]}`, resourceType: "Patient", status: 200},
+			{path: "/$explain?url=Patient%3F_id%3D{id}", resourceType: "Patient", status: 200, admin: true},
+			{method: "POST", path: "/$explain", body: `{"resourceType":"Parameters","parameter":[{"name":"url","valueUri":"Patient?_id={id}"}]}`, resourceType: "Patient", status: 200, admin: true},
 		},
 	}
 }
