@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
@@ -40,10 +41,16 @@ type pageEnd struct {
 	Place   int
 }
 
+// settled is how long after an event nothing comes before it any more: each server on the store writes what it recorded twice a second, and their clocks differ.
+const settled = fhir.Instant(5 * time.Second / time.Microsecond)
+
 // finder prepares a search, for which everything that was recorded before in its partition is written.
 func (t *Trail) finder(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (*finder, error) {
 	f := &finder{Trail: t, ctx: ctx, partition: p, query: q, page: page, sieve: newSieve(q.All), meter: &meter{budget: page.Budget}}
 	f.sieve.from = max(f.sieve.from, t.forgotten()+1)
+	if f.ascends() { // who goes on where the last page ended shall not have passed over what another server writes later
+		f.sieve.to = min(f.sieve.to, fhir.InstantOf(t.Now())-settled)
+	}
 	if page.After != nil {
 		f.after = new(pageEnd)
 		if err := json.Unmarshal(page.After, f.after); err != nil || f.after.Search != f.digest() {
@@ -75,8 +82,10 @@ func (f *finder) streams() bool {
 	return true
 }
 
-// ascends says whether a search that streams begins with the oldest.
-func (f *finder) ascends() bool { return len(f.query.Sort) > 0 && !f.query.Sort[0].Descending }
+// ascends says whether a search begins with the oldest.
+func (f *finder) ascends() bool {
+	return len(f.query.Sort) > 0 && isTime(f.query.Sort[0].Param) && !f.query.Sort[0].Descending
+}
 
 // order is that of a search that streams.
 func (f *finder) order() func(a, b hit) int {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/audit"
+	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 )
@@ -86,6 +87,7 @@ func TestSearchAgainstTheMatcher(t *testing.T) {
 				must(t, trail.Flush(t.Context()))
 			}
 		}
+		now = now.Add(settled)
 		var world []search.Indexed
 		bodies := make(map[string]fhir.Version)
 		for _, v := range m.all(t, partition) {
@@ -118,6 +120,42 @@ func TestSearchAgainstTheMatcher(t *testing.T) {
 			comparePages(rt, store, q, page, want, bodies, query)
 		}
 	})
+}
+
+// settled is what ascending searches leave out before now.
+const settled = 6 * time.Second
+
+// TestAscendingCrawl: who reads the record from the oldest to the newest, and goes on where it ended, sees what each of several servers recorded, whichever
+// writes it later than others do.
+func TestAscendingCrawl(t *testing.T) {
+	for _, order := range []string{"date", "_lastUpdated,outcome"} {
+		m, now := newMemory(), start
+		clock := func() time.Time { return now }
+		quick, slow := trailOf(t, m, clock), trailOf(t, m, clock)
+		var last string
+		seen := make(map[string]int)
+		for i := range 40 {
+			now = now.Add(400 * time.Millisecond)
+			must(t, slow.Record(read("slow", fmt.Sprint(i))))
+			now = now.Add(400 * time.Millisecond)
+			must(t, quick.Record(read("quick", fmt.Sprint(i))))
+			if i%2 == 1 {
+				must(t, slow.Flush(t.Context()))
+			}
+			if i == 39 {
+				now = now.Add(settled)
+			}
+			page, err := quick.Over(m).Search(t.Context(), partition, parse(t, quick, "_sort="+order+last), storage.PageRequest{Limit: 1000})
+			must(t, err)
+			for _, v := range page.Versions {
+				seen[v.Key.ID]++
+				last = "&date=gt" + v.Instant.String()
+			}
+		}
+		if len(seen) != 80 {
+			t.Errorf("%s: %d of 80 events are seen", order, len(seen))
+		}
+	}
 }
 
 // comparePages holds all pages of a search against what is wanted.
@@ -384,10 +422,34 @@ func TestBudget(t *testing.T) {
 	if _, err := search("_sort=outcome", storage.PageRequest{Limit: 10}); !errors.Is(err, fhir.TooCostly) {
 		t.Errorf("sorting 6000: %v", err)
 	}
+	now = now.Add(settled)
 	plan, err := store.Explain(t.Context(), partition, parse(t, trail, "address=203&_sort=date"), storage.PageRequest{Limit: 10, Budget: 100})
 	must(t, err)
 	if plan.Found != 0 || plan.Looked < 1000 || !plan.Ordered || !slices.Equal(plan.ByRow, []int{0}) {
 		t.Errorf("the plan is %+v", plan)
+	}
+}
+
+// TestBudgetOfAYear: a patient of whom little is recorded is found among all that a site has done that reads ten times a second, for as long as it is kept:
+// a four thousandth of it is within a four thousandth of the budget.
+func TestBudgetOfAYear(t *testing.T) {
+	const part, perBlock = 4000, 300
+	m, now := newMemory(), start
+	trail := trailOf(t, m, func() time.Time { return now })
+	must(t, trail.Record(read("c", "rare")))
+	for block := range int(audit.DefaultKeep / (30 * time.Second) / part) {
+		now = now.Add(30*time.Second + time.Millisecond)
+		for i := range perBlock {
+			must(t, trail.Record(read("c", fmt.Sprint(block*perBlock+i))))
+		}
+		must(t, trail.Flush(t.Context()))
+	}
+	page, err := trail.Over(m).Search(t.Context(), partition, parse(t, trail, "patient=Patient/rare"), storage.PageRequest{Limit: 9, Budget: engine.DefaultSearchBudget / part})
+	if err != nil || len(page.Versions) != 1 {
+		t.Errorf("%d are found: %v", len(page.Versions), err)
+	}
+	if _, err := trail.Over(m).Search(t.Context(), partition, parse(t, trail, "patient=Patient/none"), storage.PageRequest{Limit: 9, Budget: 10}); !errors.Is(err, fhir.TooCostly) {
+		t.Errorf("blocks that are passed over cost nothing: %v", err)
 	}
 }
 

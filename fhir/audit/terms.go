@@ -9,11 +9,11 @@ import (
 )
 
 // termSet is a set of what a search may ask of events, in little room: a Bloom filter (https://en.wikipedia.org/wiki/Bloom_filter). It may say that it has
-// what it has not, one time in a hundred; never the reverse.
+// what it has not, one time in seven hundred; never the reverse.
 type termSet []byte
 
 const (
-	termBits   = 10 // of the set, for each term in it
+	termBits   = 16 // of the set, for each term in it
 	termHashes = 5  // bits that stand for one term
 )
 
