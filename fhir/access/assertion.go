@@ -30,7 +30,7 @@ var assertionAlgorithms = []jose.SignatureAlgorithm{jose.RS384, jose.ES384}
 
 // assertingClient is the client that proves itself by an assertion
 // (https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html, RFC 7523 3). The key is that of the registered ones that the header names by kid;
-// keys in the header itself, or where it points (jwk, jku, x5c, x5u), are not looked at.
+// keys in the header itself, or where it points (jwk, x5c, x5u), are not looked at, and a jku is that of the registration or a fault.
 //
 // An assertion counts once, so it is kept for later where the client is beyond its limit, with an error that is a throttled.
 func (a *Access) assertingClient(ctx context.Context, p *posted, limit *limiter) (*holder, error) {
@@ -99,6 +99,9 @@ func parseAssertion(text string) (*jwt.JSONWebToken, jwt.Claims, error) {
 func (a *Access) clientKey(ctx context.Context, h *holder, header jose.Header) (any, error) {
 	if header.KeyID == "" {
 		return nil, refuse(invalidClient, "The assertion has no kid in its header, which says by which of the client's keys it is signed.")
+	}
+	if jku, pointed := header.ExtraHeaders["jku"]; pointed && (h.JWKSURL == "" || jku != h.JWKSURL) {
+		return nil, refuse(invalidClient, "The jku of the assertion is not the URL that is registered for the client's keys; leave it out.")
 	}
 	var key jose.JSONWebKey
 	var found bool

@@ -54,7 +54,8 @@
 //   - The clients' clocks may be wrong by 30 seconds. The end of an access token is exact.
 //   - An assertion (private_key_jwt) is for the token endpoint and nobody else: its aud is that URL, alone. It counts once, on all nodes together. A client has
 //     its keys with its registration, or at a URL, which is asked when they are five minutes old (or as old as its Cache-Control permits), or for a kid that is not known,
-//     but every ten seconds at most. Whatever keys an assertion itself shows or points to, nobody looks at them.
+//     but every ten seconds at most. Keys that an assertion itself shows or points to are not looked at, and a jku other than the registered URL
+//     is refused.
 //   - Each client signs in 100 times a minute (Limits.SignIns); for those who are refused that of their address holds, as above. What comes beyond is answered with 429, and
 //     not recorded; an assertion that was refused so is not used up, and can be sent again.
 //   - While the store is out of reach nobody gets a token, and none is taken: 503.

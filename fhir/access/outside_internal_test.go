@@ -261,3 +261,14 @@ func TestKeysWhileAURLIsAsked(t *testing.T) {
 	close(answer)
 	waiting.Wait()
 }
+
+// TestRegisteredJKU: an assertion may point to where the keys of its client are, as they are registered, and nowhere else.
+func TestRegisteredJKU(t *testing.T) {
+	r, _, client := newPublishing(t)
+	for jku, want := range map[any]int{clientURL: http.StatusOK, clientURL + "?": http.StatusUnauthorized, 1: http.StatusUnauthorized} {
+		header := map[jose.HeaderKey]any{"kid": "ec", "typ": "JWT", "jku": jku}
+		if w := r.ask(t, r.Access, TokenPath, asserting(signed(t, jose.ES384, clientEC(), header, r.claims(client)))); w.Code != want {
+			t.Errorf("%v: %d %s", jku, w.Code, w.Body)
+		}
+	}
+}
