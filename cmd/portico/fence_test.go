@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/portico-health/portico/fhir/access"
+	"github.com/portico-health/portico/storage/storagetest"
 	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
@@ -303,24 +304,14 @@ func plain(answer got) string {
 	return strconv.Itoa(answer.status) + " " + answer.header.Get("ETag") + " " + text
 }
 
-// envSeed has the seed of a run that is to be repeated. What was asked for is the same then; ids of the server's own and instants are not.
-const envSeed = "PORTICO_TEST_SEED"
-
 // TestNothingCrossesTheFence asks at random, each time something else. PORTICO_TEST_SOAK asks for minutes.
 func TestNothingCrossesTheFence(t *testing.T) {
-	seed, rounds, until := rand.Uint64(), 640, time.Now().Add(time.Hour)
+	seed, rounds, until := storagetest.Seed(t), 640, time.Now().Add(time.Hour)
 	if os.Getenv("PORTICO_TEST_SOAK") != "" {
 		rounds, until = 1_000_000, time.Now().Add(5*time.Minute)
 	} else if anystore.IsMongo() {
 		rounds = 160
 	}
-	if text := os.Getenv(envSeed); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("%s: %v", envSeed, err)
-		}
-	}
-	t.Logf("%s=%d asks for the same again", envSeed, seed)
 	f := openFenced(t, seed)
 	me, kinds, done := f.parties[0], map[string]int{}, 0
 	for ; done < rounds && time.Now().Before(until); done++ {

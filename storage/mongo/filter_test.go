@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -113,14 +112,14 @@ func samplesByChance(t *testing.T, seed uint64) (*samples, *storagetest.Chance) 
 	}
 	chance := storagetest.NewChance(seed, instants)
 	for i := range instants {
-		all = append(all, search.Indexed{ID: fmt.Sprint(chance.ID(), i), Instant: instants[i], Entries: chance.Entries()})
+		all = append(all, search.Indexed{ID: fmt.Sprintf("%s.%d", chance.ID(), i), Instant: instants[i], Entries: chance.Entries()})
 	}
 	return newSamples(t, all, nil), chance
 }
 
 // Every filter finds what search.Match does, by chance.
 func TestFiltersByChance(t *testing.T) {
-	for _, seed := range []uint64{0, 1, rand.Uint64()} {
+	for _, seed := range []uint64{0, 1, storagetest.Seed(t)} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			s, chance := samplesByChance(t, seed)
 			exact := 0

@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -14,7 +13,7 @@ import (
 
 // The arms of a lead have all that satisfies the clauses, by chance.
 func TestLeadsByChance(t *testing.T) {
-	for _, seed := range []uint64{0, 1, rand.Uint64()} {
+	for _, seed := range []uint64{0, 1, storagetest.Seed(t)} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			s, chance := samplesByChance(t, seed)
 			made := make(map[rank]int)

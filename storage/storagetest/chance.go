@@ -1,9 +1,32 @@
 package storagetest
 
 import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 )
+
+// envSeed has the seed of a run that is to be repeated, a number of 64 bits.
+const envSeed = "PORTICO_TEST_SEED"
+
+// Seed is where the chance of a test begins: somewhere else each time, or where PORTICO_TEST_SEED says. The log of the test tells it. What a server
+// makes itself, ids and instants, does not come from it.
+func Seed(t *testing.T) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if text := os.Getenv(envSeed); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", envSeed, err)
+		}
+	}
+	t.Logf("%s=%d begins there again", envSeed, seed)
+	return seed
+}
 
 // Chance makes what the law makes by chance, for a driver's own tests of what its searches are made of.
 type Chance struct{ c *corpus }
