@@ -154,7 +154,7 @@ func (t *transaction) prepareGiven(d *draft) (err error) {
 
 // decideAll aims all changes at what is in the store now, and sets their links.
 func (t *transaction) decideAll(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{t.aimAll, t.linkAll} {
+	for _, step := range []func(context.Context) error{t.aimAll, t.linkAll, t.bookAll} {
 		if err := cmp.Or(step(ctx), t.refusal()); err != nil {
 			return err
 		}
