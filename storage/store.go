@@ -144,6 +144,10 @@ type Condition struct {
 	// Absent demands that there is no current resource (never one, or a deleted one). Otherwise Conflict.
 	Absent bool
 
+	// Next is the number that the version that comes to be must have; 0 asks for none. Otherwise PreconditionFailed. Unlike Absent, which holds again after a
+	// deletion, it holds once: who finds it true twice has not been the only one.
+	Next int64
+
 	// NoMatch demands that no current resource of the partition satisfies the query (conditional create). Otherwise Conflict. Invalid where the
 	// query has a Refers or ReferredBy: what other resources say decides no write.
 	NoMatch *search.Query

@@ -100,7 +100,7 @@ func (c *change) idle(before document) bool {
 
 // blind says whether the operation is best tried before anything was read: it makes a resource, and there should be none.
 func (c *change) blind() bool {
-	return c.stores() && c.Condition.Absent && c.Condition.Version == 0 && c.method == fhir.Created
+	return c.stores() && c.Condition.Absent && c.Condition.Version == 0 && c.Condition.Next <= 1 && c.method == fhir.Created
 }
 
 // fail is an error of the operation.
@@ -119,6 +119,8 @@ func (c *change) refuses(before document) error {
 		return c.fail(fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but there is no such resource.", c.Key, want.Version))
 	case want.Version != 0 && want.Version != before.Version:
 		return c.fail(fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but it is in version %d.", c.Key, want.Version, before.Version))
+	case want.Next != 0 && want.Next != before.Version+1:
+		return c.fail(fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should come to version %d, but the next one is %d.", c.Key, want.Next, before.Version+1))
 	case want.Absent && before.exists():
 		return c.fail(fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s exists already, in version %d.", c.Key, before.Version))
 	default:

@@ -331,7 +331,7 @@ func (t *transaction) write(ctx context.Context) error {
 
 // touch makes sure that what an operation decided and did not change is changed by nobody else before the commit: only who writes the same documents conflicts.
 func (t *transaction) touch(ctx context.Context, c *change, d document) error {
-	if c.Condition.Version == 0 && !c.Condition.Absent {
+	if c.Condition.Version == 0 && c.Condition.Next == 0 && !c.Condition.Absent {
 		return nil
 	}
 	docs := t.current(c.Key.Type)

@@ -142,6 +142,8 @@ func (s state) refuses(c change) *fhir.Error {
 		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but there is no such resource.", c.Key, want.Version)
 	case want.Version != 0 && want.Version != s.number:
 		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but it is in version %d.", c.Key, want.Version, s.number)
+	case want.Next != 0 && want.Next != s.number+1:
+		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should come to version %d, but the next one is %d.", c.Key, want.Next, s.number+1)
 	case want.Absent && s.exists():
 		return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s exists already, in version %d.", c.Key, s.number)
 	default:

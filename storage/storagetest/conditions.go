@@ -21,7 +21,9 @@ func conditions(x *house) {
 	x.commit(home, put(alive, "2", "one"), remove(dead))
 	x.commit(home, put(patient("t1"), "", "twin"), put(patient("t2"), "", "twin"))
 	version := func(n int64) storage.Condition { return storage.Condition{Version: n} }
+	next := func(n int64) storage.Condition { return storage.Condition{Next: n} }
 	absent := storage.Condition{Absent: true}
+	first := storage.Condition{Absent: true, Next: 1}
 	for _, c := range []struct {
 		op   storage.Op
 		kind fhir.Kind
@@ -34,6 +36,13 @@ func conditions(x *house) {
 		{under(version(2), put(dead, "")), fhir.PreconditionFailed},
 		{under(version(2), remove(dead)), fhir.PreconditionFailed},
 		{under(absent, put(alive, "")), fhir.Conflict},
+		{under(next(2), put(never, "")), fhir.PreconditionFailed},
+		{under(next(2), put(alive, "")), fhir.PreconditionFailed},
+		{under(next(4), put(alive, "")), fhir.PreconditionFailed},
+		{under(next(2), remove(alive)), fhir.PreconditionFailed},
+		{under(first, put(dead, "")), fhir.PreconditionFailed},
+		{under(first, put(alive, "")), fhir.PreconditionFailed},
+		{under(next(2), remove(dead)), fhir.PreconditionFailed},
 		{under(unmatched("one"), put(never, "")), fhir.Conflict},
 		{under(unmatched("twin"), put(never, "")), fhir.Conflict},
 	} {
@@ -53,7 +62,8 @@ func conditions(x *house) {
 		{under(version(2), put(alive, "3", "one")), fhir.Updated, 3},
 		{under(version(3), remove(alive)), fhir.Deleted, 4},
 		{under(absent, put(alive, "5")), fhir.Created, 5},
-		{under(absent, put(never, "1")), fhir.Created, 1},
+		{under(next(6), put(alive, "6")), fhir.Updated, 6},
+		{under(first, put(never, "1")), fhir.Created, 1},
 		{under(unmatched("one"), put(patient("new"), "1", "one")), fhir.Created, 1}, // its only match was deleted
 		{storage.Op{Key: dead, Resource: note(dead, ""), Condition: absent, Method: fhir.Updated}, fhir.Updated, 3},
 	} {
