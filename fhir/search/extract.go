@@ -33,6 +33,9 @@ func (r *Rules) Extract(res fhir.Resource) Entries {
 		Texts: make([]Text, 0, len(t.params)),
 	}}
 	x.take(t, x.root)
+	if res.Type() == "Slot" {
+		x.calendar(x.root)
+	}
 	if x.inside != nil {
 		x.follow()
 	}

@@ -110,6 +110,7 @@ func NewRules(c Config) (*Rules, error) {
 		t.promiseOrder()
 		r.stamp(typ, t)
 	}
+	r.stampCalendar()
 	r.stampContained()
 	r.fingerprint = digest(8, "%v", r.stamps) // maps are printed in the order of their keys
 	return r, nil
