@@ -55,20 +55,20 @@ func TestDefinitionsAsATypeOfTheirOwn(t *testing.T) {
 	strict := map[string]string{"HC-API-Version": "2"}
 	got, _ := h.send(t, scenario{path: "/SearchParameter/Appointment-created"})
 	h.play(t, []scenario{
-		{name: "all", path: "/SearchParameter", status: 200, paths: map[string]string{"total": "3", "entry[#]": "3", "link[0].url": base + "/SearchParameter"}},
+		{name: "all", path: "/SearchParameter", status: 200, paths: map[string]string{"total": "4", "entry[#]": "4", "link[0].url": base + "/SearchParameter"}},
 		{name: "by id, by a form", method: "POST", path: "/SearchParameter/_search", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, body: "_id=Appointment-created,x", status: 200,
 			paths: map[string]string{"total": "1", "link[0].url": base + "/SearchParameter?_id=Appointment-created,x"}},
 		{name: "none", path: "/SearchParameter?url=x&_id=Appointment-created", status: 200, paths: map[string]string{"total": "0", "entry[#]": ""}},
-		{name: "what is ignored", path: "/SearchParameter?shoe=created", status: 200, paths: map[string]string{"total": "3", "entry[3].resource.issue[0].location": `["http.shoe"]`}},
+		{name: "what is ignored", path: "/SearchParameter?shoe=created", status: 200, paths: map[string]string{"total": "4", "entry[4].resource.issue[0].location": `["http.shoe"]`}},
 		{name: "what is refused", path: "/SearchParameter?shoe=created", header: strict, status: 400, paths: map[string]string{"issue[0].location": `["http.shoe"]`}},
 		{name: "by another parameter", path: "/SearchParameter?code=created&base=Appointment", header: strict, status: 200, paths: map[string]string{"total": "1", "entry[0].resource.id": "Appointment-created"}},
-		{name: "a number a page", path: "/SearchParameter?_count=10", header: strict, status: 200, paths: map[string]string{"total": "3", "entry[#]": "3", "link[#]": "1", "link[0].url": base + "/SearchParameter?_count=10"}},
-		{name: "a total alone", path: "/SearchParameter?_summary=count", header: strict, status: 200, paths: map[string]string{"total": "3", "entry[#]": ""}},
+		{name: "a number a page", path: "/SearchParameter?_count=10", header: strict, status: 200, paths: map[string]string{"total": "4", "entry[#]": "4", "link[#]": "1", "link[0].url": base + "/SearchParameter?_count=10"}},
+		{name: "a total alone", path: "/SearchParameter?_summary=count", header: strict, status: 200, paths: map[string]string{"total": "4", "entry[#]": ""}},
 		{name: "parts", path: "/SearchParameter?_summary=true&_sort=-code", header: strict, status: 200, paths: map[string]string{
 			"entry[0].resource.code": "healthcare-service", "entry[0].resource.expression": "", "entry[0].resource.meta.tag[0].code": "SUBSETTED"}},
 		{name: "a part of an operation", path: "/OperationDefinition/explain?_summary=true", status: 200, paths: map[string]string{"url": conformance.ExplainDefinition, "parameter": "", "meta.tag[0].code": "SUBSETTED"}},
-		{name: "below a URL", path: "/SearchParameter?url:below=" + url.QueryEscape(fhir.OwnURL+"SearchParameter"), header: strict, status: 200, paths: map[string]string{"total": "3"}},
-		{name: "with an id", path: "/SearchParameter?_id:missing=false", header: strict, status: 200, paths: map[string]string{"total": "3"}},
+		{name: "below a URL", path: "/SearchParameter?url:below=" + url.QueryEscape(fhir.OwnURL+"SearchParameter"), header: strict, status: 200, paths: map[string]string{"total": "4"}},
+		{name: "with an id", path: "/SearchParameter?_id:missing=false", header: strict, status: 200, paths: map[string]string{"total": "4"}},
 		{name: "a comma in a value", path: `/SearchParameter?url=x%5C,` + url.QueryEscape(fhir.OwnURL+"SearchParameter/Appointment-created"), status: 200, paths: map[string]string{"total": "0"}},
 		{name: "explained", path: "/$explain?url=" + url.QueryEscape("SearchParameter?code=created"), status: 200, paths: map[string]string{
 			"parameter[4].part[0].valueCode": "SearchParameter", "parameter[4].part[2].valueString": "definitions in memory", "parameter[4].part[4].valueInteger": "1"}},
@@ -79,7 +79,7 @@ func TestDefinitionsAsATypeOfTheirOwn(t *testing.T) {
 		{name: "not written", method: "PUT", path: "/SearchParameter/Appointment-created", body: `{"resourceType":"SearchParameter","id":"Appointment-created"}`, status: 405, wantHeader: map[string]string{"Allow": "GET, HEAD"}},
 		{name: "not made", method: "POST", path: "/SearchParameter", body: `{"resourceType":"SearchParameter"}`, status: 405},
 	})
-	for path, ids := "/SearchParameter?_count=2&_sort=code", []string{"Resource-since", "Appointment-created", "Appointment-healthcare-service"}; ; {
+	for path, ids := "/SearchParameter?_count=2&_sort=code", []string{"Resource-since", "Slot-appointment", "Appointment-created", "Appointment-healthcare-service"}; ; {
 		_, text := h.send(t, scenario{path: path})
 		page, err := models.UnmarshalBundle(text)
 		must(t, err)

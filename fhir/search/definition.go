@@ -23,7 +23,8 @@ type Definition struct {
 	read fhir.Resource // what it was read from; the zero Resource for this server's own
 }
 
-// own are the parameters that this server adds to R4's core: by them the partner faces find appointments, and what has changed.
+// own are the parameters that this server adds to R4's core: by them the partner faces find appointments, booking the slots of one, and
+// everybody what has changed.
 var own = []Definition{
 	{Bases: []string{"Appointment"}, SearchParam: r4.SearchParam{
 		Code: "created", Type: "date", URL: fhir.OwnURL + "SearchParameter/Appointment-created", Expression: "Appointment.created",
@@ -31,6 +32,10 @@ var own = []Definition{
 	{Bases: []string{"Appointment"}, SearchParam: r4.SearchParam{
 		Code: "healthcare-service", Type: "reference", URL: fhir.OwnURL + "SearchParameter/Appointment-healthcare-service",
 		Expression: "Appointment.participant.actor.where(resolve() is HealthcareService)", Targets: []string{"HealthcareService"},
+	}},
+	{Bases: []string{"Slot"}, about: "Finds the slots that an appointment holds.", SearchParam: r4.SearchParam{
+		Code: "appointment", Type: "reference", URL: fhir.OwnURL + "SearchParameter/Slot-appointment",
+		Expression: "Slot.extension.where(url = '" + fhir.OwnURL + "StructureDefinition/slot-appointment').value.as(Reference)", Targets: []string{"Appointment"},
 	}},
 	sinceDefinition,
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/booking"
 	"github.com/portico-health/portico/fhir/search"
 )
 
@@ -34,6 +35,11 @@ func TestOwnParameters(t *testing.T) {
 		{"created=2026-05-04", true}, {"created=ge2026-05-05", false},
 		{"healthcare-service=1", true}, {"healthcare-service=HealthcareService/3", true}, {"healthcare-service=2", false}, {"healthcare-service=Location/2", false},
 		{"healthcare-service:HealthcareService=3", true}, {"healthcare-service:missing=true", false},
+	})
+	const slot = `{"resourceType":"Slot","id":"s","extension":[{"url":"https://example.org/other","valueReference":{"reference":"Appointment/2"}},
+		{"url":"` + booking.HolderURL + `","id":"attempt","valueReference":{"reference":"` + base + `/Appointment/1"}}]}`
+	checkHits(t, slot, []hit{
+		{"appointment=1", true}, {"appointment=Appointment/1", true}, {"appointment=2", false}, {"appointment:missing=true", false},
 	})
 	for _, p := range mustRules(t).Params("Appointment") {
 		if p.Name == "created" && (p.Definition != fhir.OwnURL+"SearchParameter/Appointment-created" || !p.Sortable) {

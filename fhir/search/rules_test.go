@@ -35,6 +35,9 @@ func TestRulesOfAllTypes(t *testing.T) {
 		if typ == "Appointment" {
 			want = append(want, "created", "healthcare-service")
 		}
+		if typ == "Slot" {
+			want = append(want, "appointment")
+		}
 		slices.Sort(want)
 		for _, p := range rules.Params(typ) {
 			got = append(got, p.Name)
@@ -62,6 +65,7 @@ func TestParams(t *testing.T) {
 		{Name: "_since", Type: "date", Definition: fhir.OwnURL + "SearchParameter/Resource-since", Modifiers: []string{"missing"}},
 		{Name: "_source", Type: "uri", Definition: "http://hl7.org/fhir/SearchParameter/Resource-source", Modifiers: []string{"missing", "above", "below"}, Sortable: true},
 		{Name: "_tag", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Resource-tag", Modifiers: []string{"missing", "not", "text", "in", "not-in"}, Sortable: true},
+		{Name: "appointment", Type: "reference", Definition: fhir.OwnURL + "SearchParameter/Slot-appointment", Modifiers: []string{"missing", "type", "identifier"}, Targets: []string{"Appointment"}, Sortable: true},
 		{Name: "appointment-type", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-appointment-type", Modifiers: []string{"missing", "not", "text", "in", "not-in"}, Sortable: true},
 		{Name: "identifier", Type: "token", Definition: "http://hl7.org/fhir/SearchParameter/Slot-identifier", Modifiers: []string{"missing", "not", "text", "of-type"}, Sortable: true},
 		{Name: "schedule", Type: "reference", Definition: "http://hl7.org/fhir/SearchParameter/Slot-schedule", Modifiers: []string{"missing", "type", "identifier"}, Targets: []string{"Schedule"}, Sortable: true},
