@@ -10,6 +10,7 @@
 // what became of each entry is then told by the server. Of a Bundle that is taken apart, a reference to urn:uuid of another entry becomes a reference to its type and id when that entry has an
 // id and does not come more than 5 MiB later; otherwise the resource is refused.
 //
-// Resources of one type and id are sent in the order in which they come; others may overtake each other. References need not
-// resolve when they are sent: Portico accepts that.
+// Resources of one type and id are sent in the order in which they come; others may overtake each other, but no appointment the slots that it takes and the
+// services that it is for, and in a directory the files of appointments (Appointment.ndjson) come last. Other references need not resolve when they are
+// sent: Portico accepts that.
 package load

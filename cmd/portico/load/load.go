@@ -93,7 +93,20 @@ func (c *client) sendAll(ctx context.Context, stop context.CancelCauseFunc, sour
 	for i := range lanes {
 		lanes[i] = make(chan unit, 4)
 	}
-	go read(ctx, sources, reader{stdin: opts.stdin(), whole: opts.Transaction}, lanes)
+	var order underway
+	number := 0
+	send := func(u unit) bool {
+		u.number = number
+		number++
+		order.enter(&u, c.base)
+		select {
+		case lanes[u.lane(len(lanes))] <- u:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	go read(sources, reader{stdin: opts.stdin(), whole: opts.Transaction, send: send}, lanes)
 
 	results := make(chan result)
 	var senders sync.WaitGroup
@@ -107,7 +120,9 @@ func (c *client) sendAll(ctx context.Context, stop context.CancelCauseFunc, sour
 					if !more {
 						return
 					}
+					u.wait(ctx)
 					done, err := c.load(ctx, u)
+					order.leave(u)
 					if err != nil {
 						stop(err)
 						return
@@ -134,23 +149,12 @@ func (o Options) stdin() io.Reader {
 }
 
 // read reads all sources into the lanes, and closes them.
-func read(ctx context.Context, sources []string, r reader, lanes []chan unit) {
+func read(sources []string, r reader, lanes []chan unit) {
 	defer func() {
 		for _, lane := range lanes {
 			close(lane)
 		}
 	}()
-	number := 0
-	r.send = func(u unit) bool {
-		u.number = number
-		number++
-		select {
-		case lanes[u.lane(len(lanes))] <- u:
-			return true
-		case <-ctx.Done():
-			return false
-		}
-	}
 	for _, s := range sources {
 		if !r.source(s) {
 			return
@@ -164,7 +168,9 @@ type unit struct {
 	number   int           // in the order of reading
 	resource fhir.Resource // zero when it could not be read
 	fault    string
-	whole    bool // the resource is a Bundle for the base
+	whole    bool              // the resource is a Bundle for the base
+	after    []<-chan struct{} // closed when what it needs is answered
+	done     chan struct{}     // to be closed when it is answered; nil when nobody waits for it
 }
 
 // lane is the same for resources of the same type and id, and for all Bundles that are posted whole, so that they stay in order.

@@ -16,7 +16,7 @@ import (
 
 const stdinName = "-"
 
-// find lists the files to read: directories are replaced by what is in and below them, in the order of the names. All that is wrong with the names
+// find lists the files to read: directories are replaced by what is in and below them, in the order of the names, those of appointments last. All that is wrong with the names
 // is told at once.
 func find(names []string) (files []string, wrong []fhir.Issue) {
 	if len(names) == 0 {
@@ -73,7 +73,7 @@ func filesAt(name string) ([]string, error) {
 		}
 		return err
 	})
-	return all, err
+	return inOrder(all), err
 }
 
 func isLoadable(name string) bool {
