@@ -209,7 +209,7 @@ func TestDemoOfSomeTypes(t *testing.T) {
 	}
 	some.end(t)
 	all := start(t, dir, func(c *Config) { c.Dev = true })
-	for path, total := range map[string]int{"Patient": 499, "Slot": 2000, "Slot?schedule.actor:Practitioner.name=sean&status=free": 136} {
+	for path, total := range map[string]int{"Patient": 499, "Slot": 2000, "Slot?schedule.actor:Practitioner.name=sean&status=free": 167} {
 		_, body := all.until(t, "/fhir/"+path+map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")]+"_total=accurate&_count=0")
 		if !strings.Contains(body, fmt.Sprintf(`"total":%d`, total)) {
 			t.Errorf("%s with all types: %s", path, body)

@@ -50,7 +50,7 @@ func (a *App) fillDemo(ctx context.Context) error {
 		return nil
 	}
 	all := demo.Generate(demo.Options{Patients: demoPatients, Seed: demoSeed, At: state.At})
-	if err := a.fillAll(ctx, ofTypes(all, due)); err != nil {
+	if err := a.fillAll(ctx, without(all, func(r fhir.Resource) bool { return !slices.Contains(due, r.Type()) })); err != nil {
 		return err
 	}
 	state.Filled = slices.Sorted(slices.Values(slices.Concat(state.Filled, due)))
@@ -60,17 +60,6 @@ func (a *App) fillDemo(ctx context.Context) error {
 	}
 	_, err = a.store.Records().Swap(ctx, demoRecord, record.Revision, value, 0)
 	return err
-}
-
-// ofTypes are the resources that are of one of the types.
-func ofTypes(resources iter.Seq[fhir.Resource], types []string) iter.Seq[fhir.Resource] {
-	return func(yield func(fhir.Resource) bool) {
-		for r := range resources {
-			if slices.Contains(types, r.Type()) && !yield(r) {
-				return
-			}
-		}
-	}
 }
 
 // demoState reads the state, and makes it where there is none.
@@ -93,8 +82,28 @@ func (a *App) demoState(ctx context.Context) (state demoState, record storage.Re
 	return state, record, err
 }
 
-// fillAll stores resources, many at a time, in no order.
+// fillAll stores resources, many at a time, in no order but one: appointments come last, for they take slots that are there, and leave the tasks
+// that are there as they are.
 func (a *App) fillAll(ctx context.Context, resources iter.Seq[fhir.Resource]) error {
+	isAppointment := func(r fhir.Resource) bool { return r.Type() == "Appointment" }
+	if err := a.fillMany(ctx, without(resources, isAppointment)); err != nil {
+		return err
+	}
+	return a.fillMany(ctx, without(resources, func(r fhir.Resource) bool { return !isAppointment(r) }))
+}
+
+// without are the resources that are not so.
+func without(resources iter.Seq[fhir.Resource], is func(fhir.Resource) bool) iter.Seq[fhir.Resource] {
+	return func(yield func(fhir.Resource) bool) {
+		for r := range resources {
+			if !is(r) && !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+func (a *App) fillMany(ctx context.Context, resources iter.Seq[fhir.Resource]) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	work := make(chan fhir.Resource)

@@ -1,6 +1,9 @@
 package demo
 
-import "github.com/portico-health/portico/fhir"
+import (
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/booking"
+)
 
 // careTask is an entry of the catalogue: something that can be booked. Its code is the id of the HealthcareService.
 type careTask struct {
@@ -12,6 +15,8 @@ type careTask struct {
 	service  named  // of service-type
 	snomed   named
 	reasons  []named // of SNOMED CT, why it is booked
+	notice   int     // hours before the start, until which one may cancel
+	lead     int     // hours before the start, until which one may book
 	ordered  bool    // needs a ServiceRequest
 	pressure bool    // blood pressure is taken
 }
@@ -96,10 +101,10 @@ var crafts = []craft{
 		tasks: []careTask{
 			{code: "wound-care-home", name: "Wound care at home", about: "Assessment and dressing of a wound at the patient's home.",
 				to: everAge, service: named{"473", "Wound Management"}, snomed: named{"225358003", "Wound care"},
-				reasons: []named{{"", "Leg ulcer"}, {"", "Wound after surgery"}}},
+				lead: 4, reasons: []named{{"", "Leg ulcer"}, {"", "Wound after surgery"}}},
 			{code: "blood-test-home", name: "Blood test at home", about: "Venous blood sample at the patient's home.", advice: "Please drink enough water before.",
 				from: 18, to: everAge, service: named{"161", "Pathology - Haematology"}, snomed: named{"396550006", "Blood test"},
-				reasons: []named{diabetes, tiredness}, ordered: true},
+				notice: 24, lead: 12, reasons: []named{diabetes, tiredness}, ordered: true},
 			{code: "blood-pressure-check-home", name: "Blood pressure check at home", about: "Measurement of blood pressure and pulse at the patient's home.",
 				from: 60, to: everAge, service: named{"358", "Home Nursing"}, snomed: named{"46973005", "Blood pressure taking"},
 				reasons: []named{hypertension}, pressure: true},
@@ -111,9 +116,9 @@ var crafts = []craft{
 		tasks: []careTask{
 			{code: "ecg", name: "ECG", about: "Electrocardiogram of twelve leads at rest.", advice: "Please use no body lotion on the day.",
 				to: everAge, service: named{"165", "Cardiology"}, snomed: named{"29303009", "Electrocardiographic procedure"},
-				reasons: []named{palpitations, chestPain}, ordered: true},
+				notice: 24, reasons: []named{palpitations, chestPain}, ordered: true},
 			{code: "blood-pressure-monitoring", name: "24-hour blood pressure monitoring", about: "Fitting of a monitor that is worn for a day and a night.",
-				from: 18, to: everAge, service: named{"165", "Cardiology"}, reasons: []named{hypertension}, ordered: true, pressure: true},
+				from: 18, to: everAge, service: named{"165", "Cardiology"}, notice: 48, lead: 24, reasons: []named{hypertension}, ordered: true, pressure: true},
 		},
 	},
 	{
@@ -122,7 +127,7 @@ var crafts = []craft{
 		tasks: []careTask{
 			{code: "physiotherapy-assessment", name: "Physiotherapy assessment", about: "First assessment of joints, back or muscles.",
 				advice: "Please wear clothes in which you can move.", to: everAge, service: named{"65", "Physiotherapy"},
-				reasons: []named{backPain, {"", "Shoulder pain"}, {"", "Knee pain"}}},
+				notice: 24, reasons: []named{backPain, {"", "Shoulder pain"}, {"", "Knee pain"}}},
 			{code: "falls-assessment", name: "Falls assessment", about: "Assessment of balance, strength and home for people who have fallen.",
 				from: 65, to: everAge, service: named{"593", "Falls Prevention"}, reasons: []named{{"", "Fall at home"}}},
 		},
@@ -152,6 +157,7 @@ func (c craft) types() fhir.Array       { return each(c.tasks, careTask.concept)
 // healthcareService is the entry of the catalogue. All are offered by the first trust.
 func healthcareService(c craft, t careTask, trust *fhir.Object, phone *fhir.Object) fhir.Resource {
 	return resource("HealthcareService", t.code,
+		f("extension", list(rule(booking.NoticeURL, t.notice), rule(booking.LeadTimeURL, t.lead))),
 		f("active", true),
 		f("providedBy", trust),
 		f("category", c.categories()),
@@ -164,6 +170,17 @@ func healthcareService(c craft, t careTask, trust *fhir.Object, phone *fhir.Obje
 		f("eligibility", t.eligibility()),
 		f("appointmentRequired", true),
 		f("availableTime", list(workingHours())),
+	)
+}
+
+// rule is an extension with a number of hours, or nil for none.
+func rule(url string, hours int) *fhir.Object {
+	if hours == 0 {
+		return nil
+	}
+	return object(
+		f("url", url),
+		f("valueDuration", object(f("value", number(hours)), f("unit", "hours"), f("system", ucum), f("code", "h"))),
 	)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/portico-health/portico/cmd/portico/demo"
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/booking"
 	"github.com/portico-health/portico/fhir/r4"
 )
 
@@ -40,7 +41,7 @@ func collect(t fault, opts demo.Options) data {
 			if to == "#"+contained(r.Root()) {
 				continue
 			}
-			if d.byKey[to] == nil {
+			if d.byKey[to] == nil && to != holder(r.Root()) {
 				t.Errorf("%s refers to %s, which has not come before", key, to)
 			}
 		}
@@ -48,6 +49,16 @@ func collect(t fault, opts demo.Options) data {
 		d.byType[r.Type()] = append(d.byType[r.Type()], r.Root())
 	}
 	return d
+}
+
+// holder is the appointment that a slot names.
+func holder(slot *fhir.Object) string {
+	for _, e := range slot.Objects("extension") {
+		if e.Text("url") == booking.HolderURL {
+			return e.Object("valueReference").Text("reference")
+		}
+	}
+	return ""
 }
 
 func contained(o *fhir.Object) string {
@@ -269,31 +280,36 @@ func checkAppointments(t fault, d data) {
 	}
 }
 
-// live are the statuses in which an appointment holds its slot, with the status that the slot has then.
-var live = map[string]string{
-	"pending": "busy-tentative", "booked": "busy", "arrived": "busy", "checked-in": "busy", "fulfilled": "busy", "noshow": "busy",
+// slotStatus is that of the slot that an appointment names, by the status of the appointment. Where it is not free, the appointment is live and
+// holds the slot. Appointments that are not listed name none.
+var slotStatus = map[string]string{
+	"pending": "busy-tentative", "booked": "busy", "arrived": "busy", "checked-in": "busy", "fulfilled": "free", "noshow": "free",
 }
 
-// checkHolds checks that a slot that is not free is held by one live appointment, at its time and with its practitioner, and that
-// every live appointment holds one.
+// checkHolds checks that a slot is held by one live appointment, which it names, at its time and with its practitioner, or is free; and that every live
+// appointment holds one.
 func checkHolds(t fault, d data) {
 	t.Helper()
+	named := map[string]string{}
 	held := map[string]string{}
 	for _, a := range d.byType["Appointment"] {
-		key, want := "Appointment/"+a.Text("id"), live[a.Text("status")]
+		key, want := "Appointment/"+a.Text("id"), slotStatus[a.Text("status")]
 		var slots []string
 		for _, s := range a.Objects("slot") {
 			slots = append(slots, s.Text("reference"))
 		}
 		if (len(slots) == 1) != (want != "") {
-			t.Errorf("%s is %s and holds %d slots", key, a.Text("status"), len(slots))
+			t.Errorf("%s is %s and names %d slots", key, a.Text("status"), len(slots))
 			continue
 		}
 		for _, s := range slots {
-			if held[s] != "" {
-				t.Errorf("%s is held by %s and %s", s, held[s], key)
+			if named[s] != "" {
+				t.Errorf("%s is named by %s and %s", s, named[s], key)
 			}
-			held[s] = key
+			named[s] = key
+			if want != "free" {
+				held[s] = key
+			}
 			slot := d.byKey[s]
 			if slot.Text("status") != want || slot.Text("start") != a.Text("start") || slot.Text("end") != a.Text("end") {
 				t.Errorf("%s does not fit %s", s, key)
@@ -302,14 +318,27 @@ func checkHolds(t fault, d data) {
 			if actors(schedule, "actor")["Practitioner/"] != actors(a, "participant")["Practitioner/"] {
 				t.Errorf("%s is not of the practitioner of %s", s, key)
 			}
+			if !offers(schedule, actors(a, "participant")["HealthcareService/"]) {
+				t.Errorf("%s is not of a schedule that offers what %s is for", s, key)
+			}
 		}
 	}
 	for _, s := range d.byType["Slot"] {
 		key := "Slot/" + s.Text("id")
-		if (s.Text("status") == "free") != (held[key] == "") {
-			t.Errorf("%s is %s, and held by %q", key, s.Text("status"), held[key])
+		if holder(s) != held[key] || (s.Text("status") == "free") != (held[key] == "") {
+			t.Errorf("%s is %s and names %q, and is held by %q", key, s.Text("status"), holder(s), held[key])
 		}
 	}
+}
+
+// offers says whether a service is among the actors of a schedule, by which it is found.
+func offers(schedule *fhir.Object, service string) bool {
+	for _, a := range schedule.Objects("actor") {
+		if a.Text("reference") == service {
+			return true
+		}
+	}
+	return false
 }
 
 // actors are the references in a list, by the type and its slash.
@@ -342,7 +371,7 @@ func checkPatientsTime(t fault, d data) {
 		if instant(t, a, "created").Before(born.AddDate(15, 0, 0)) && actors(a, "participant")["RelatedPerson/"] == "" {
 			t.Errorf("Appointment/%s is of a child, who comes alone", a.Text("id"))
 		}
-		if live[a.Text("status")] == "" {
+		if slotStatus[a.Text("status")] == "" {
 			continue
 		}
 		v := visit{instant(t, a, "start"), instant(t, a, "end")}

@@ -4,7 +4,7 @@ package demo
 type course struct {
 	status          string // Appointment.status
 	when            when
-	slotStatus      string // of the slot that it holds; "" when it holds none
+	slotStatus      string // of the slot that it names; "" when it names none. It holds the slot unless that is free
 	taskStatus      string
 	requestStatus   string // of the ServiceRequest
 	encounterStatus string // "" when there was none
@@ -21,22 +21,24 @@ const (
 	never               // it has no time, at most a wish
 )
 
-// courses are all statuses of an Appointment, in the order in which they first occur. Only one that is live holds its slot; that of a
-// cancelled one is free again.
+// courses are all statuses of an Appointment, in the order in which they first occur. Only one that is live holds its slot
+// (fhir/booking); that of one that is over is free again.
 var courses = []course{
-	{"fulfilled", past, "busy", "completed", "completed", "finished", 27},
+	{"fulfilled", past, "free", "completed", "completed", "finished", 27},
 	{"booked", future, "busy", "accepted", "active", "", 27},
 	{"arrived", morning, "busy", "in-progress", "active", "arrived", 1},
 	{"pending", future, "busy-tentative", "requested", "active", "", 4},
 	{"proposed", never, "", "requested", "active", "", 4},
 	{"cancelled", future, "", "cancelled", "revoked", "", 3},
-	{"noshow", past, "busy", "cancelled", "active", "", 4},
+	{"noshow", past, "free", "cancelled", "active", "", 4},
 	{"checked-in", morning, "busy", "in-progress", "active", "arrived", 1},
 	onWaitlist,
 	{"entered-in-error", past, "", "entered-in-error", "entered-in-error", "", 2},
 	{"cancelled", past, "", "cancelled", "revoked", "", 3},
 	{"cancelled", never, "", "cancelled", "revoked", "", 2},
 }
+
+func (c course) isLive() bool { return c.slotStatus != "" && c.slotStatus != "free" }
 
 // onWaitlist is also what becomes of a booking for which there is no time.
 var onWaitlist = course{"waitlist", never, "", "requested", "active", "", 2}

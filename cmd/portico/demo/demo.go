@@ -62,7 +62,8 @@ func (o Options) settled() Options {
 }
 
 // Generate makes the data, one resource at a time, and keeps that of one practice in memory (some 250 patients). It makes the same
-// resources in the same order whenever the options are the same. No resource refers to one that comes later.
+// resources in the same order whenever the options are the same. No resource refers to one that comes later, but a slot to the
+// appointment that holds it.
 //
 // The order is: trusts with their sites, the catalogue of care tasks, and then for each practice the practice with
 // its people and diaries, its patients, and for each diary the slots and the appointments with what belongs to them.

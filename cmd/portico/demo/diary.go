@@ -6,30 +6,31 @@ import (
 	"time"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/booking"
 )
 
 // diary is what one of the staff has to do: the bookings, and the slots that they hold or could hold.
 type diary struct {
 	member   *member
 	slots    []slot // soonest first
-	bookings []*booking
+	bookings []*entry
 }
 
 type slot struct {
 	number int
 	span
-	status string
+	holder *entry // nil where it is free
 }
 
-// booking is an appointment before it is written down.
-type booking struct {
+// entry is an appointment of a diary before it is written down.
+type entry struct {
 	course
 	number  int
 	member  *member
 	patient *patient
 	task    careTask
 	span        // zero when it has no time
-	slot    int // number of the slot that it holds, or -1
+	slot    int // number of the slot that it names, or -1
 
 	place int // in the diary, of the span; -1 for none
 }
@@ -42,7 +43,7 @@ type planner struct {
 	patients []*patient
 	starts   []int          // minutes of the day at which the places of a day begin
 	free     [never][]int   // places that nobody has, shuffled; by when
-	status   map[int]string // of the slots at the places that are in use
+	holders  map[int]*entry // of the places that are slots; nil for those that are free
 	diary    diary
 }
 
@@ -51,8 +52,8 @@ func (w *world) diary(m *member, patients []*patient) diary {
 	p := planner{
 		dice:     newDice(w.Seed, "diary", m.number),
 		calendar: w.calendar, member: m, patients: patients,
-		status: map[int]string{},
-		diary:  diary{member: m},
+		holders: map[int]*entry{},
+		diary:   diary{member: m},
 	}
 	p.open()
 	from, to := w.share(w.appointments(), m.number)
@@ -60,7 +61,7 @@ func (w *world) diary(m *member, patients []*patient) diary {
 		p.book(number)
 	}
 	from, to = w.share(w.slots(), m.number)
-	p.offer(to - from - len(p.status))
+	p.offer(to - from - len(p.holders))
 	p.settle(from)
 	return p.diary
 }
@@ -93,7 +94,7 @@ func (p *planner) at(place int) span {
 
 // book makes one booking. It takes the course that is next, unless no patient has time then.
 func (p *planner) book(number int) {
-	b := &booking{course: courseRound[number%len(courseRound)], number: number, member: p.member, slot: -1, place: -1}
+	b := &entry{course: courseRound[number%len(courseRound)], number: number, member: p.member, slot: -1, place: -1}
 	b.task = pick(p.dice, p.member.craft.tasks)
 	if b.when != never && !p.schedule(b) {
 		b.course = onWaitlist
@@ -105,7 +106,7 @@ func (p *planner) book(number int) {
 }
 
 // schedule finds a place and a patient who has time for it, and takes both.
-func (p *planner) schedule(b *booking) bool {
+func (p *planner) schedule(b *entry) bool {
 	for i, place := range p.free[b.when] {
 		b.span = p.at(place)
 		patient, task := p.patientFor(b.task, b.span)
@@ -114,9 +115,11 @@ func (p *planner) schedule(b *booking) bool {
 		}
 		b.patient, b.task, b.place = patient, task, place
 		p.free[b.when] = slices.Delete(p.free[b.when], i, i+1)
-		p.status[place] = "free"
+		p.holders[place] = nil
+		if b.isLive() {
+			p.holders[place] = b
+		}
 		if b.slotStatus != "" {
-			p.status[place] = b.slotStatus
 			patient.visits = append(patient.visits, b.span)
 		}
 		return true
@@ -145,16 +148,16 @@ func (p *planner) offer(count int) {
 	rest := slices.Concat(p.free[:]...)
 	p.shuffle(rest)
 	for _, place := range rest[:count] {
-		p.status[place] = "free"
+		p.holders[place] = nil
 	}
 }
 
-// settle writes down the slots, soonest first, and tells the bookings which they hold.
+// settle writes down the slots, soonest first, and tells the bookings which they name.
 func (p *planner) settle(first int) {
 	numbers := map[int]int{}
-	for i, place := range slices.Sorted(maps.Keys(p.status)) {
+	for i, place := range slices.Sorted(maps.Keys(p.holders)) {
 		numbers[place] = first + i
-		p.diary.slots = append(p.diary.slots, slot{first + i, p.at(place), p.status[place]})
+		p.diary.slots = append(p.diary.slots, slot{first + i, p.at(place), p.holders[place]})
 	}
 	for _, b := range p.diary.bookings {
 		if b.slotStatus != "" {
@@ -176,13 +179,21 @@ func (d diary) resources(w *world) []fhir.Resource {
 
 func slotID(number int) string { return numbered("slot", 6, number) }
 
+// resource is the slot as the server has it when its appointment holds it: it names that.
 func (s slot) resource(m *member) fhir.Resource {
+	status := "free"
+	var holder *fhir.Object
+	if s.holder != nil {
+		status = s.holder.slotStatus
+		holder = object(f("url", booking.HolderURL), f("valueReference", s.holder.reference("Appointment", "app", "")))
+	}
 	return resource("Slot", slotID(s.number),
+		f("extension", list(holder)),
 		f("serviceCategory", m.craft.categories()),
 		f("serviceType", m.craft.types()),
 		f("specialty", m.craft.specialties()),
 		f("schedule", reference("Schedule", m.scheduleID(), m.display())),
-		f("status", s.status),
+		f("status", status),
 		f("start", instant(s.start)),
 		f("end", instant(s.end)),
 	)

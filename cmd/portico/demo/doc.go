@@ -2,8 +2,8 @@
 // bookings that hang together, or as many as are asked for.
 //
 // The same [Options] give the same bytes, on every machine. Resources come in reference order: none refers to one that comes
-// later. They have fixed, readable ids ("pat-000001", "HealthcareService/blood-test-home"), so that an example in a
-// guide stays true.
+// later, but for slots that are taken: they name the appointment that has them, as the server does it, so that both can be loaded one after the
+// other. They have fixed, readable ids ("pat-000001", "HealthcareService/blood-test-home"), so that an example in a guide stays true.
 //
 // Nobody in the data exists. NHS numbers are from the range 999 000 0000 to 999 999 9999, which is
 // never issued; telephone numbers are from the ranges that Ofcom keeps for drama; mail goes to example.org;

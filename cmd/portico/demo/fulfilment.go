@@ -21,7 +21,7 @@ func (k work) fulfilment() fhir.Resource {
 			f("valueReference", k.reference("Observation", "obs", "")),
 		))
 	}
-	return resource("Task", numbered("task", 6, k.number),
+	return resource("Task", "fulfilment-"+numbered("app", 6, k.number),
 		f("basedOn", list(k.serviceRequestReference())),
 		f("status", k.taskStatus),
 		f("statusReason", k.statusReason()),

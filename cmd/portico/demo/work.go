@@ -9,7 +9,7 @@ import (
 // work is the resources of one booking: the request for it, the appointment, the visit, what was measured, and the task that
 // goes along with it all.
 type work struct {
-	*booking
+	*entry
 	dice *dice
 
 	requested time.Time
@@ -20,8 +20,8 @@ type work struct {
 	cause     named
 }
 
-func (w *world) work(b *booking) work {
-	k := work{booking: b, dice: newDice(w.Seed, "appointment", b.number)}
+func (w *world) work(b *entry) work {
+	k := work{entry: b, dice: newDice(w.Seed, "appointment", b.number)}
 	k.reason = pick(k.dice, b.task.reasons)
 	known := w.calendar.now() // until when the course can have changed
 	if b.hasTime() && b.start.Before(known) {
@@ -52,11 +52,11 @@ func (k work) before(t time.Time, least, most time.Duration) time.Time {
 	return t.Add(-time.Duration(k.dice.between(int(least/time.Minute), int(most/time.Minute))) * time.Minute)
 }
 
-func (b *booking) hasTime() bool { return !b.start.IsZero() }
+func (b *entry) hasTime() bool { return !b.start.IsZero() }
 
-func (b *booking) isAtHome() bool { return b.member.craft.site == atHome }
+func (b *entry) isAtHome() bool { return b.member.craft.site == atHome }
 
-func (b *booking) isMeasured() bool { return b.task.pressure && b.status == "fulfilled" }
+func (b *entry) isMeasured() bool { return b.task.pressure && b.status == "fulfilled" }
 
 func (k work) resources() []fhir.Resource {
 	var all []fhir.Resource
@@ -75,18 +75,18 @@ func (k work) resources() []fhir.Resource {
 
 // The resources of a booking have the same number.
 
-func (b *booking) reference(typ, prefix, display string) *fhir.Object {
+func (b *entry) reference(typ, prefix, display string) *fhir.Object {
 	return reference(typ, numbered(prefix, 6, b.number), display)
 }
 
-func (b *booking) serviceRequestReference() *fhir.Object {
+func (b *entry) serviceRequestReference() *fhir.Object {
 	if !b.task.ordered {
 		return nil
 	}
 	return b.reference("ServiceRequest", "req", b.task.name)
 }
 
-func (b *booking) encounterReference() *fhir.Object {
+func (b *entry) encounterReference() *fhir.Object {
 	if b.encounterStatus == "" {
 		return nil
 	}
