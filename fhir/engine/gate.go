@@ -105,6 +105,16 @@ func (e *Engine) Transact(ctx context.Context, p fhir.Principal, changes []Chang
 	return outcomes, err
 }
 
+// Find looks for time that is free, and proposes Appointments in it ($find, https://profiles.ihe.net/ITI/Scheduling/OperationDefinition/appointment-find): each
+// can be read under its id for half an hour. Nothing is held. Its errors are Invalid for what the request says wrong or is not supported, Forbidden, TooCostly where
+// too many schedules would have to be looked into, and Unavailable while an index that it takes is being made anew.
+func (e *Engine) Find(ctx context.Context, p fhir.Principal, req FindRequest) (Proposals, error) {
+	event := audit.Event{Who: p, Interaction: audit.Operation, Key: fhir.Key{Type: "Appointment"}}
+	found, err := e.propose(ctx, p, req)
+	e.notePatients(&event, found.Appointments)
+	return record(ctx, e, event, found, err)
+}
+
 // Validate returns everything that a write of the resource would be refused for, and warnings; nothing is
 // stored. The issues are empty when there is nothing to say. Its errors are those of asking: NotFound, Forbidden for who may do nothing with the type, Invalid
 // for an unknown mode or a missing resource.

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"time"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/storage"
@@ -44,46 +43,9 @@ func (e *Engine) lapse(ctx context.Context, p fhir.Partition, appointment fhir.K
 // and every second. One appointment that fails does not keep it from the others; the error tells of all.
 func (e *Engine) Settle(ctx context.Context) error { return nil }
 
-// Time is a stretch of free time that Availability found: adjacent slots of one schedule, as many as the length asks for.
-type Time struct {
-	Slots    []fhir.Version
-	Schedule fhir.Version
-	Start    fhir.Instant
-	End      fhir.Instant
-}
-
-// Wanted says which free time somebody looks for. Fields that are nil or zero ask for nothing; of several values in one field any suffices.
-type Wanted struct {
-	From, To   fhir.Instant  // it begins then or later, and before To; both are needed
-	Length     time.Duration // adjacent slots together are at least so long; 0: one slot of any length
-	Services   []fhir.Key    // HealthcareServices
-	Actors     [][]fhir.Key  // actors of the Schedule: any of each list
-	PostalArea string        // a Location of the schedule has a postal code that begins so, or the service covers an area of such a Location
-	Codes      []string      // "system|code" of Slot.serviceType
-	Specialty  []string      // "system|code" of Slot.specialty
-	After      []byte        // where the page before ended
-	Limit      int           // times; 1 at least
-}
-
 // availability finds free time, soonest first, and where the next page begins (nil: nowhere). Held slots are not free.
 func (e *Engine) availability(ctx context.Context, p fhir.Principal, w Wanted) ([]Time, []byte, error) {
 	return nil, nil, nil
-}
-
-// Proposals is what $find answers: proposed Appointments, which can be read under their ids until they expire.
-type Proposals struct {
-	Appointments []fhir.Version // proposed; numbers are 0, for they are not stored
-	Total        int
-	Issues       []fhir.Issue // what there is to say about it
-}
-
-// FindRequest is what $find is asked (https://profiles.ihe.net/ITI/Scheduling/OperationDefinition/appointment-find).
-type FindRequest struct {
-	Wanted
-	Patients []fhir.Resource // the participants for whom it is, as Appointment.participant.actor (Reference)
-	Reasons  []fhir.Resource // as CodeableConcepts
-	BasedOn  fhir.Key        // a ServiceRequest; zero for none
-	Count    int             // proposals; 0: as many as a page has
 }
 
 // propose carries out $find. Nothing is stored but what is needed to resolve the ids.
