@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/booking"
 	"github.com/portico-health/portico/fhir/search"
 )
 
@@ -15,6 +16,7 @@ type rule func(e *Engine, r fhir.Resource) error
 var rules = map[string][]rule{
 	"Appointment":         {endsAfterStart},
 	"AppointmentResponse": {endsAfterStart},
+	"Schedule":            {workingHours},
 	"Slot":                {endsAfterStart},
 	"Subscription":        {subscriptionStatus, subscriptionCriteria},
 }
@@ -60,5 +62,11 @@ func subscriptionCriteria(e *Engine, r fhir.Resource) error {
 			fault.Issues[i].Path = place
 		}
 	}
+	return err
+}
+
+// workingHours: what cannot be read when slots are to be made is told when it is written.
+func workingHours(_ *Engine, r fhir.Resource) error {
+	_, _, err := booking.HoursOf(r)
 	return err
 }

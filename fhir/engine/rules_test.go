@@ -1,12 +1,14 @@
 package engine_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/booking"
 	"github.com/portico-health/portico/fhir/engine"
 )
 
@@ -79,4 +81,25 @@ func faults(issues []fhir.Issue) []fhir.Issue {
 		}
 	}
 	return severe
+}
+
+// TestWorkingHours: working hours that nobody could make slots of are not stored.
+func TestWorkingHours(t *testing.T) {
+	e := newEngine(t)
+	e.Types = append(e.Types, "Schedule")
+	const schedule = `{"resourceType":"Schedule","actor":[{"reference":"Practitioner/1"}],"extension":[{"url":"` + booking.WorkingHoursURL + `","extension":[
+		{"url":"slot-length","valueDuration":{"value":%s,"unit":"min","system":"http://unitsofmeasure.org","code":"min"}},
+		{"url":"weekly","extension":[{"url":"day","valueCode":"%s"},{"url":"from","valueTime":"09:00:00"},{"url":"to","valueTime":"12:00:00"}]}]}]}`
+	if _, err := e.Create(t.Context(), alice, resource(t, schedule, "15", "mon")); err != nil {
+		t.Error(err)
+	}
+	_, err := e.Create(t.Context(), alice, resource(t, schedule, "3", "monday"))
+	var told []string
+	for _, issue := range fhir.AsError(err).Issues {
+		told = append(told, issue.Path)
+	}
+	want := []string{"Schedule.extension[0].extension[0]", "Schedule.extension[0].extension[1].extension[0]"}
+	if diff := cmp.Diff(want, told); !errors.Is(err, fhir.Unprocessable) || diff != "" {
+		t.Errorf("%v, with faults elsewhere (-want +got):\n%s", err, diff)
+	}
 }
