@@ -78,7 +78,7 @@ func (l links) read(typ, name string, away int) (Any, *miss) {
 // (https://hl7.org/fhir/R4/search.html#chaining), and here its search finds what it would find with each of them.
 func (l links) chain(typ, link, rest string, away int) (Any, *miss) {
 	name, target, typed := strings.Cut(link, ":")
-	p := l.rules.types[typ].byName[name]
+	p := l.rules.types[typ].byName[l.rules.spelt(typ, name)]
 	switch {
 	case p == nil:
 		return nil, unknown("%s", l.unknownName(typ, name))

@@ -116,6 +116,7 @@ func (i inclusion) read(v string) ([]Include, string) {
 // params are the parameters that are named by one name or by the star, of those that may refer to what is asked for.
 func (i inclusion) params(name string) []string {
 	var fitting []string
+	name = i.rules.spelt(i.Source, name)
 	for _, p := range i.rules.types[i.Source].params {
 		if (name == "*" || name == p.Name) && i.fits(p) {
 			fitting = append(fitting, p.Name)
