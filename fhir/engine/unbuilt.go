@@ -43,11 +43,6 @@ func (e *Engine) lapse(ctx context.Context, p fhir.Partition, appointment fhir.K
 // and every second. One appointment that fails does not keep it from the others; the error tells of all.
 func (e *Engine) Settle(ctx context.Context) error { return nil }
 
-// availability finds free time, soonest first, and where the next page begins (nil: nowhere). Held slots are not free.
-func (e *Engine) availability(ctx context.Context, p fhir.Principal, w Wanted) ([]Time, []byte, error) {
-	return nil, nil, nil
-}
-
 // propose carries out $find. Nothing is stored but what is needed to resolve the ids.
 func (e *Engine) propose(ctx context.Context, p fhir.Principal, req FindRequest) (Proposals, error) {
 	return Proposals{}, nil

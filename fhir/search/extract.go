@@ -33,8 +33,11 @@ func (r *Rules) Extract(res fhir.Resource) Entries {
 		Texts: make([]Text, 0, len(t.params)),
 	}}
 	x.take(t, x.root)
-	if res.Type() == "Slot" {
+	switch res.Type() {
+	case "Slot":
 		x.calendar(x.root)
+	case "Location":
+		x.area(x.root)
 	}
 	if x.inside != nil {
 		x.follow()

@@ -111,6 +111,7 @@ func NewRules(c Config) (*Rules, error) {
 		r.stamp(typ, t)
 	}
 	r.stampCalendar()
+	r.stampArea()
 	r.stampContained()
 	r.fingerprint = digest(8, "%v", r.stamps) // maps are printed in the order of their keys
 	return r, nil
