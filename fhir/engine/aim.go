@@ -17,6 +17,8 @@ func (e *Engine) decide(ctx context.Context, p fhir.Principal, d *draft, deleted
 	switch {
 	case d.Action == ActCreate && d.Conditional:
 		return e.aimCreate(ctx, p, d, deleted)
+	case d.Action == ActCreate && d.named:
+		return e.aimNamed(ctx, p, d)
 	case d.Action == ActCreate:
 		d.aim = aim{target: d.own, condition: storage.Condition{Absent: true}, next: 1, method: fhir.Created}
 		return nil
@@ -62,16 +64,20 @@ func (e *Engine) aimKey(ctx context.Context, p fhir.Principal, d *draft) error {
 	case exists:
 		d.aim = aimAt(current)
 		return d.Pre.holds(current)
-	case d.Pre.Version > 0:
-		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but there is no such resource.", d.Key, d.Pre.Version)
-	case d.Pre.OneOf != nil:
-		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in one of the versions %s, but there is no such resource.", d.Key, d.Pre.names())
-	case d.Pre.Exists:
-		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s does not exist, but the request demands that it does (If-Match: *).", d.Key)
 	default:
 		d.condition.Absent, d.next = true, current.Number+1
-		return nil
+		return d.Pre.holdsForAbsent(d.Key)
 	}
+}
+
+// aimNamed aims a create under a given id. That it is taken is decided on what is there, for no other write will make it free.
+func (e *Engine) aimNamed(ctx context.Context, p fhir.Principal, d *draft) error {
+	current, exists, err := e.current(ctx, p, d.own)
+	if err == nil && exists {
+		err = fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s exists already.", d.own)
+	}
+	d.aim = aim{target: d.own, condition: storage.Condition{Absent: true}, next: current.Number + 1, method: fhir.Created}
+	return err
 }
 
 // aimUpdate finds what a conditional update updates. That its own id is taken is looked up before what matches: a resource of this id
@@ -172,6 +178,20 @@ func (pre Precondition) holds(current fhir.Version) error {
 		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in one of the versions %s, but it is in version %d.", current.Key, pre.names(), current.Number)
 	case pre.Required && pre.Version == 0 && pre.OneOf == nil && !pre.Exists:
 		return fhir.Errorf(fhir.PreconditionRequired, fhir.CodeRequired, "%s exists. Say which version you change, with the header If-Match: %s for the current one.", current.Key, current.ETag())
+	default:
+		return nil
+	}
+}
+
+// holdsForAbsent says what a precondition misses where there is no resource under the key. Its error is PreconditionFailed.
+func (pre Precondition) holdsForAbsent(key fhir.Key) error {
+	switch {
+	case pre.Version > 0:
+		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in version %d, but there is no such resource.", key, pre.Version)
+	case pre.OneOf != nil:
+		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s should be in one of the versions %s, but there is no such resource.", key, pre.names())
+	case pre.Exists:
+		return fhir.Errorf(fhir.PreconditionFailed, fhir.CodeConflict, "%s does not exist, but the request demands that it does (If-Match: *).", key)
 	default:
 		return nil
 	}

@@ -23,7 +23,7 @@ const (
 // Change is a write as a value, for Write and Transact.
 type Change struct {
 	Action Action
-	Key    fhir.Key // what is written; without ID for ActCreate and where Criteria select it
+	Key    fhir.Key // what is written; without ID where Criteria select it, and for ActCreate, but where the id was given out before
 
 	// Conditional says that Criteria count, a query as it stands in a URL: nothing may match it for ActCreate, and for the other actions
 	// it selects what is written. Conditional without Criteria is a fault.

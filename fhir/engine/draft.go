@@ -14,7 +14,7 @@ type draft struct {
 	index    int
 	criteria search.Query // what Criteria say
 	own      fhir.Key     // what is created where nothing is there yet; without ID where nothing can be
-	named    bool         // it was the client who gave own its ID
+	named    bool         // the ID of own was there before, and may be taken
 
 	given    bool          // a resource came with the change, and can be checked
 	resource fhir.Resource // what is written: that of the change, or what the patch makes of before
@@ -97,14 +97,18 @@ func (e *Engine) read(p fhir.Principal, d *draft) error {
 	return nil
 }
 
-// name gives a resource that may be new its key. An update may bring one.
+// name gives a resource that may be new its key. An update may bring one, and so may a create that says so in Change.Key.
 func (e *Engine) name(d *draft) error {
 	if d.resource.Type() != d.Key.Type {
 		return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The URL is for %s, but the resource is of type %s.", d.Key.Type, fhir.Quote(d.resource.Type())).At("resourceType")
 	}
-	if _, has := d.resource.Root().Get("id"); has && d.Action == ActUpdate {
+	switch _, has := d.resource.Root().Get("id"); {
+	case d.Action == ActCreate && d.Key.ID != "":
 		d.named = true
-	} else {
+		d.resource.SetID(d.Key.ID)
+	case has && d.Action == ActUpdate:
+		d.named = true
+	default:
 		d.resource.SetID(e.NewID(e.Now()))
 	}
 	d.own = d.resource.Key()

@@ -15,7 +15,7 @@ import (
 	"github.com/portico-health/portico/storage"
 )
 
-// Config is what an Engine stands on. Every field but Audit is needed.
+// Config is what an Engine stands on. Every field but HoldTime and Audit is needed.
 type Config struct {
 	Store     storage.Store
 	Rules     *search.Rules
@@ -24,6 +24,8 @@ type Config struct {
 	ReadOnly  []string // those of them that no client may write
 	Now       func() time.Time
 	NewID     func(now time.Time) string // of a resource that a client creates
+
+	HoldTime time.Duration // for how long $hold holds; 0: DefaultHoldTime
 
 	SearchBudget int // resources and index entries that a page of a search may look at in vain (storage.PageRequest.Budget), 1 at least
 	MaxIncludes  int // resources that may come with the matches of a page (_include, _revinclude), 1 at least
@@ -57,6 +59,9 @@ type Engine struct {
 func New(ctx context.Context, c Config) (*Engine, error) {
 	if c.SearchBudget < 1 || c.MaxIncludes < 1 { // to a store, 0 would mean no bound
 		return nil, fmt.Errorf("fhir/engine: a search budget of %d and %d includes: both are 1 at least", c.SearchBudget, c.MaxIncludes)
+	}
+	if c.HoldTime == 0 {
+		c.HoldTime = DefaultHoldTime
 	}
 	seal, err := cursorSeal(ctx, c.Store.Records())
 	if err != nil {

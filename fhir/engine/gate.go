@@ -11,11 +11,11 @@ import (
 // permitted (scopes.go), and that a record is made of what reads and of what is refused (record.go); of what is written the store tells, by storage.Op.Origin.
 // An interaction that would show something fails as Unavailable while no record can be kept.
 
-// Read returns the current version of a resource. Its errors are NotFound, also for a type that is not
+// Read returns the current version of a resource, and of an Appointment that $find proposed what was proposed, without a number. Its errors are NotFound, also for a type that is not
 // served, Forbidden, and Gone for a deleted one (https://hl7.org/fhir/R4/http.html#read).
 func (e *Engine) Read(ctx context.Context, p fhir.Principal, key fhir.Key) (v fhir.Version, err error) {
 	if err = e.may(p, key.Type, fhir.MayRead); err == nil {
-		v, err = e.readCurrent(ctx, p, key)
+		v, err = e.readOrProposed(ctx, p, key)
 	}
 	if e.Audit == nil {
 		return v, err
@@ -113,6 +113,28 @@ func (e *Engine) Find(ctx context.Context, p fhir.Principal, req FindRequest) (P
 	found, err := e.propose(ctx, p, req)
 	e.notePatients(&event, found.Appointments)
 	return record(ctx, e, event, found, err)
+}
+
+// Hold carries out $hold of IHE's ITI Scheduling (ITI-116): an Appointment that $find proposed is stored under its id, pending, and takes its slots, until HoldTime
+// is over. A stored one that is proposed becomes pending; one that is pending already stays as it is. It takes the scope to create Appointments, and to update
+// them for one that is stored. That it cannot be had is no error, but a rejected Booking. Its errors are Forbidden, NotFound where neither the store nor $find
+// knows of it (any more), and those of Write.
+func (e *Engine) Hold(ctx context.Context, p fhir.Principal, key fhir.Key) (Booking, error) {
+	b, err := e.hold(ctx, p, key)
+	return e.recordBooking(ctx, p, key, b, err)
+}
+
+// Book carries out $book (ITI-117): what the request refers to is booked as it stands, or what it brings is booked, changed or cancelled. What is so already is
+// answered as it is. What is new takes the scope to create Appointments, and keeps the id that it comes with; all else takes that to update them. What the
+// rules of booking refuse is no error, but a rejected Booking. Its errors are Forbidden, NotFound where neither the store nor $find knows of what is referred
+// to, PreconditionFailed, and those of Write.
+func (e *Engine) Book(ctx context.Context, p fhir.Principal, req BookRequest) (Booking, error) {
+	key := req.Reference
+	if !req.Resource.IsZero() {
+		key = req.Resource.Key()
+	}
+	b, err := e.book(ctx, p, req)
+	return e.recordBooking(ctx, p, key, b, err)
 }
 
 // Validate returns everything that a write of the resource would be refused for, and warnings; nothing is

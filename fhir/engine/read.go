@@ -13,6 +13,19 @@ func (e *Engine) readCurrent(ctx context.Context, p fhir.Principal, key fhir.Key
 	return present(v, err, key)
 }
 
+// readOrProposed returns the current version of a resource. Of an Appointment that is not stored it is the one that $find proposed, if it did.
+func (e *Engine) readOrProposed(ctx context.Context, p fhir.Principal, key fhir.Key) (fhir.Version, error) {
+	v, err := e.readCurrent(ctx, p, key)
+	if key.Type != appointmentType || !errors.Is(err, fhir.NotFound) {
+		return v, err
+	}
+	r, err := e.proposal(ctx, p.Partition, key)
+	if err != nil {
+		return fhir.Version{}, err
+	}
+	return fhir.Version{Key: key, Body: fhir.AppendJSON(nil, r.Root())}, nil
+}
+
 // readVersion returns one version of a resource, current or superseded.
 func (e *Engine) readVersion(ctx context.Context, p fhir.Principal, key fhir.Key, number int64) (fhir.Version, error) {
 	v, err := e.Store.ReadVersion(ctx, p.Partition, key, number)
