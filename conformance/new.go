@@ -70,6 +70,10 @@ func New(c Config) Promises {
 			Search:     c.Search(name),
 			Operations: []Operation{{Name: "validate", Definition: ValidateDefinition, Type: true, Instance: true}},
 		}
+		if name == "Appointment" && offersBooking(c.Types) {
+			t.Operations = append(t.Operations, scheduling()...)
+			t.Limit = "$find, $hold and $book take POST alone; $hold and $book are no part of transactions."
+		}
 		p.Types = append(p.Types, t)
 		if r4.Compartment(name) != nil {
 			p.Compartments = append(p.Compartments, name)

@@ -131,6 +131,7 @@ type Operation struct {
 	System     bool   // offered as $name, by GET too: such an operation changes nothing, and its parameters are primitive
 	Type       bool   // offered as [type]/$name
 	Instance   bool   // offered as [type]/[id]/$name
+	Changes    bool   // it changes what is stored (OperationDefinition.affectsState)
 }
 
 // Type returns what is promised for a resource type, and whether it is served at all.

@@ -98,7 +98,7 @@ func (a *App) Open(ctx context.Context) error {
 	a.trail = audit.NewTrail(audit.Config{Store: a.store, Rules: rules, Mode: a.Config.Audit, Keep: a.Config.AuditKeep, Now: a.Now, Log: a.Log})
 	a.engine, err = engine.New(ctx, engine.Config{
 		Store: a.trail.Over(a.store), Audit: a.recorder(), Rules: rules, Validator: validate.New(), Types: types, ReadOnly: conformance.ReadOnlyTypes(),
-		Now: a.Now, NewID: fhir.NewID, SearchBudget: a.Config.SearchBudget, MaxIncludes: a.Config.SearchIncludes,
+		Now: a.Now, NewID: fhir.NewID, HoldTime: a.Config.HoldTime, SearchBudget: a.Config.SearchBudget, MaxIncludes: a.Config.SearchIncludes,
 	})
 	if err != nil {
 		return storeFault(a.Config.Store, "cannot be read", err)

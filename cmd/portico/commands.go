@@ -81,7 +81,7 @@ func printConfig(w io.Writer, c Config) error {
 		"listen": c.Listen, "store": c.Store, "base-url": c.BaseURL, "resources": c.Resources, "search-parameters": c.SearchParameters, "text-search": c.TextSearch, "dev": c.Dev,
 		"audit": string(c.Audit), "audit-keep": (*period)(&c.AuditKeep).String(),
 		"log-level": c.LogLevel, "log-format": c.LogFormat, "grace": c.Grace.String(),
-		"search-budget": c.SearchBudget, "search-includes": c.SearchIncludes,
+		"hold-time": c.HoldTime.String(), "search-budget": c.SearchBudget, "search-includes": c.SearchIncludes,
 	}
 	maps.Copy(settings, c.Network.settings())
 	return yaml.NewEncoder(w).Encode(settings)

@@ -38,6 +38,8 @@ type Config struct {
 	Custom           []search.Definition // what is in it
 	TextSearch       []string            // the types of which _text and _content search the words, sorted
 
+	HoldTime time.Duration // of $hold, as in engine.Config
+
 	SearchBudget   int // of a page of a search, as in engine.Config
 	SearchIncludes int
 
@@ -70,6 +72,7 @@ func defineSettings(f *pflag.FlagSet) {
 	f.String("log-level", "info", "debug, info, warn or error")
 	f.String("log-format", "auto", "text, json, or auto: text on a terminal")
 	f.Duration("grace", 10*time.Second, "how long requests under way may take when the server stops")
+	f.Duration("hold-time", engine.DefaultHoldTime, "how long an appointment is held by $hold")
 	f.Int("search-budget", engine.DefaultSearchBudget, "resources and index entries that a page of a search may look at in vain")
 	f.Int("search-includes", engine.DefaultMaxIncludes, "resources that _include and _revinclude may bring with a page of a search")
 	keep := period(audit.DefaultKeep)
@@ -222,6 +225,7 @@ func readFlags(flags *pflag.FlagSet) (c Config) {
 	c.LogLevel, _ = flags.GetString("log-level")
 	c.LogFormat, _ = flags.GetString("log-format")
 	c.Grace, _ = flags.GetDuration("grace")
+	c.HoldTime, _ = flags.GetDuration("hold-time")
 	c.SearchBudget, _ = flags.GetInt("search-budget")
 	c.SearchIncludes, _ = flags.GetInt("search-includes")
 	mode, _ := flags.GetString("audit")
@@ -311,6 +315,7 @@ func (c *Config) faults() (faults []error) {
 		{c.Grace < 0, "grace: it cannot be negative"},
 		{!slices.Contains([]audit.Mode{audit.All, audit.Writes, audit.Off}, c.Audit), fmt.Sprintf("audit: %q is not all, writes or off", c.Audit)},
 		{c.AuditKeep < day, "audit-keep: it is a day (1d) at least"},
+		{c.HoldTime < time.Second || c.HoldTime > day, fmt.Sprintf("hold-time: %v is not between 1s and 24h", c.HoldTime)},
 		{c.SearchBudget < 1, fmt.Sprintf("search-budget: %d is no number of resources and index entries; it is 1 at least", c.SearchBudget)},
 		{c.SearchIncludes < 1, fmt.Sprintf("search-includes: %d is no number of resources; it is 1 at least", c.SearchIncludes)},
 	}

@@ -63,11 +63,11 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := func() []string { return []string{"PORTICO_COLOUR=red", "PORTICO_DEV=maybe", "PORTICO_STORE="} }
-	_, err := loadConfig(settings(t, "--listen", "0.0.0.0:80", "--store", "postgres://u:secret@h/db", "--base-url", "https://me:secret@example.org", "--log-level", "loud", "--log-format", "xml", "--grace", "-1s", "--resources", "Pateint", "--search-budget", "0", "--search-includes", "-1", "--audit", "some", "--audit-keep", "1h"), env)
+	_, err := loadConfig(settings(t, "--listen", "0.0.0.0:80", "--store", "postgres://u:secret@h/db", "--base-url", "https://me:secret@example.org", "--log-level", "loud", "--log-format", "xml", "--grace", "-1s", "--resources", "Pateint", "--hold-time", "0s", "--search-budget", "0", "--search-includes", "-1", "--audit", "some", "--audit-keep", "1h"), env)
 	if err == nil {
 		t.Fatal("no fault was found")
 	}
-	for _, word := range []string{"PORTICO_COLOUR", `PORTICO_DEV: "maybe" is no true or false`, "taste in portico.yaml", "listen in portico.yaml", "listen:", "store:", "base-url:", "log-level:", "log-format:", "grace:", "search-budget: 0", "search-includes: -1", `audit: "some" is not all, writes or off`, "audit-keep: ", "resources:", "Pateint"} {
+	for _, word := range []string{"PORTICO_COLOUR", `PORTICO_DEV: "maybe" is no true or false`, "taste in portico.yaml", "listen in portico.yaml", "listen:", "store:", "base-url:", "log-level:", "log-format:", "grace:", "hold-time: 0s is not between 1s and 24h", "search-budget: 0", "search-includes: -1", `audit: "some" is not all, writes or off`, "audit-keep: ", "resources:", "Pateint"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the error does not tell of %s: %v", word, err)
 		}

@@ -26,6 +26,7 @@ var generators = map[string]func(f *fenced) asked{
 	"transaction":      (*fenced).transactions,
 	"site":             (*fenced).sites,
 	"operation":        (*fenced).operations,
+	"booking":          (*fenced).bookings,
 	"record":           (*fenced).records,
 }
 
@@ -278,6 +279,20 @@ func (f *fenced) operations() asked {
 		return asked{method: "GET", path: "/$explain?url=" + url.QueryEscape(strings.TrimPrefix(f.searchesByOthers().path, "/"))}
 	}
 	return asked{method: "POST", path: "/" + typ + pick(f, "", "/"+f.id(typ)) + "/$validate" + pick(f, "", "?mode=create"), body: me.resource(typ, f.id(typ), 0, f.other())}
+}
+
+// bookings hold and book what others have, and what is the party's own under the ids of others.
+func (f *fenced) bookings() asked {
+	me := f.parties[0]
+	a := asked{method: "POST", path: "/Appointment/$" + pick(f, "hold", "book"), header: map[string]string{"If-Match": pick(f, "", "", `W/"1"`)}}
+	parameter := `{"name":"appointment-reference","valueReference":{"reference":"Appointment/` + f.id("Appointment") + `"}}`
+	if strings.HasSuffix(a.path, "book") && f.random.IntN(3) == 0 {
+		a.keeps = true
+		sent := me.resource("Appointment", pick(f, f.bait().ids["Appointment"]...), 0, f.bait())
+		parameter = `{"name":"appointment-resource","resource":` + strings.Replace(sent, `"proposed"`, pick(f, `"pending"`, `"booked"`, `"cancelled"`), 1) + `}`
+	}
+	a.body = `{"resourceType":"Parameters","parameter":[` + parameter + `]}`
+	return a
 }
 
 func (f *fenced) records() asked {

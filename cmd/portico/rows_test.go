@@ -27,7 +27,7 @@ type row struct {
 
 // bodies are resources, as small as R4 lets them be.
 var bodies = map[string]string{
-	"Appointment":         `"status":"proposed","participant":[{"actor":{"reference":"Patient/own-000001"},"status":"accepted"}]`,
+	"Appointment":         `"status":"proposed","start":"2099-03-02T09:00:00Z","end":"2099-03-02T09:30:00Z","participant":[{"actor":{"reference":"Patient/own-000001"},"status":"accepted"}]`,
 	"AppointmentResponse": `"appointment":{"reference":"Appointment/own-000001"},"actor":{"reference":"Patient/own-000001"},"participantStatus":"accepted"`,
 	"DocumentReference":   `"status":"current","subject":{"reference":"Patient/own-000001"},"content":[{"attachment":{"title":"letter"}}]`,
 	"Encounter":           `"status":"planned","class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"AMB"},"subject":{"reference":"Patient/own-000001"}`,
@@ -136,7 +136,11 @@ func typeRows(t testing.TB, typ conformance.Type) map[string][]row {
 	}
 	marked := `[{"op":"replace","path":"/extension/0/valueString","value":"{mark}"}]`
 	parameters := `{"resourceType":"Parameters","parameter":[{"name":"mode","valueCode":"delete"}]}`
+	referring := `{"resourceType":"Parameters","parameter":[{"name":"appointment-reference","valueReference":{"reference":"Appointment/{id}"}}]}`
+	sending := `{"resourceType":"Parameters","parameter":[{"name":"appointment-resource","resource":` + strings.Replace(strings.Replace(body, `"id":"{id}",`, "", 1), `"proposed"`, `"pending"`, 1) + `}]}`
 	known := map[string][]row{
+		"$hold":              {{method: "POST", path: all + "/$hold", body: referring, status: 200, changes: true, scope: "Appointment.cu"}}, // of one that is stored
+		"$book":              {{method: "POST", path: all + "/$book", body: referring, status: 200, changes: true, scope: "Appointment.u"}, {method: "POST", path: all + "/$book", body: sending, status: 200, changes: true, scope: "Appointment.c"}},
 		"read":               {{path: one, status: 200}},
 		"vread":              {{path: one + "/_history/1", status: 200}},
 		"history-instance":   {{path: one + "/_history", status: 200}},

@@ -54,7 +54,7 @@ func newScoped(t *testing.T) (*engine.Engine, *recorder) {
 	keep(t, e, `{"resourceType":"Patient","id":"p","identifier":[{"system":"http://example.org/mrn","value":"7"}],"name":[{"family":"Ash"}],"generalPractitioner":[{"reference":"Practitioner/d"}],"managingOrganization":{"reference":"Organization/o"}}`)
 	keep(t, e, `{"resourceType":"Observation","id":"x","status":"final","code":{"text":"c"},"subject":{"reference":"Patient/p"},"performer":[{"reference":"Practitioner/d"}]}`)
 	keep(t, e, `{"resourceType":"Location","id":"l","name":"Room","managingOrganization":{"reference":"Organization/o"}}`)
-	keep(t, e, `{"resourceType":"Appointment","id":"a","status":"proposed","participant":[{"actor":{"reference":"Patient/p"},"status":"accepted"},{"actor":{"reference":"Location/l"},"status":"accepted"}]}`)
+	keep(t, e, `{"resourceType":"Appointment","id":"a","status":"proposed","start":"2026-03-02T09:00:00Z","end":"2026-03-02T09:30:00Z","participant":[{"actor":{"reference":"Patient/p"},"status":"accepted"},{"actor":{"reference":"Location/l"},"status":"accepted"}]}`)
 	keep(t, e, "%s", strings.Replace(subscription("requested", "Patient?family=ash"), `"id":"s"`, `"id":"y"`, 1))
 	r := &recorder{}
 	e.Audit = r
@@ -80,6 +80,7 @@ type interaction struct {
 
 var (
 	pKey  = fhir.Key{Type: "Patient", ID: "p"}
+	aKey  = fhir.Key{Type: "Appointment", ID: "a"}
 	first = engine.Precondition{Version: 1}
 )
 
@@ -94,6 +95,15 @@ func mustParse(text string) fhir.Resource {
 
 func newPatient() fhir.Resource {
 	return mustParse(`{"resourceType":"Patient","id":"p","name":[{"family":"Birch"}]}`)
+}
+
+// pendingAppointment is one that names no slot; without an id for "".
+func pendingAppointment(id string) fhir.Resource {
+	r := mustParse(`{"resourceType":"Appointment","status":"pending","start":"2026-03-02T09:00:00Z","end":"2026-03-02T09:30:00Z","participant":[{"actor":{"reference":"Patient/p"},"status":"accepted"}]}`)
+	if id != "" {
+		r.SetID(id)
+	}
+	return r
 }
 
 func mustPatch(text string) patch.Patch {
@@ -252,6 +262,24 @@ func interactionsOf() []interaction {
 				_, err := e.DeleteWhere(ctx, who, "Patient", "family=ash", engine.Precondition{})
 				return err
 			}},
+		{method: "Hold", takes: fhir.Scopes{"Appointment": c | u}, writes: true,
+			call: func(ctx ctx, e *engine.Engine, who principal) error { _, err := e.Hold(ctx, who, aKey); return err }},
+		{method: "Book", name: "what is there", takes: fhir.Scopes{"Appointment": u}, writes: true,
+			call: func(ctx ctx, e *engine.Engine, who principal) error {
+				_, err := e.Book(ctx, who, engine.BookRequest{Reference: aKey})
+				return err
+			}},
+		{method: "Book", name: "what is new", takes: fhir.Scopes{"Appointment": c}, writes: true,
+			call: func(ctx ctx, e *engine.Engine, who principal) error {
+				_, err := e.Book(ctx, who, engine.BookRequest{Resource: pendingAppointment("")})
+				return err
+			}},
+		{method: "Book", name: "what the rules refuse", takes: fhir.Scopes{"Appointment": u}, record: "operation Appointment/a 0 ? 4 conflict: business-rule",
+			call: func(ctx ctx, e *engine.Engine, who principal) error {
+				_, err := e.Book(ctx, who, engine.BookRequest{Resource: mustParse(strings.Replace(string(fhir.AppendJSON(nil, pendingAppointment("a").Root())), "pending", "noshow", 1))})
+				return err
+			}},
+
 		{method: "Write", takes: fhir.Scopes{"Patient": d}, writes: true,
 			call: func(ctx ctx, e *engine.Engine, who principal) error {
 				_, err := e.Write(ctx, who, engine.Change{Action: engine.ActDelete, Key: pKey})

@@ -91,6 +91,7 @@ type handler func(*exchange) error
 type action struct {
 	answer handler
 	plan   planner
+	alone  bool // it changes what is stored, and can be no part of a transaction
 }
 
 // methods are the actions of a target by HTTP method. GET serves HEAD too.
@@ -156,10 +157,10 @@ func (s *server) compileType(t conformance.Type) error {
 			return fmt.Errorf("fhir/rest: $%s is promised for %s, but there is no handler for it", o.Name, t.Name)
 		}
 		if o.Type {
-			s.add(target{onTypeOperation, t.Name, o.Name}, http.MethodPost, action{answer: h})
+			s.add(target{onTypeOperation, t.Name, o.Name}, http.MethodPost, action{answer: h, alone: o.Changes})
 		}
 		if o.Instance {
-			s.add(target{onInstanceOperation, t.Name, o.Name}, http.MethodPost, action{answer: h})
+			s.add(target{onInstanceOperation, t.Name, o.Name}, http.MethodPost, action{answer: h, alone: o.Changes})
 		}
 	}
 	return nil
@@ -216,5 +217,5 @@ func (s *server) system() map[conformance.Interaction][]route {
 
 // operations lists the operations that the face can do, by name.
 func (s *server) operations() map[string]handler {
-	return map[string]handler{"validate": s.validate, "explain": s.explain}
+	return map[string]handler{"validate": s.validate, "explain": s.explain, "find": s.finds, "hold": s.hold, "book": s.book}
 }

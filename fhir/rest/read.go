@@ -37,10 +37,12 @@ func (s *server) show(x *exchange, v fhir.Version, part engine.Subset, err error
 		}
 		return err
 	}
-	x.stamp(v)
-	if s.notModified(x, v) {
-		x.writeEmpty(http.StatusNotModified)
-		return nil
+	if v.Number > 0 { // what is only proposed has no version
+		x.stamp(v)
+		if s.notModified(x, v) {
+			x.writeEmpty(http.StatusNotModified)
+			return nil
+		}
 	}
 	if v, err = part.Version(v); err != nil {
 		return err

@@ -89,6 +89,9 @@ func (s *server) planPart(x *exchange, p *part, t *transaction) error {
 	}
 	in := x.of(p)
 	a, err := s.find(in)
+	if err == nil && a.alone {
+		err = fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "$%s changes what is stored, and is carried out by itself: send it as a request of its own, or in a batch. In a transaction, write the resource instead.", in.operation)
+	}
 	if err != nil || a.plan == nil {
 		p.reads = err == nil
 		return p.locate(err)

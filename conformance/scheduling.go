@@ -1,0 +1,26 @@
+package conformance
+
+import "slices"
+
+// The canonical URLs of the operations of IHE's ITI Scheduling (https://profiles.ihe.net/ITI/Scheduling/). They are defined there; this server has them as they
+// are, and so has no definitions of its own.
+const (
+	FindDefinition = ofScheduling + "appointment-find"
+	HoldDefinition = ofScheduling + "appointment-hold"
+	BookDefinition = ofScheduling + "appointment-book"
+
+	ofScheduling = "https://profiles.ihe.net/ITI/Scheduling/OperationDefinition/"
+)
+
+// scheduling are the operations by which time is found and booked.
+func scheduling() []Operation {
+	return []Operation{
+		{Name: "hold", Definition: HoldDefinition, Type: true, Changes: true},
+		{Name: "book", Definition: BookDefinition, Type: true, Changes: true},
+	}
+}
+
+// offersBooking says whether there is all that booking takes: appointments, and slots in schedules.
+func offersBooking(types []string) bool {
+	return slices.Contains(types, "Appointment") && slices.Contains(types, "Slot") && slices.Contains(types, "Schedule")
+}
