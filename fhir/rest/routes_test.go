@@ -35,6 +35,8 @@ func requests(t string) map[string]request {
 		"create":             {method: "POST", path: "/" + t, body: "{", status: 400},
 		"search-type":        {method: "GET", path: "/" + t, status: 200},
 		"$validate":          {method: "POST", path: "/" + t + "/$validate", body: "{", status: 400},
+		"$hold":              {method: "POST", path: "/" + t + "/$hold", body: "{", status: 400},
+		"$book":              {method: "POST", path: "/" + t + "/$book", body: "{", status: 400},
 		"conditional create": {method: "POST", path: "/" + t, header: map[string]string{"If-None-Exist": "_id=x"}, body: "{", status: 400},
 		"conditional update": {method: "PUT", path: found, body: "{", status: 400},
 		"conditional patch":  {method: "PATCH", path: found, body: "[]", header: map[string]string{"Content-Type": "application/json-patch+json"}, status: 404},
@@ -176,8 +178,8 @@ func TestRoutesRefusesPromisesWithoutHandler(t *testing.T) {
 			p.Types[0] = conformance.Type{Name: "Slot", Conditional: []conformance.Interaction{"read"}}
 		},
 		"read is promised for the whole system": func(p *conformance.Promises) { p.System = []conformance.Interaction{"read"} },
-		"$find is promised for Slot": func(p *conformance.Promises) {
-			p.Types[0] = conformance.Type{Name: "Slot", Operations: []conformance.Operation{{Name: "find", Type: true}}}
+		"$merge is promised for Slot": func(p *conformance.Promises) {
+			p.Types[0] = conformance.Type{Name: "Slot", Operations: []conformance.Operation{{Name: "merge", Type: true}}}
 		},
 		"CapabilityStatement of Visit": func(p *conformance.Promises) { p.Types[0] = conformance.Type{Name: "Visit"} },
 	}

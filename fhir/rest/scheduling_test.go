@@ -53,7 +53,9 @@ func TestSchedulingRefusesWhatIsMalformed(t *testing.T) {
 			{name: operation + " of none below the base", method: "POST", path: path, body: parameters(to(theReference, base+"/Appointment/none/_history/1")), status: 404, contains: []string{`"not-found"`}},
 		})
 	}
-	sent := func(appointment string) string { return `{"name":"appointment-resource","resource":` + appointment + `}` }
+	sent := func(appointment string) string {
+		return `{"name":"appointment-resource","resource":` + appointment + `}`
+	}
 	h.play(t, []scenario{
 		{name: "both", method: "POST", path: "/Appointment/$book", body: parameters(to(theReference, "Appointment/a"), sent(`{"resourceType":"Appointment","status":"pending","start":"2026-03-02T09:00:00Z","end":"2026-03-02T09:30:00Z","participant":[{"status":"accepted","actor":{"reference":"Patient/p"}}]}`)), status: 400,
 			paths: map[string]string{places: `["Parameters.parameter"]`}, contains: []string{"There are 2"}},
