@@ -1,6 +1,7 @@
 package booking_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -68,5 +69,78 @@ func TestCheckLeave(t *testing.T) {
 			wantFaults(t, booking.CheckLeave(base, before, after, booking.Policy{Notice: 2 * time.Hour}, now), tt.want...)
 			wantFaults(t, booking.CheckLeave(base, before, after, booking.Policy{Lead: 2 * time.Hour}, now))
 		})
+	}
+}
+
+func TestPolicyOf(t *testing.T) {
+	const (
+		notice = `{"url":"` + booking.NoticeURL + `","valueDuration":%s}`
+		lead   = `{"url":"` + booking.LeadTimeURL + `","valueDuration":%s}`
+		told   = "HealthcareService.extension[1]: The notice of a cancellation is a valueDuration in min, h or d (http://unitsofmeasure.org), at least 0 and at most 400 days, but "
+	)
+	for _, tt := range []struct {
+		duration string // of the notice
+		want     time.Duration
+		refused  string
+	}{
+		{`{"value":24,"unit":"hours","system":"http://unitsofmeasure.org","code":"h"}`, 24 * time.Hour, ""},
+		{`{"value":90,"unit":"min"}`, 90 * time.Minute, ""},
+		{`{"value":1.5,"unit":"d"}`, 36 * time.Hour, ""},
+		{`{"value":0.1,"unit":"h"}`, 6 * time.Minute, ""},
+		{`{"value":0,"unit":"h"}`, 0, ""},
+		{`{"value":4E+2,"unit":"d"}`, 400 * 24 * time.Hour, ""},
+		{`{"value":576000,"unit":"min"}`, 400 * 24 * time.Hour, ""},
+		{`{"value":400.0001,"unit":"d"}`, 0, "this is the number 400.0001 d, and 0 to 400 are possible."},
+		{`{"value":9601,"unit":"h"}`, 0, "this is the number 9601 h, and 0 to 9600 are possible."},
+		{`{"value":1e6000,"unit":"h"}`, 0, "this is the number 1e6000 h, and 0 to 9600 are possible."},
+		{`{"value":-1,"unit":"h"}`, 0, "this is the number -1 h, and 0 to 9600 are possible."},
+		{`{"value":"1","unit":"h"}`, 0, "this has no value."},
+		{`{"unit":"h"}`, 0, "this has no value."},
+		{`{"value":1,"comparator":"<","unit":"h"}`, 0, "this has a comparator, and would be no certain time."},
+		{`{"value":1}`, 0, `the unit of this is "".`},
+		{`{"value":1,"unit":"week"}`, 0, `the unit of this is "week".`},
+		{`{"value":1,"unit":"h","system":"http://unitsofmeasure.org","code":"wk"}`, 0, `the unit of this is "wk".`},
+		{`{"value":1,"system":"http://example.org","code":"h"}`, 0, `the system of this is "http://example.org", not http://unitsofmeasure.org.`},
+		{`"PT24H"`, 0, "this has no valueDuration."},
+		{`null`, 0, "this has no valueDuration."},
+	} {
+		service := parsed(t, `{"resourceType":"HealthcareService","id":"s","extension":[`+lead+`,`+notice+`]}`, `{"value":2,"unit":"h"}`, tt.duration)
+		got, err := booking.PolicyOf(service)
+		if tt.refused != "" {
+			wantFaults(t, err, told+tt.refused)
+			continue
+		}
+		if want := (booking.Policy{Notice: tt.want, Lead: 2 * time.Hour}); err != nil || got != want {
+			t.Errorf("%s is %v, %v; want %v", tt.duration, got, err, want)
+		}
+	}
+	for _, services := range []string{`{"resourceType":"HealthcareService"}`, `{"resourceType":"HealthcareService","extension":[{"url":"http://example.org/x","valueDuration":{}}]}`} {
+		if got, err := booking.PolicyOf(parsed(t, "%s", services)); err != nil || got != (booking.Policy{}) {
+			t.Errorf("%s: %v, %v", services, got, err)
+		}
+	}
+	_, err := booking.PolicyOf(parsed(t, `{"resourceType":"HealthcareService","extension":[{"url":"%s"},`+lead+`,`+lead+`]}`, booking.NoticeURL, `{"value":1,"unit":"h"}`, `{"value":1,"unit":"h"}`))
+	wantFaults(t, err,
+		"HealthcareService.extension[0]: The notice of a cancellation is a valueDuration in min, h or d (http://unitsofmeasure.org), at least 0 and at most 400 days, but this has no valueDuration.",
+		"HealthcareService.extension[2]: The lead time of a booking is told twice: one such extension is enough.")
+}
+
+func TestStrictest(t *testing.T) {
+	got := booking.Strictest(booking.Policy{Notice: 2, Lead: 1}, booking.Policy{Notice: 1, Lead: 3}, booking.Policy{})
+	if want := (booking.Policy{Notice: 2, Lead: 3}); got != want || booking.Strictest() != (booking.Policy{}) {
+		t.Errorf("the strictest is %v, of none %v", got, booking.Strictest())
+	}
+}
+
+// TestNoticeInWords: a notice is told in the largest unit that has no fraction.
+func TestNoticeInWords(t *testing.T) {
+	before := parsed(t, `{"resourceType":"Appointment","id":"a","status":"booked","start":"2026-01-05T10:00:00Z","end":"2026-01-05T10:30:00Z"}`)
+	for notice, want := range map[time.Duration]string{
+		24 * time.Hour: "1 day", 48 * time.Hour: "2 days", time.Hour: "1 hour", 36 * time.Hour: "36 hours", 90 * time.Minute: "90 minutes", time.Minute: "1 minute", 30 * time.Second: "30s",
+	} {
+		err := booking.CheckLeave(base, before, fhir.Resource{}, booking.Policy{Notice: notice}, at("2026-01-05T10:00:00Z"))
+		if !strings.Contains(fhir.AsError(err).Issues[0].Detail, " is "+want+": until ") {
+			t.Errorf("%v is told as %v", notice, err)
+		}
 	}
 }
