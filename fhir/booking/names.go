@@ -4,7 +4,7 @@ import "github.com/portico-health/portico/fhir"
 
 // The extensions of this project. Their values are in the docstrings, as type and unit.
 const (
-	// HolderURL stands in a Slot that is taken: the Appointment that has it (valueReference). The server writes it.
+	// HolderURL stands in a Slot that is taken: the Appointment that has it (valueReference). The server writes it. The id of the extension is the attempt that took it.
 	HolderURL = fhir.OwnURL + "StructureDefinition/slot-appointment"
 
 	// HoldUntilURL stands in a pending Appointment: until when its slots are held (valueInstant). Then it lapses: it becomes cancelled, and its slots free.

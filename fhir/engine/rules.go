@@ -14,8 +14,9 @@ type rule func(e *Engine, r fhir.Resource) error
 
 // rules are the business rules by resource type.
 var rules = map[string][]rule{
-	"Appointment":         {endsAfterStart},
+	"Appointment":         {endsAfterStart, holdUntil},
 	"AppointmentResponse": {endsAfterStart},
+	"HealthcareService":   {bookingPolicy},
 	"Schedule":            {workingHours},
 	"Slot":                {endsAfterStart},
 	"Subscription":        {subscriptionStatus, subscriptionCriteria},
@@ -70,3 +71,12 @@ func workingHours(_ *Engine, r fhir.Resource) error {
 	_, _, err := booking.HoursOf(r)
 	return err
 }
+
+// bookingPolicy: a notice or a lead time that cannot be read would be kept by nobody.
+func bookingPolicy(_ *Engine, r fhir.Resource) error {
+	_, err := booking.PolicyOf(r)
+	return err
+}
+
+// holdUntil: a hold of which nobody can tell when it ends would never end.
+func holdUntil(_ *Engine, r fhir.Resource) error { return booking.CheckHoldUntil(r) }

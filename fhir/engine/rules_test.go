@@ -103,3 +103,32 @@ func TestWorkingHours(t *testing.T) {
 		t.Errorf("%v, with faults elsewhere (-want +got):\n%s", err, diff)
 	}
 }
+
+// TestExtensionsOfBooking: what a service demands, and until when an appointment holds its slots, can be read of everything that is stored.
+func TestExtensionsOfBooking(t *testing.T) {
+	e := newEngine(t)
+	e.Types = append(e.Types, "HealthcareService", "Appointment")
+	const (
+		service     = `{"resourceType":"HealthcareService","extension":[{"url":"http://example.org/x","valueString":"x"},{"url":"%s","valueDuration":{"value":%s,"system":"http://unitsofmeasure.org","code":"%s"}}]}`
+		appointment = `{"resourceType":"Appointment","status":"proposed","participant":[{"actor":{"reference":"Patient/1"},"status":"needs-action"}],"extension":[{"url":"%s","value%s":"%s"}]}`
+	)
+	for _, tt := range []struct{ body, refused string }{
+		{fmt.Sprintf(service, booking.NoticeURL, "24", "h"), ""},
+		{fmt.Sprintf(service, booking.NoticeURL, "2", "wk"), "HealthcareService.extension[1]"},
+		{fmt.Sprintf(service, booking.LeadTimeURL, "0.5", "d"), ""},
+		{fmt.Sprintf(service, booking.LeadTimeURL, "401", "d"), "HealthcareService.extension[1]"},
+		{fmt.Sprintf(appointment, booking.HoldUntilURL, "Instant", "2026-03-01T12:10:00Z"), ""},
+		{fmt.Sprintf(appointment, booking.HoldUntilURL, "DateTime", "2026-03-01"), "Appointment.extension[0]"},
+	} {
+		_, err := e.Create(t.Context(), alice, resource(t, "%s", tt.body))
+		if tt.refused == "" {
+			if err != nil {
+				t.Errorf("%s: %v", tt.body, err)
+			}
+			continue
+		}
+		if issues := fhir.AsError(err).Issues; !errors.Is(err, fhir.Unprocessable) || len(issues) != 1 || issues[0].Path != tt.refused || issues[0].Code != fhir.CodeBusinessRule {
+			t.Errorf("%s: %v, want one fault of %s", tt.body, err, tt.refused)
+		}
+	}
+}
