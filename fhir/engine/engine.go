@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/portico-health/portico/fhir"
@@ -48,6 +49,7 @@ type Engine struct {
 	seal      cipher.AEAD // of cursors
 	deflaters *sync.Pool  // of *flate.Writer, for cursors
 	index     *indexing
+	settled   *atomic.Bool // Settle was there once
 
 	definitions *search.Rules // of the server's own definitions
 	open        bool          // everybody may see everything here
@@ -71,7 +73,7 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{Config: c, seal: seal, deflaters: new(sync.Pool), index: &indexing{}, definitions: definitions}
+	e := &Engine{Config: c, seal: seal, deflaters: new(sync.Pool), index: &indexing{}, settled: new(atomic.Bool), definitions: definitions}
 	return e, e.compare(ctx)
 }
 
