@@ -98,6 +98,19 @@ func TestFulfilmentBegins(t *testing.T) {
 	}
 }
 
+// TestFulfilmentMadeAfterwards: what happened before the Task was made did not happen when it was made.
+func TestFulfilmentMadeAfterwards(t *testing.T) {
+	for status, want := range map[string]string{
+		"arrived": `{"start":"2026-01-05T09:00:00.000000Z"}`, "fulfilled": `{"end":"2026-01-05T09:30:00.000000Z"}`, "cancelled": `null`,
+	} {
+		task, _ := follow(t, parsed(t, visit, status, "", ""), fhir.Resource{}, later)
+		period, _ := task.Root().Get("executionPeriod")
+		if got := string(fhir.AppendJSON(nil, period)); got != want || task.Root().Text("authoredOn") != later {
+			t.Errorf("%s: done in %s, want %s: %s", status, got, want, text(task))
+		}
+	}
+}
+
 // TestFulfilmentOfNoService: who books no service needs no Task.
 func TestFulfilmentOfNoService(t *testing.T) {
 	for _, actor := range []string{"Location/1", "https://elsewhere.example.org/fhir/HealthcareService/1"} {
