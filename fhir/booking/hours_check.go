@@ -25,7 +25,7 @@ func (r *hoursReader) checkWeek(p part, weekly []Weekly) {
 	}
 	for i := range len(shifts) - 1 {
 		if s, next := shifts[i], shifts[i+1]; s.To > next.From {
-			r.refuse(p, "The weekly hours overlap: those of %s go on until %s, and others begin on %s.", s.begin(), clockOf(s.To), next.begin())
+			r.add(p.at, "The weekly hours overlap: those of %s go on until %s, and others begin on %s.", s.begin(), clockOf(s.To), next.begin())
 		}
 	}
 }
@@ -34,7 +34,7 @@ func (r *hoursReader) checkWeek(p part, weekly []Weekly) {
 func (r *hoursReader) checkDay(p part, shifts []Shift) {
 	for i := range max(len(shifts), 1) - 1 {
 		if s, next := shifts[i], shifts[i+1]; s.end() > next.From {
-			r.refuse(p, "The hours of the exception overlap: those from %s go on until %s, and others begin at %s.", clockOf(s.From), clockOf(s.To), clockOf(next.From))
+			r.add(p.at, "The hours of the exception overlap: those from %s go on until %s, and others begin at %s.", clockOf(s.From), clockOf(s.To), clockOf(next.From))
 		}
 	}
 }

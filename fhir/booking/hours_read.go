@@ -3,9 +3,7 @@ package booking
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +31,6 @@ const (
 	minLength     = 5 * time.Minute
 	maxLength     = day
 	maxGap        = day
-	maxLead       = 365 * day
 	maxWeekly     = 100
 	maxExceptions = 500
 	maxShifts     = 20 // of an exception
@@ -47,34 +44,27 @@ var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 // HoursOf reads the working hours of a Schedule, and says whether it has any. Its error is Unprocessable, and tells everything that is wrong.
 func HoursOf(schedule fhir.Resource) (h Hours, found bool, err error) {
 	r := hoursReader{}
-	for i, x := range schedule.Root().Objects("extension") {
-		if x.Text("url") != WorkingHoursURL {
-			continue
-		}
-		p := part{fmt.Sprintf("Schedule.extension[%d]", i), x}
+	for i, x := range extensions(schedule.Root(), WorkingHoursURL) {
+		p := part{extensionPath("Schedule", i), x}
 		if found {
-			r.refuse(p, "A Schedule has its working hours in one extension, but this is another one. Put all rules into the first one, or make another Schedule.")
+			r.add(p.at, "A Schedule has its working hours in one extension, but this is another one. Put all rules into the first one, or make another Schedule.")
 			continue
 		}
 		h, found = r.hours(p), true
 	}
-	if len(r.issues) > 0 {
-		return Hours{}, found, &fhir.Error{Kind: fhir.Unprocessable, Issues: r.issues}
+	if err := r.err(); err != nil {
+		return Hours{}, found, err
 	}
 	return h, found, nil
 }
 
 // hoursReader reads working hours, and gathers what is wrong with them.
-type hoursReader struct{ issues []fhir.Issue }
+type hoursReader struct{ faults }
 
 // part is an extension and its place.
 type part struct {
 	at string
 	x  *fhir.Object
-}
-
-func (r *hoursReader) refuse(p part, format string, args ...any) {
-	r.issues = append(r.issues, fhir.Issue{Severity: fhir.Severe, Code: fhir.CodeBusinessRule, Path: p.at, Detail: fmt.Sprintf(format, args...)})
 }
 
 func (r *hoursReader) hours(p part) Hours {
@@ -83,10 +73,10 @@ func (r *hoursReader) hours(p part) Hours {
 	if length := r.one(parts[lengthPart]); length.x != nil {
 		h.Length = r.duration(length, minLength, maxLength)
 	} else {
-		r.refuse(p, "Working hours say how long a slot is, by an extension slot-length with a valueDuration of 5 min to 24 h.")
+		r.add(p.at, "Working hours say how long a slot is, by an extension slot-length with a valueDuration of 5 minutes to 1 day.")
 	}
 	h.Gap = r.duration(r.one(parts[gapPart]), 0, maxGap)
-	h.Lead = r.duration(r.one(parts[LeadTimeURL]), 0, maxLead)
+	h.Lead = r.duration(r.one(parts[LeadTimeURL]), 0, maxDuration)
 	for _, w := range r.most(parts[weeklyPart], maxWeekly) {
 		h.Weekly = append(h.Weekly, r.weekly(w))
 	}
@@ -94,7 +84,7 @@ func (r *hoursReader) hours(p part) Hours {
 		h.Exceptions = append(h.Exceptions, r.exception(x))
 	}
 	if len(parts[weeklyPart])+len(parts[exceptionPart]) == 0 {
-		r.refuse(p, "Working hours say when it is open, by extensions weekly or exception; there is none.")
+		r.add(p.at, "Working hours say when it is open, by extensions weekly or exception; there is none.")
 	}
 	r.checkWeek(p, h.Weekly)
 	return h
@@ -106,7 +96,7 @@ func (r *hoursReader) parts(p part, known ...string) map[string][]part {
 	for j, x := range p.x.Objects("extension") {
 		inner, url := part{fmt.Sprintf("%s.extension[%d]", p.at, j), x}, x.Text("url")
 		if !slices.Contains(known, url) {
-			r.refuse(inner, "%s is not known here; known are %s.", fhir.Quote(url), strings.Join(known, ", "))
+			r.add(inner.at, "%s is not known here; known are %s.", fhir.Quote(url), strings.Join(known, ", "))
 			continue
 		}
 		parts[url] = append(parts[url], inner)
@@ -117,7 +107,7 @@ func (r *hoursReader) parts(p part, known ...string) map[string][]part {
 // most are the first of some parts, as many as there may be.
 func (r *hoursReader) most(parts []part, n int) []part {
 	if len(parts) > n {
-		r.refuse(parts[n], "There are %d of these; at most %d are read.", len(parts), n)
+		r.add(parts[n].at, "There are %d of these; at most %d are read.", len(parts), n)
 	}
 	return parts[:min(n, len(parts))]
 }
@@ -125,7 +115,7 @@ func (r *hoursReader) most(parts []part, n int) []part {
 // one is the part of which there is at most one; the zero part if there is none.
 func (r *hoursReader) one(parts []part) part {
 	for _, p := range parts[min(1, len(parts)):] {
-		r.refuse(p, "There is at most one %s, but this is another one.", p.x.Text("url"))
+		r.add(p.at, "There is at most one %s, but this is another one.", p.x.Text("url"))
 	}
 	if len(parts) == 0 {
 		return part{}
@@ -144,40 +134,27 @@ func (r *hoursReader) zone(p part) *time.Location {
 			return zone
 		}
 	}
-	r.refuse(p, "A time zone is a valueCode with an IANA name such as Europe/London, but this is %s.", fhir.Quote(name))
+	r.add(p.at, "A time zone is a valueCode with an IANA name such as Europe/London, but this is %s.", fhir.Quote(name))
 	return time.UTC
 }
 
-// duration reads a valueDuration in whole minutes.
+// duration reads a valueDuration in whole minutes; 0 where there is none.
 func (r *hoursReader) duration(p part, least, most time.Duration) time.Duration {
 	if p.x == nil {
 		return 0
 	}
-	quantity := p.x.Object("valueDuration")
-	number, _ := quantity.Get("value")
-	written, _ := number.(fhir.Number)
-	value, err := strconv.ParseFloat(written.String(), 64)
-	unit, known := map[string]time.Duration{"min": time.Minute, "h": time.Hour, "d": day}[quantity.Text("code")]
-	_, compared := quantity.Get("comparator")
-	minutes := math.Round(value * unit.Minutes())
-	whole := math.Abs(value*unit.Minutes()-minutes) < 1e-6
-	if err != nil || !known || compared || !whole || minutes < least.Minutes() || minutes > most.Minutes() {
-		r.refuse(p, "This is a valueDuration of whole minutes, from %s to %s, with the code min, h or d of http://unitsofmeasure.org.", minutesOf(least), minutesOf(most))
+	d, wrong := readDuration(p.x.Object("valueDuration"))
+	switch {
+	case wrong == "" && d%time.Minute != 0:
+		wrong = "this is no whole number of minutes"
+	case wrong == "" && (d < least || d > most):
+		wrong = "this is " + inWords(d)
+	}
+	if wrong != "" {
+		r.add(p.at, "%s is a valueDuration of whole minutes, from %s to %s, in min, h or d (%s), but %s.", p.x.Text("url"), inWords(least), inWords(most), ucum, wrong)
 		return 0
 	}
-	return time.Duration(minutes) * time.Minute
-}
-
-// minutesOf writes a duration, as in "5 min" and "24 h".
-func minutesOf(d time.Duration) string {
-	switch {
-	case d > 7*day:
-		return fmt.Sprintf("%d d", d/day)
-	case d >= time.Hour && d%time.Hour == 0:
-		return fmt.Sprintf("%d h", d/time.Hour)
-	default:
-		return fmt.Sprintf("%d min", d/time.Minute)
-	}
+	return d
 }
 
 func (r *hoursReader) weekly(p part) Weekly {
@@ -188,15 +165,15 @@ func (r *hoursReader) weekly(p part) Weekly {
 		i := slices.Index(weekdays, code)
 		switch {
 		case i < 0:
-			r.refuse(d, "A day is a valueCode of mon, tue, wed, thu, fri, sat and sun, but this is %s.", fhir.Quote(code))
+			r.add(d.at, "A day is a valueCode of mon, tue, wed, thu, fri, sat and sun, but this is %s.", fhir.Quote(code))
 		case slices.Contains(w.Days, time.Weekday(i)):
-			r.refuse(d, "The day %s stands here twice.", code)
+			r.add(d.at, "The day %s stands here twice.", code)
 		default:
 			w.Days = append(w.Days, time.Weekday(i))
 		}
 	}
 	if len(parts[dayPart]) == 0 {
-		r.refuse(p, "Weekly hours name at least one day, by an extension day with a valueCode of mon to sun.")
+		r.add(p.at, "Weekly hours name at least one day, by an extension day with a valueCode of mon to sun.")
 	}
 	return w
 }
@@ -207,7 +184,7 @@ func (r *hoursReader) exception(p part) Exception {
 	var x Exception
 	switch {
 	case (date.x == nil) == (period.x == nil):
-		r.refuse(p, "An exception is for one date (an extension date with a valueDate) or for a period of dates (an extension period with a valuePeriod): one of the two.")
+		r.add(p.at, "An exception is for one date (an extension date with a valueDate) or for a period of dates (an extension period with a valuePeriod): one of the two.")
 	case date.x != nil:
 		x.First = r.date(date, "valueDate", date.x.Text("valueDate"))
 		x.Last = x.First
@@ -215,7 +192,7 @@ func (r *hoursReader) exception(p part) Exception {
 		bounds := period.x.Object("valuePeriod")
 		x.First, x.Last = r.date(period, "valuePeriod.start", bounds.Text("start")), r.date(period, "valuePeriod.end", bounds.Text("end"))
 		if x.Last.Before(x.First) && !x.Last.IsZero() {
-			r.refuse(period, "The period ends before it begins.")
+			r.add(period.at, "The period ends before it begins.")
 		}
 	}
 	for _, shift := range r.most(parts[hoursPart], maxShifts) {
@@ -230,7 +207,7 @@ func (r *hoursReader) exception(p part) Exception {
 func (r *hoursReader) date(p part, element, written string) time.Time {
 	d, err := fhir.ParseDateTime(written)
 	if err != nil || d.Precision != fhir.Day {
-		r.refuse(p, "%s is a day such as 2026-12-25, but this is %s.", element, fhir.Quote(written))
+		r.add(p.at, "%s is a day such as 2026-12-25, but this is %s.", element, fhir.Quote(written))
 		return time.Time{}
 	}
 	return d.Interval().Low.Time()
@@ -241,7 +218,7 @@ func (r *hoursReader) shift(p part, parts map[string][]part) Shift {
 	from, fromOK := r.clock(p, fromPart, r.one(parts[fromPart]))
 	to, toOK := r.clock(p, toPart, r.one(parts[toPart]))
 	if fromOK && toOK && from == to && from != 0 {
-		r.refuse(p, "These hours end when they begin. A whole day is from 00:00:00 to 00:00:00.")
+		r.add(p.at, "These hours end when they begin. A whole day is from 00:00:00 to 00:00:00.")
 	}
 	return Shift{from, to}
 }
@@ -249,13 +226,13 @@ func (r *hoursReader) shift(p part, parts map[string][]part) Shift {
 // clock reads a time of a day (https://hl7.org/fhir/R4/datatypes.html#time).
 func (r *hoursReader) clock(within part, name string, p part) (time.Duration, bool) {
 	if p.x == nil {
-		r.refuse(within, "Hours have a from and a to, each an extension with a valueTime; %s is missing.", name)
+		r.add(within.at, "Hours have a from and a to, each an extension with a valueTime; %s is missing.", name)
 		return 0, false
 	}
 	written := p.x.Text("valueTime")
 	t, err := time.Parse("15:04:05", written)
 	if err != nil || len(written) != len("15:04:05") {
-		r.refuse(p, "A time is a valueTime such as 09:30:00, but this is %s. Midnight is 00:00:00, also at the end of a day.", fhir.Quote(written))
+		r.add(p.at, "A time is a valueTime such as 09:30:00, but this is %s. Midnight is 00:00:00, also at the end of a day.", fhir.Quote(written))
 		return 0, false
 	}
 	return t.Sub(dayOf(t)), true

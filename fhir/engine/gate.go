@@ -154,6 +154,18 @@ func (e *Engine) Explain(ctx context.Context, p fhir.Principal, req SearchReques
 	return record(ctx, e, event, explanation, err)
 }
 
+// Generate makes the free slots of a Schedule by its working hours (booking.Hours), in a period of at most MaxGenerateDays days. It may be done again at any time, and
+// by several at once: slots that are wanted and are there stay, whatever became of them; those that it made before, that are free and are not wanted any
+// more, are deleted; what a client wrote, and what is taken, is never touched, and no slot is made that overlaps with it. Slots that begin before now, or within the lead
+// time, stay as they are. Each slot is written on its own condition, so that a booking which comes between wins; when it fails, some are done, and it can be done
+// again. It takes r on Schedule, and c and d on Slot. Its errors are NotFound and Gone for the Schedule, Forbidden, Unprocessable for one that is not active or has
+// no working hours, and for a period that is over, Invalid for one that ends before it begins, TooCostly for one that is too long or has more than MaxGenerateSlots
+// slots, and Conflict when the Schedule is changed meanwhile, where the store has transactions. Places of issues are start and end, or elements of the Schedule.
+func (e *Engine) Generate(ctx context.Context, p fhir.Principal, req GenerateRequest) (Generated, error) {
+	generated, err := e.generate(ctx, p, req)
+	return record(ctx, e, audit.Event{Who: p, Interaction: audit.Operation, Key: req.Schedule}, generated, err)
+}
+
 // Refused records an interaction that a face refused before it asked any other method for it. What it was to be is a code of
 // https://hl7.org/fhir/R4/valueset-type-restful-interaction.html; of the key there is as much as is known.
 func (e *Engine) Refused(ctx context.Context, p fhir.Principal, interaction string, key fhir.Key, err error) {
