@@ -30,7 +30,6 @@ func schedule(minutes int, from, to string, more ...string) string {
 		booking.WorkingHoursURL, minutes, from, to, strings.Join(more, ""))
 }
 
-
 func date(t testing.TB, s string) fhir.DateTime {
 	t.Helper()
 	d, err := fhir.ParseDateTime(s)
