@@ -48,3 +48,6 @@ type Reference struct {
 
 // IsZero says whether it points at nothing.
 func (r Reference) IsZero() bool { return r == Reference{} }
+
+// isLogical says whether it points by an identifier.
+func (r Reference) isLogical() bool { return r.Value != "" }

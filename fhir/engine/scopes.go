@@ -108,6 +108,30 @@ func also(refusal *fhir.Error, err error) *fhir.Error {
 	return refusal
 }
 
+// mayPropose refuses $find to whom it would show what they may not see: it shows slots and schedules as a search does, and Appointments under their ids. What is told by an identifier or a
+// text is looked for, as a chain does. Which services and roles stand for an actor, a place or an organization is the server's own business: they are not shown.
+func (e *Engine) mayPropose(p fhir.Principal, req FindRequest) error {
+	if err := e.may(p, "Appointment", fhir.MayRead); err != nil {
+		return err
+	}
+	types := []string{"Schedule", "Slot"}
+	look := func(typ string, is bool) {
+		if is {
+			types = append(types, typ)
+		}
+	}
+	look("Practitioner", slices.ContainsFunc(req.Practitioners, Reference.isLogical))
+	look("Organization", slices.ContainsFunc(req.Organizations, Reference.isLogical))
+	look("Location", slices.ContainsFunc(req.Locations, Reference.isLogical) || len(req.LocationTexts) > 0)
+	look("ServiceRequest", req.Referral.isLogical())
+	for _, typ := range types {
+		if err := e.serves(typ); err != nil {
+			return err
+		}
+	}
+	return mayShow(p, types)
+}
+
 // narrowed is a search of all types that names those which the client may search, where it named none and may not search all. So the link of the page
 // tells it, and later pages keep to it.
 func (e *Engine) narrowed(p fhir.Principal, req SearchRequest, pairs []search.Pair) ([]search.Pair, error) {

@@ -18,7 +18,7 @@ import (
 )
 
 // scoped are the types of the tests of scopes.
-var scoped = []string{"AuditEvent", "Appointment", "Location", "Observation", "Organization", "Patient", "Practitioner", "Subscription"}
+var scoped = []string{"AuditEvent", "Appointment", "Location", "Observation", "Organization", "Patient", "Practitioner", "Schedule", "ServiceRequest", "Slot", "Subscription"}
 
 // recorder keeps what it is told, or refuses it.
 type recorder struct {
@@ -170,6 +170,19 @@ func interactionsOf() []interaction {
 		{method: "History", name: "instance", takes: fhir.Scopes{"Patient": r}, call: past(pKey), record: "history-instance Patient/p 0 ? 0 "},
 		{method: "History", name: "type", takes: fhir.Scopes{"Patient": s}, call: past(fhir.Key{Type: "Patient"}), record: "history-type Patient/ 0 ? 0 "},
 		{method: "History", name: "named types", takes: fhir.Scopes{"Patient": s, "Location": s}, call: past(fhir.Key{}, "Patient", "Location"), record: "history-system / 0 ? 0 "},
+
+		{method: "Find", takes: fhir.Scopes{"Appointment": r, "Schedule": s, "Slot": s}, record: "operation Appointment/ 0 ? 0 ",
+			call: func(ctx ctx, e *engine.Engine, who principal) error {
+				_, err := e.Find(ctx, who, engine.FindRequest{From: 0, To: 1, Practitioners: []engine.Reference{{Key: fhir.Key{Type: "Practitioner", ID: "d"}}}})
+				return err
+			}},
+		{method: "Find", name: "by what others say", takes: fhir.Scopes{"Appointment": r, "Location": s, "Practitioner": s, "Schedule": s, "ServiceRequest": s, "Slot": s}, record: "operation Appointment/ 0 ? 0 ",
+			call: func(ctx ctx, e *engine.Engine, who principal) error {
+				_, err := e.Find(ctx, who, engine.FindRequest{
+					From: 0, To: 1, Practitioners: []engine.Reference{{Value: "7"}}, LocationTexts: []string{"Leeds"}, Referral: engine.Reference{Value: "8"},
+				})
+				return err
+			}},
 
 		{method: "Search", name: "type", takes: fhir.Scopes{"Patient": s}, call: find("Patient", "family=ash&shoe=9"), record: "search-type Patient/ 0 ?family=ash 0 "},
 		{method: "Search", name: "chain", takes: fhir.Scopes{"Observation": s, "Patient": s}, call: find("Observation", "subject:Patient.family=ash"), record: "search-type Observation/ 0 ?subject:Patient.family=ash 0 "},
@@ -420,8 +433,8 @@ func TestValidateTakesAnyPermission(t *testing.T) {
 		t.Error(diff)
 	}
 	wantKind(t, ask(fhir.Scopes{"Location": fhir.MayEverything}, "Patient"), fhir.Forbidden, "system/Patient.r")
-	wantKind(t, ask(nil, "Slot"), fhir.NotFound, "not served")
-	if diff := cmp.Diff([]string{"operation Patient/p 0 ? 4 The credential does not permit this; it takes the scope system/Patient.r.", "operation Slot/p 0 ? 4 not found: not-supported"}, record.take()); diff != "" {
+	wantKind(t, ask(nil, "Device"), fhir.NotFound, "not served")
+	if diff := cmp.Diff([]string{"operation Patient/p 0 ? 4 The credential does not permit this; it takes the scope system/Patient.r.", "operation Device/p 0 ? 4 not found: not-supported"}, record.take()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -443,11 +456,11 @@ func TestExplainTakesAnAdministrator(t *testing.T) {
 // A type that is not served is not there for anybody, whatever the scopes.
 func TestWhatIsNotServedIsNotFoundFirst(t *testing.T) {
 	e, _ := newScoped(t)
-	nobody, slot := with(nil), fhir.Key{Type: "Slot", ID: "s"}
+	nobody, device := with(nil), fhir.Key{Type: "Device", ID: "s"}
 	for name, err := range map[string]error{
-		"read": call(e.Read(t.Context(), nobody, slot)), "vread": call(e.ReadVersion(t.Context(), nobody, slot, 1)),
-		"history": past(slot)(t.Context(), e, nobody), "type": past(fhir.Key{Type: "Slot"})(t.Context(), e, nobody),
-		"search": find("Slot", "")(t.Context(), e, nobody), "delete": call(e.Delete(t.Context(), nobody, slot, engine.Precondition{})),
+		"read": call(e.Read(t.Context(), nobody, device)), "vread": call(e.ReadVersion(t.Context(), nobody, device, 1)),
+		"history": past(device)(t.Context(), e, nobody), "type": past(fhir.Key{Type: "Device"})(t.Context(), e, nobody),
+		"search": find("Device", "")(t.Context(), e, nobody), "delete": call(e.Delete(t.Context(), nobody, device, engine.Precondition{})),
 	} {
 		t.Run(name, func(t *testing.T) { wantKind(t, err, fhir.NotFound, "not served") })
 	}
@@ -599,7 +612,7 @@ func TestIncludesArePermittedOneByOne(t *testing.T) {
 		{"Patient", "_include=*", "Organization/o Practitioner/d", fhir.Scopes{"Patient": s, "Organization": r, "Practitioner": r}, nil},
 		{"Patient", "_revinclude=Observation:subject", "Observation/x", fhir.Scopes{"Patient": s, "Observation": s}, nil},
 		{"Patient", "_revinclude=Observation:subject", "", fhir.Scopes{"Patient": s, "Observation": r}, []string{"_revinclude system/Observation.s"}},
-		{"Patient", "_revinclude=*", "Observation/x", fhir.Scopes{"Patient": s, "Observation": s}, []string{"_revinclude system/Appointment.s"}},
+		{"Patient", "_revinclude=*", "Observation/x", fhir.Scopes{"Patient": s, "Observation": s}, []string{"_revinclude system/Appointment.s, system/Schedule.s, system/ServiceRequest.s"}},
 		{"Patient", "_revinclude=Appointment:patient&_include:iterate=Appointment:location&_include:iterate=Location:organization", "Appointment/a", fhir.Scopes{"Patient": s, "Appointment": s, "Organization": r}, []string{"_include system/Location.r"}},
 		{"Patient", "_revinclude=Appointment:patient&_include:iterate=Appointment:location&_include:iterate=Location:organization", "Appointment/a Location/l Organization/o", fhir.Scopes{"Patient": s, "Appointment": s, "Organization": r, "Location": r}, nil},
 		{"Organization", "_revinclude=Patient:organization&_revinclude:iterate=Observation:subject", "Patient/p", fhir.Scopes{"Organization": s, "Patient": s}, []string{"_revinclude system/Observation.s"}},

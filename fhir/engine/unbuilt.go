@@ -14,7 +14,7 @@ func (t *transaction) bookAll(ctx context.Context) error { return nil }
 
 // propose carries out $find. Nothing is stored but what is needed to resolve the ids.
 func (e *Engine) propose(ctx context.Context, p fhir.Principal, req FindRequest) (Proposals, error) {
-	return Proposals{}, nil
+	return Proposals{}, e.mayPropose(p, req)
 }
 
 // proposal is a proposed Appointment that propose handed out under an id, as it is now: proposed. NotFound where there is none, or it expired.
