@@ -41,6 +41,8 @@ type App struct {
 	figures  door // the metrics alone, where they have an address of their own
 	stopping atomic.Bool
 
+	unsettled time.Time // when the log was told that settling fails; zero while it does not
+
 	background     sync.WaitGroup // work beside the requests
 	stopBackground context.CancelFunc
 	recording      sync.WaitGroup // the trail, which outlives requests and that work
@@ -72,6 +74,7 @@ func (a *App) Serve(ctx context.Context) error {
 	background, stop := context.WithCancel(ctx)
 	a.stopBackground = stop
 	a.background.Go(func() { a.reindex(background) })
+	a.background.Go(func() { a.settle(background) })
 	select {
 	case err := <-served:
 		return errors.Join(err, a.Close())
@@ -121,6 +124,7 @@ func (a *App) Open(ctx context.Context) error {
 		return err
 	}
 	a.server = a.newServer(handler)
+	a.settleOnce(ctx)
 	return a.listen(ctx)
 }
 
