@@ -9,21 +9,21 @@ import (
 	"github.com/portico-health/portico/storage"
 )
 
-var calendar = []string{"Appointment", "Slot", "Schedule", "Task", "Patient", "HealthcareService", "Practitioner"}
+var stepTypes = []string{"Appointment", "Slot", "Schedule", "Task", "Patient", "HealthcareService", "Practitioner"}
 
 // newStepping is newEngineOf on a store without transactions.
 func newStepping(t testing.TB) *engine.Engine {
 	t.Helper()
-	e := newEngineOf(t, calendar...)
+	e := newEngineOf(t, stepTypes...)
 	e.Store = hampered{e.Store}
 	return e
 }
 
-func slotText(id, status string) string {
+func stepSlot(id, status string) string {
 	return `{"resourceType":"Slot","id":"` + id + `","schedule":{"reference":"Schedule/a"},"status":"` + status + `","start":"2026-03-02T09:00:00Z","end":"2026-03-02T09:15:00Z"}`
 }
 
-func appointmentText(id, status string, slots ...string) string {
+func stepAppointment(id, status string, slots ...string) string {
 	text := `{"resourceType":"Appointment","id":"` + id + `","status":"` + status + `","start":"2026-03-02T09:00:00Z","end":"2026-03-02T09:15:00Z","participant":[{"status":"accepted","actor":{"reference":"Patient/p"}}],"slot":[`
 	for i, slot := range slots {
 		if i > 0 {
@@ -59,9 +59,9 @@ func slotNow(t testing.TB, e *engine.Engine, id string) booking.Slot {
 
 func TestUndertake(t *testing.T) {
 	e := newStepping(t)
-	v := raw(t, e, resource(t, "%s", slotText("s1", "free")))
-	a := resource(t, "%s", appointmentText("a1", "booked", "s1"))
-	taken := booking.Take(resource(t, "%s", slotText("s1", "free")), "busy", a.Key(), "")
+	v := raw(t, e, resource(t, "%s", stepSlot("s1", "free")))
+	a := resource(t, "%s", stepAppointment("a1", "booked", "s1"))
+	taken := booking.Take(resource(t, "%s", stepSlot("s1", "free")), "busy", a.Key(), "")
 	main := storage.Op{Key: a.Key(), Resource: a, Entries: e.Rules.Extract(a), Condition: storage.Condition{Absent: true}}
 	claim := storage.Op{Key: v.Key, Resource: taken, Entries: e.Rules.Extract(taken), Condition: storage.Condition{Version: v.Number}}
 	r, err := engine.Undertake(t.Context(), e, alice, main, []storage.Op{claim}, nil)
@@ -72,7 +72,7 @@ func TestUndertake(t *testing.T) {
 		t.Errorf("the slot is %+v", s)
 	}
 	main.Key.ID = "a2"
-	main.Resource = resource(t, "%s", appointmentText("a2", "booked", "s1"))
+	main.Resource = resource(t, "%s", stepAppointment("a2", "booked", "s1"))
 	_, err = engine.Undertake(t.Context(), e, alice, main, []storage.Op{claim}, nil)
 	wantKind(t, err, fhir.PreconditionFailed, "")
 	if left, err := e.Store.Records().Scan(t.Context(), "booking/", "", 10); err != nil || len(left) != 0 {
