@@ -9,7 +9,11 @@ import (
 // definitionTypes are the types of the server's own definitions, as far as resources of these types are not stored: then those are what a type has.
 func definitionTypes(c Config) []Type {
 	byName := map[string][]fhir.Resource{}
-	for _, d := range append(slices.Clone(c.Definitions), explainOperation()) {
+	own := append(slices.Clone(c.Definitions), explainOperation())
+	if offersSlots(c.Types) {
+		own = append(own, generateOperation())
+	}
+	for _, d := range own {
 		byName[d.Type()] = append(byName[d.Type()], d)
 	}
 	var types []Type

@@ -18,8 +18,13 @@ const FHIRPath = "/fhir"
 // ValidateDefinition is the canonical URL of R4's operation $validate.
 const ValidateDefinition = "http://hl7.org/fhir/OperationDefinition/Resource-validate"
 
-// ExplainDefinition is the canonical URL of this server's own operation $explain.
-const ExplainDefinition = fhir.OwnURL + "OperationDefinition/explain"
+// The canonical URLs of this server's own operations.
+const (
+	ExplainDefinition  = ownOperations + "explain"
+	GenerateDefinition = ownOperations + "generate-slots"
+
+	ownOperations = fhir.OwnURL + "OperationDefinition/"
+)
 
 // JSONPatch is the media type of the patches that are read (RFC 6902).
 const JSONPatch = "application/json-patch+json"
@@ -73,6 +78,9 @@ func New(c Config) Promises {
 		if name == "Appointment" && offersBooking(c.Types) {
 			t.Operations = append(t.Operations, scheduling()...)
 			t.Limit = "$find, $hold and $book take POST alone; $hold and $book are no part of transactions."
+		}
+		if name == "Schedule" && offersSlots(c.Types) {
+			t.Operations = append(t.Operations, Operation{Name: "generate-slots", Definition: GenerateDefinition, Instance: true, Changes: true})
 		}
 		p.Types = append(p.Types, t)
 		if r4.Compartment(name) != nil {

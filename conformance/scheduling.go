@@ -22,5 +22,10 @@ func scheduling() []Operation {
 
 // offersBooking says whether there is all that booking takes: appointments, and slots in schedules.
 func offersBooking(types []string) bool {
-	return slices.Contains(types, "Appointment") && slices.Contains(types, "Slot") && slices.Contains(types, "Schedule")
+	return slices.Contains(types, "Appointment") && offersSlots(types)
+}
+
+// offersSlots says whether there are slots in schedules.
+func offersSlots(types []string) bool {
+	return slices.Contains(types, "Slot") && slices.Contains(types, "Schedule")
 }

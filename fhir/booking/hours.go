@@ -64,11 +64,11 @@ func (h Hours) Times(from, to fhir.Instant) []Span {
 	return times
 }
 
-// Period is what a day or an instant means as a beginning and an end: a day without a zone is that of the place, and all of it.
+// Period is what a day or an instant means as a beginning and an end: a day is one of the place, and all of it; an instant, however precise, is where it begins.
 func (h Hours) Period(d fhir.DateTime) fhir.Interval {
 	interval := d.Interval()
-	if d.HasZone || d.Precision != fhir.Day {
-		return interval
+	if d.Precision != fhir.Day {
+		return fhir.Interval{Low: interval.Low, High: interval.Low}
 	}
 	return fhir.Interval{Low: first(h.Zone, interval.Low.Time()), High: first(h.Zone, interval.High.Time())}
 }

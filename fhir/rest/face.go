@@ -217,5 +217,5 @@ func (s *server) system() map[conformance.Interaction][]route {
 
 // operations lists the operations that the face can do, by name.
 func (s *server) operations() map[string]handler {
-	return map[string]handler{"validate": s.validate, "explain": s.explain, "find": s.finds, "hold": s.hold, "book": s.book}
+	return map[string]handler{"validate": s.validate, "explain": s.explain, "find": s.finds, "hold": s.hold, "book": s.book, "generate-slots": s.generate}
 }

@@ -37,6 +37,7 @@ func requests(t string) map[string]request {
 		"$validate":          {method: "POST", path: "/" + t + "/$validate", body: "{", status: 400},
 		"$hold":              {method: "POST", path: "/" + t + "/$hold", body: "{", status: 400},
 		"$book":              {method: "POST", path: "/" + t + "/$book", body: "{", status: 400},
+		"$generate-slots":    {method: "POST", path: one + "/$generate-slots", body: "{", status: 400},
 		"conditional create": {method: "POST", path: "/" + t, header: map[string]string{"If-None-Exist": "_id=x"}, body: "{", status: 400},
 		"conditional update": {method: "PUT", path: found, body: "{", status: 400},
 		"conditional patch":  {method: "PATCH", path: found, body: "[]", header: map[string]string{"Content-Type": "application/json-patch+json"}, status: 404},
