@@ -92,7 +92,7 @@ func TestSearchByChance(t *testing.T) {
 	if anystore.IsMongo() {
 		rounds = soak(1_000, 10_000)
 	}
-	o.play(t, 7, rounds)
+	o.play(t, 8, rounds)
 	if o.found < rounds/4 || o.refused > rounds/10 {
 		t.Errorf("of %d searches only %d found something, and %d were refused: that proves little", rounds, o.found, o.refused)
 	}

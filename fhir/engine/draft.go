@@ -36,6 +36,9 @@ type aim struct {
 	idle      bool              // nothing is written
 	next      int64             // number of the version that will be current; 0 where it is not known
 	method    fhir.Method
+
+	booked        fhir.Resource // what bookings make of resource; zero where they leave it
+	bookedEntries search.Entries
 }
 
 // writesResource says whether the change leaves a resource that it has written.
@@ -50,6 +53,8 @@ func (d *draft) op() storage.Op {
 		return storage.Op{Key: d.target, Condition: d.condition, Guard: true}
 	case d.Action == ActDelete:
 		return storage.Op{Key: d.target, Condition: d.condition}
+	case !d.booked.IsZero():
+		return storage.Op{Key: d.target, Resource: d.booked, Entries: d.bookedEntries, Condition: d.condition, Method: d.method}
 	default:
 		return storage.Op{Key: d.target, Resource: d.resource, Entries: d.entries, Condition: d.condition, Method: d.method}
 	}

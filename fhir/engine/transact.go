@@ -47,6 +47,7 @@ type transaction struct {
 	named   map[string]*draft                // by FullURL
 	queries map[string]*conditionalReference // by their text
 	written written
+	ledger  *ledger // of bookings; nil where nothing is booked
 	faults  ChangeErrors
 }
 
@@ -276,13 +277,16 @@ func (d *draft) turn() int {
 	}
 }
 
-// guards hold what the conditional references rest on, as far as no change holds it.
+// guards hold what the conditional references and the bookings rest on, as far as no change holds it.
 func (t *transaction) guards() []storage.Op {
 	held := make(keys, len(t.drafts))
 	for _, d := range t.drafts {
 		held[d.target] = true
 	}
-	var guards []storage.Op
+	for _, x := range t.ledger.consequences() {
+		held[x.key] = true
+	}
+	guards := t.ledger.guards(held)
 	for _, c := range t.queries {
 		if c.guard.Guard && !held[c.guard.Key] {
 			held[c.guard.Key] = true
@@ -290,6 +294,23 @@ func (t *transaction) guards() []storage.Op {
 		}
 	}
 	return guards
+}
+
+// write hands operations to the store, with what bookings bring with them.
+func (t *transaction) write(ctx context.Context, ops []storage.Op) ([]storage.Result, error) {
+	consequences := t.ledger.consequences()
+	switch {
+	case t.Store.Transactions():
+		for _, x := range consequences {
+			ops = append(ops, t.ledger.op(x))
+		}
+		return t.Store.Commit(ctx, t.who.Partition, append(ops, t.guards()...))
+	case len(consequences) > 0:
+		result, err := t.undertake(ctx, t.who, t.ledger.undertaking(ops[0], consequences))
+		return []storage.Result{result}, err
+	default:
+		return t.Store.Commit(ctx, t.who.Partition, ops)
+	}
 }
 
 // commit hands the changes to the store. They are stale when what was read for them is not so any more.
@@ -311,7 +332,10 @@ func (t *transaction) commit(ctx context.Context) (outcomes []Outcome, stale boo
 		}
 		ops[i].Origin = origins[d.Action]
 	}
-	results, err := t.Store.Commit(ctx, t.who.Partition, append(ops, t.guards()...))
+	if err := t.noteHolds(ctx); err != nil {
+		return nil, false, err
+	}
+	results, err := t.write(ctx, ops)
 	switch {
 	case errors.Is(err, fhir.PreconditionFailed), errors.Is(err, fhir.Conflict):
 		return nil, true, nil

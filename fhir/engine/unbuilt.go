@@ -8,10 +8,6 @@ import (
 
 // What is here is not built yet. Who builds it takes it out; the file is gone at the end.
 
-// bookAll finds what the changes of Appointments, Slots and Tasks bring with them (book.go): it refuses what may not be, and sets t.consequences, which commit
-// writes together with the changes.
-func (t *transaction) bookAll(ctx context.Context) error { return nil }
-
 // propose carries out $find. Nothing is stored but what is needed to resolve the ids.
 func (e *Engine) propose(ctx context.Context, p fhir.Principal, req FindRequest) (Proposals, error) {
 	return Proposals{}, e.mayPropose(p, req)

@@ -76,7 +76,7 @@ var diary = [][2]string{
 	{"Slot/deleted", slot("Schedule/gone")},
 	{"Slot/foreign", slot("https://other.example.org/fhir/Schedule/a")},
 	{"Patient/p", `"active":true,"managingOrganization":{"reference":"Organization/own"},"generalPractitioner":[{"reference":"Practitioner/jo"},{"reference":"Organization/low"}]`},
-	{"Appointment/b", `"status":"booked","start":"2026-03-02T09:00:00Z","end":"2026-03-02T09:20:00Z","slot":[{"reference":"Slot/s1"}],"participant":[{"actor":{"reference":"Patient/p"},"status":"accepted"},{"actor":{"reference":"Practitioner/jo"},"status":"accepted"}]`},
+	{"Appointment/b", `"status":"fulfilled","start":"2026-03-02T09:00:00Z","end":"2026-03-02T09:20:00Z","slot":[{"reference":"Slot/s1"}],"participant":[{"actor":{"reference":"Patient/p"},"status":"accepted"},{"actor":{"reference":"Practitioner/jo"},"status":"accepted"}]`},
 	{"AppointmentResponse/r", `"appointment":{"reference":"Appointment/b"},"actor":{"reference":"Patient/p"},"participantStatus":"accepted"`},
 	{"Encounter/e", `"status":"planned","class":{"code":"AMB"},"subject":{"reference":"Patient/p"},"appointment":[{"reference":"Appointment/b"}]`},
 }

@@ -21,7 +21,7 @@ func openMixed(t *testing.T) house {
 		{"Schedule/a", schedule("Practitioner/jo")},
 		{"Patient/b", `"active":true`},
 		{"Slot/a", slot("Schedule/a")},
-		{"Appointment/a", `"status":"booked","start":"2026-03-02T09:00:00Z","end":"2026-03-02T09:20:00Z","slot":[{"reference":"Slot/a"}],"participant":[{"actor":{"reference":"Patient/a"},"status":"accepted"}]`},
+		{"Appointment/a", `"status":"fulfilled","start":"2026-03-02T09:00:00Z","end":"2026-03-02T09:20:00Z","slot":[{"reference":"Slot/a"}],"participant":[{"actor":{"reference":"Patient/a"},"status":"accepted"}]`},
 		{"Patient/c", `"active":true`},
 		{"Patient/a", `"active":false`},
 	}...)

@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/booking"
+)
+
+// checkSlot refuses the change of a slot, or its deletion, that would make it tell otherwise than the appointment that holds it.
+func (l *ledger) checkSlot(d *draft) error {
+	if !d.isOn("Slot") {
+		return nil
+	}
+	x, err := l.at(d.target)
+	if err != nil || x.before.IsZero() {
+		return err
+	}
+	was, is := booking.SlotOf(l.base, x.before), booking.SlotOf(l.base, x.now)
+	if was == is || was.Holder == (fhir.Key{}) {
+		return nil
+	}
+	holder, _, err := l.holder(&entry{key: x.key, now: x.before})
+	if err != nil || holder == (fhir.Key{}) {
+		return err
+	}
+	if by, err := l.at(holder); err != nil || by.now.IsZero() { // kept for one that is not there: that is no reason to keep the slot from whoever has it
+		return err
+	}
+	if x.now.IsZero() {
+		return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s is taken by %s, and cannot be deleted. Cancel the appointment first.", x.key, holder)
+	}
+	place := "Slot"
+	for _, differs := range []struct {
+		element string
+		is      bool
+	}{
+		{"status", was.Status != is.Status}, {"start", was.Start != is.Start}, {"end", was.End != is.End}, {"schedule", was.Schedule != is.Schedule}, {"extension", was.Holder != is.Holder || was.Attempt != is.Attempt},
+	} {
+		if differs.is {
+			place = "Slot." + differs.element
+			break
+		}
+	}
+	return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s is taken by %s: as long as it is, its status, start, end, schedule and the extension %s stay as they are.", x.key, holder, booking.HolderURL).At(place)
+}
+
+// checkTask refuses a fulfilment Task that contradicts the appointment that it fulfils.
+func (l *ledger) checkTask(d *draft) error {
+	if !d.isOn("Task") || !d.writesResource() {
+		return nil
+	}
+	appointment, ok := l.focusOf(d.resource)
+	if !ok || booking.FulfilmentKey(appointment) != d.target {
+		return nil
+	}
+	x, err := l.at(appointment)
+	if err != nil || x.now.IsZero() {
+		return err
+	}
+	l.seen[x.key] = true
+	return booking.CheckFulfilment(l.base, x.now, d.resource)
+}
+
+// focusOf is the appointment that a Task is about.
+func (l *ledger) focusOf(task fhir.Resource) (fhir.Key, bool) {
+	text, _, _ := strings.Cut(l.Rules.Relative(task.Root().Object("focus").Text("reference")), historySegment)
+	id, is := strings.CutPrefix(text, "Appointment/")
+	return fhir.Key{Type: "Appointment", ID: id}, is && fhir.ValidID(id)
+}
+
+// fulfil brings the Task by which the Appointment of a change is fulfilled in step with it, where a service takes part.
+func (l *ledger) fulfil(d *draft) error {
+	p := l.plans[d]
+	if p == nil || len(p.was.Services)+len(p.is.Services) == 0 || l.serves("Task") != nil {
+		return nil
+	}
+	appointment, err := l.at(d.target)
+	if err != nil {
+		return err
+	}
+	x, err := l.at(booking.FulfilmentKey(d.target))
+	if err != nil || x.draft != nil && x.now.IsZero() {
+		return err
+	}
+	if task, changed := booking.Fulfilment(l.base, d.target, appointment.now, x.now, l.now); changed {
+		x.write(task)
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/audit"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
+)
+
+// ledger is what the bookings of a transaction look at, as it is and as the transaction leaves it.
+type ledger struct {
+	*transaction
+	ctx     context.Context
+	base    string
+	now     fhir.Instant
+	writers map[fhir.Key]*draft
+	plans   map[*draft]*plan
+	entries map[fhir.Key]*entry
+	seen    map[fhir.Key]bool // what decisions rest on beside what is written
+}
+
+// entry is a resource in the ledger.
+type entry struct {
+	key     fhir.Key
+	version fhir.Version  // of the store; without a number where there never was one
+	before  fhir.Resource // of that version; zero where there is none, or it was not read
+	now     fhir.Resource // as the transaction leaves it; zero where it leaves none
+	draft   *draft        // the change that writes it; nil where none does
+
+	taker   *draft // the change of an Appointment that takes the slot
+	anew    bool   // the taker did not hold it before
+	written bool   // now is not what the store has, nor what the draft brought
+}
+
+func newLedger(ctx context.Context, t *transaction) *ledger {
+	l := &ledger{
+		transaction: t, ctx: ctx, base: t.Rules.BaseURL(), now: fhir.InstantOf(t.Now()), seen: map[fhir.Key]bool{},
+		writers: make(map[fhir.Key]*draft, len(t.drafts)), plans: map[*draft]*plan{}, entries: map[fhir.Key]*entry{},
+	}
+	for _, d := range t.drafts {
+		if !d.idle && d.target.ID != "" {
+			l.writers[d.target] = d
+		}
+	}
+	return l
+}
+
+// at is the entry of a resource.
+func (l *ledger) at(key fhir.Key) (*entry, error) {
+	if x := l.entries[key]; x != nil {
+		return x, nil
+	}
+	var found fhir.Version
+	var err error
+	if d := l.writers[key]; d != nil {
+		found = d.found
+	} else if l.serves(key.Type) == nil {
+		found, _, err = l.current(l.ctx, l.who, key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.enter(key, found)
+}
+
+// enter makes the entry of a resource of which the store has a version.
+func (l *ledger) enter(key fhir.Key, found fhir.Version) (*entry, error) {
+	x := &entry{key: key, version: found, draft: l.writers[key]}
+	if found.Number > 0 && !found.IsDeleted() {
+		var err error
+		if x.before, err = stored(found); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case x.draft == nil:
+		x.now = x.before
+	case x.draft.writesResource():
+		x.now = x.draft.resource
+	}
+	l.entries[key] = x
+	return x, nil
+}
+
+// forget has entries read again that no change of the transaction writes.
+func (l *ledger) forget(keys ...fhir.Key) {
+	for _, key := range keys {
+		delete(l.entries, key)
+	}
+}
+
+// write sets what the transaction leaves of a resource.
+func (x *entry) write(now fhir.Resource) { x.now, x.written = now, true }
+
+// maxLooked bounds how many resources of one kind a booking looks at.
+const maxLooked = 1000
+
+// find looks up what satisfies a query, as the changes of the transaction leave it.
+func (l *ledger) find(q search.Query) ([]*entry, error) {
+	var found []*entry
+	f := l.finder(l.ctx, l.who)
+	for request := (storage.PageRequest{Limit: 100}); ; {
+		page, err := f.find(q, request)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range page.Versions {
+			x := l.entries[v.Key]
+			if x == nil && l.writers[v.Key] == nil {
+				if x, err = l.enter(v.Key, v); err != nil {
+					return nil, err
+				}
+			}
+			if x != nil && x.draft == nil {
+				found = append(found, x)
+			}
+		}
+		if page.Next == nil {
+			break
+		}
+		if len(found) > maxLooked {
+			return nil, fhir.Errorf(fhir.Unprocessable, fhir.CodeTooCostly, "More than %d resources of type %s stand in connection with this booking; take less time at once.", maxLooked, q.Type)
+		}
+		request.After = page.Next
+	}
+	for d := range l.written.that(q) {
+		x, err := l.at(d.target)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, x)
+	}
+	return found, nil
+}
+
+// setDrafts gives the changes of the transaction what bookings make of their resources.
+func (l *ledger) setDrafts() {
+	for _, x := range l.entries {
+		if d := x.draft; d != nil && x.written {
+			d.booked, d.bookedEntries = x.now, l.Rules.Extract(x.now)
+		}
+	}
+}
+
+// consequences are what is written beside the changes, in the order of their keys.
+func (l *ledger) consequences() []*entry {
+	if l == nil {
+		return nil
+	}
+	var all []*entry
+	for _, key := range slices.SortedFunc(maps.Keys(l.entries), func(a, b fhir.Key) int { return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID)) }) {
+		if x := l.entries[key]; x.draft == nil && x.written {
+			all = append(all, x)
+		}
+	}
+	return all
+}
+
+// op is what the store is to do about an entry: it is written by the client of the transaction, on the version that was read.
+func (l *ledger) op(x *entry) storage.Op {
+	op := storage.Op{Key: x.key, Resource: x.now, Entries: l.Rules.Extract(x.now), Condition: storage.Condition{Version: x.version.Number}, Origin: audit.OriginOf(l.who, audit.Update)}
+	if x.before.IsZero() {
+		op.Condition, op.Origin = storage.Condition{Absent: true}, audit.OriginOf(l.who, audit.Create)
+	}
+	return op
+}
+
+// undertaking is the change of an Appointment with what it brings with it, where the store has no transactions.
+func (l *ledger) undertaking(main storage.Op, consequences []*entry) undertaking {
+	u := undertaking{main: main}
+	for _, x := range consequences {
+		if x.anew {
+			u.claims = append(u.claims, l.op(x))
+		} else {
+			u.rest = append(u.rest, l.op(x))
+		}
+	}
+	return u
+}
+
+// guards hold what bookings rest on beside what is written.
+func (l *ledger) guards(held keys) []storage.Op {
+	if l == nil {
+		return nil
+	}
+	var guards []storage.Op
+	for key := range l.seen {
+		if x := l.entries[key]; !held[key] && x != nil && !x.before.IsZero() {
+			held[key] = true
+			guards = append(guards, storage.Op{Key: key, Condition: storage.Condition{Version: x.version.Number}, Guard: true})
+		}
+	}
+	return guards
+}

@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/booking"
+	"github.com/portico-health/portico/fhir/search"
+)
+
+// overlapped is the status of a slot that is held because it overlaps with one that its holder names.
+const overlapped = "busy-unavailable"
+
+// heldBy asks for the slots that name an appointment.
+func heldBy(appointment fhir.Key) search.Query {
+	return search.Query{Type: "Slot", All: []search.Any{{search.Equal{Param: "appointment", Value: appointment.String()}}}}
+}
+
+// claim takes a slot that the Appointment of a change names.
+func (l *ledger) claim(d *draft, x *entry) error {
+	a := l.plans[d].is
+	place := l.placeOf(d.resource, x.key)
+	if x.taker != nil {
+		return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "Another entry of the transaction takes %s, or one that overlaps with it.", x.key).At(place)
+	}
+	holder, x, err := l.holder(x)
+	if err != nil {
+		return err
+	}
+	s := booking.SlotOf(l.base, x.now)
+	switch {
+	case holder == a.Key:
+		l.holdAs(d, x, statusOf(a))
+		return nil
+	case holder != fhir.Key{}:
+		return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s is taken, by %s.", x.key, holder).At(place)
+	case s.Status == "entered-in-error":
+		return fhir.Errorf(fhir.Unprocessable, fhir.CodeBusinessRule, "%s was entered in error, and cannot be booked.", x.key).At(place)
+	case s.Status != "free" && s.Holder == fhir.Key{} && x.draft == nil:
+		return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s is not free: its status is %s.", x.key, fhir.Quote(s.Status)).At(place)
+	default:
+		l.holdAs(d, x, statusOf(a))
+		return nil
+	}
+}
+
+// holdAs has the Appointment of a change hold a slot that is free, or its own already.
+func (l *ledger) holdAs(d *draft, x *entry, status string) {
+	p := l.plans[d]
+	s := booking.SlotOf(l.base, x.now)
+	x.taker = d
+	x.anew = s.Holder != p.is.Key || !holds(p.was, s)
+	if x.anew || s.Status != status {
+		attempt := "" // that of what is taken is named where it is carried out
+		if !x.anew {
+			attempt = s.Attempt
+		}
+		x.write(booking.Take(x.now, status, p.is.Key, attempt))
+	}
+}
+
+// takeOverlapping takes the slots that overlap with those that the Appointment of a change names, and have an actor in common with them who can be at one place
+// at a time. What is not free without a holder is somebody else's, and left alone.
+func (l *ledger) takeOverlapping(d *draft) error {
+	a := l.plans[d].is
+	others, err := l.overlapping(l.plans[d].slots, a.Span)
+	if err != nil {
+		return err
+	}
+	others = slices.DeleteFunc(others, func(x *entry) bool { return slices.Contains(a.Slots, x.key) })
+	return eachOf(others, func(x *entry) error { return l.takeOverlapped(d, x) })
+}
+
+// takeOverlapped takes a slot that overlaps with those that the Appointment of a change names, unless it is held for the same reason already.
+func (l *ledger) takeOverlapped(d *draft, x *entry) error {
+	if x.taker != nil {
+		if slices.Contains(l.plans[x.taker].is.Slots, x.key) {
+			return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "The time is taken: another entry of the transaction takes %s, which overlaps with it and has an actor in common.", x.key).At("Appointment.slot")
+		}
+		return nil
+	}
+	holder, x, err := l.holder(x)
+	if err != nil {
+		return err
+	}
+	s := booking.SlotOf(l.base, x.now)
+	l.seen[x.key] = true
+	switch {
+	case holder == d.target, holder == fhir.Key{} && s.Holder != fhir.Key{} && s.Status != "entered-in-error", s.Status == "free":
+		l.holdAs(d, x, overlapped)
+		return nil
+	case holder != fhir.Key{} && s.Status != overlapped:
+		return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "The time is taken: %s, which overlaps with it and has an actor in common, is taken by %s.", x.key, holder).At("Appointment.slot")
+	default:
+		return nil
+	}
+}
+
+// holder is the appointment that holds a slot, as the transaction leaves it; zero where nobody does. What has to be done before that is known (a hold that has
+// ended, a booking that was left half-done) is done, and the slot looked at again.
+func (l *ledger) holder(x *entry) (fhir.Key, *entry, error) {
+	for again := true; ; again = false {
+		s := booking.SlotOf(l.base, x.now)
+		if s.Holder == (fhir.Key{}) {
+			return fhir.Key{}, x, nil
+		}
+		by, err := l.at(s.Holder)
+		if err != nil {
+			return fhir.Key{}, nil, err
+		}
+		a := booking.AppointmentOf(l.base, by.now)
+		helped, err := l.help(by, a, s, again)
+		switch {
+		case err != nil:
+			return fhir.Key{}, nil, err
+		case !helped && (holds(a, s) || by.draft == nil && by.version.Number == 0): // or kept for one that is not there yet
+			return s.Holder, x, nil
+		case !helped:
+			return fhir.Key{}, x, nil
+		}
+		l.forget(x.key, s.Holder)
+		if x, err = l.at(x.key); err != nil {
+			return fhir.Key{}, nil, err
+		}
+	}
+}
+
+// help does what somebody else has left to do about a slot, and says whether it should be looked at again.
+func (l *ledger) help(by *entry, a booking.Appointment, s booking.Slot, again bool) (bool, error) {
+	switch {
+	case !again || by.draft != nil:
+		return false, nil
+	case a.IsLapsed(l.now):
+		return true, l.lapse(l.ctx, l.who.Partition, by.key)
+	case !holds(a, s) && s.Attempt != "":
+		return true, l.resume(l.ctx, l.who.Partition, by.key)
+	default:
+		return false, nil
+	}
+}
+
+// overlapping are the slots that overlap with a time and have an actor of capacity one in common with some slots, these among them.
+func (l *ledger) overlapping(slots []*entry, time booking.Span) ([]*entry, error) {
+	schedules, err := l.schedulesBeside(slots)
+	if err != nil {
+		return nil, err
+	}
+	var found []*entry
+	for _, schedule := range schedules {
+		q := search.Query{Type: "Slot", All: []search.Any{{search.CalendarOf(schedule, time.Start, time.End)}}}
+		some, err := l.find(q)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
+}
+
+// schedulesBeside are the Schedules that have an actor of capacity one in common with the Schedules of some slots.
+func (l *ledger) schedulesBeside(slots []*entry) ([]fhir.Key, error) {
+	var anyOf search.Any
+	for _, x := range slots {
+		actors, err := l.actorsOf(booking.SlotOf(l.base, x.now).Schedule, "Practitioner", "PractitionerRole", "Device")
+		if err != nil {
+			return nil, err
+		}
+		for _, actor := range actors {
+			if test := (search.Equal{Param: "actor", Value: actor.String()}); !slices.Contains(anyOf, search.Test(test)) {
+				anyOf = append(anyOf, test)
+			}
+		}
+	}
+	if anyOf == nil {
+		return nil, nil
+	}
+	found, err := l.find(search.Query{Type: "Schedule", All: []search.Any{anyOf}})
+	var schedules []fhir.Key
+	for _, x := range found {
+		schedules = append(schedules, x.key)
+	}
+	return schedules, err
+}
+
+// actorsOf are the actors of a Schedule that are of some types.
+func (l *ledger) actorsOf(schedule fhir.Key, types ...string) ([]fhir.Key, error) {
+	if schedule == (fhir.Key{}) {
+		return nil, nil
+	}
+	x, err := l.at(schedule)
+	if err != nil || x.now.IsZero() {
+		return nil, err
+	}
+	var actors []fhir.Key
+	for _, text := range l.Rules.Pointers(x.now, []string{"actor"}) {
+		text, _, _ = strings.Cut(text, historySegment)
+		if name, id, _ := strings.Cut(text, "/"); slices.Contains(types, name) && fhir.ValidID(id) {
+			actors = append(actors, fhir.Key{Type: name, ID: id})
+		}
+	}
+	return actors, nil
+}
+
+// policyOf is what the services demand of who books or cancels an appointment: of those that it names the ones that are actors of the Schedule of its slots; where
+// that is none, all that it names, and all that are actors there. A service that does not exist demands nothing.
+func (l *ledger) policyOf(a booking.Appointment) (booking.Policy, error) {
+	var offered []fhir.Key
+	for _, key := range a.Slots {
+		x, err := l.at(key)
+		if err != nil {
+			return booking.Policy{}, err
+		}
+		actors, err := l.actorsOf(booking.SlotOf(l.base, x.now).Schedule, "HealthcareService")
+		if err != nil {
+			return booking.Policy{}, err
+		}
+		offered = append(offered, actors...)
+	}
+	services := slices.DeleteFunc(slices.Clone(a.Services), func(k fhir.Key) bool { return !slices.Contains(offered, k) })
+	if len(services) == 0 {
+		services = slices.Concat(a.Services, offered)
+	}
+	var policies []booking.Policy
+	for _, key := range services {
+		x, err := l.at(key)
+		if err != nil {
+			return booking.Policy{}, err
+		}
+		policy, err := booking.PolicyOf(x.now)
+		if err != nil {
+			return booking.Policy{}, err
+		}
+		policies = append(policies, policy)
+	}
+	return booking.Strictest(policies...), nil
+}
+
+// placeOf is where an Appointment names a slot.
+func (l *ledger) placeOf(appointment fhir.Resource, slot fhir.Key) string {
+	for i, o := range appointment.Root().Objects("slot") {
+		text, _, _ := strings.Cut(l.Rules.Relative(o.Text("reference")), historySegment)
+		if text == slot.String() {
+			return "Appointment.slot[" + strconv.Itoa(i) + "]"
+		}
+	}
+	return "Appointment.slot"
+}
