@@ -27,6 +27,7 @@ var generators = map[string]func(f *fenced) asked{
 	"site":             (*fenced).sites,
 	"operation":        (*fenced).operations,
 	"booking":          (*fenced).bookings,
+	"slots":            (*fenced).slots,
 	"record":           (*fenced).records,
 }
 
@@ -293,6 +294,12 @@ func (f *fenced) bookings() asked {
 	}
 	a.body = `{"resourceType":"Parameters","parameter":[` + parameter + `]}`
 	return a
+}
+
+// slots makes the slots of schedules that others have, or have too.
+func (f *fenced) slots() asked {
+	period := `{"resourceType":"Parameters","parameter":[{"name":"start","valueDate":"2099-03-0` + pick(f, "1", "2") + `"},{"name":"end","valueDate":"2099-03-0` + pick(f, "2", "3") + `"}]}`
+	return asked{method: "POST", path: "/Schedule/" + f.id("Schedule") + "/$generate-slots", body: period}
 }
 
 func (f *fenced) records() asked {

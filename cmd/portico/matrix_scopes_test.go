@@ -36,28 +36,35 @@ func (m *matrix) nearScopes() {
 				m.Errorf("%s: %s is for administrators, and answers others %d: %s", d.name, d.path, status, body)
 			}
 		}
-		typ, letters, _ := strings.Cut(d.scope, ".")
-		for _, letter := range letters {
-			short := typ + "." + strings.Replace(fhir.MayEverything.String(), string(letter), "", 1)
-			if known[short] == nil {
-				scopes := []string{"system/" + short}
-				for _, other := range m.promises.Types {
-					if other.Name != typ {
-						scopes = append(scopes, "system/"+other.Name+".cruds")
-					}
+		for _, scope := range strings.Fields(d.scope) {
+			typ, letters, _ := strings.Cut(scope, ".")
+			for _, letter := range letters {
+				short := typ + "." + strings.Replace(fhir.MayEverything.String(), string(letter), "", 1)
+				if known[short] == nil {
+					known[short] = m.allBut(typ, short)
 				}
-				key := m.key(access.NewCredential{Mode: access.Live, Sites: []string{"alpha"}, Scopes: scopes})
-				known[short] = []map[string]string{{"Authorization": key}, bearer(m.token(m.right, strings.Join(scopes, " ")))}
+				m.leavesNoTrace("the scope "+short, "", func() {
+					for _, header := range known[short] {
+						if status, _, body := m.ask(d, m.own[d.resourceType], "of-a-visitor", header); status != http.StatusForbidden || strings.Contains(body, ofAlpha) {
+							m.Errorf("%s: %s %s takes %s, and answers all others and %s %d: %s", d.name, d.verb(), d.path, scope, short, status, body)
+						}
+					}
+				})
 			}
-			m.leavesNoTrace("the scope "+short, "", func() {
-				for _, header := range known[short] {
-					if status, _, body := m.ask(d, m.own[d.resourceType], "of-a-visitor", header); status != http.StatusForbidden || strings.Contains(body, ofAlpha) {
-						m.Errorf("%s: %s %s takes %s, and answers all others and %s %d: %s", d.name, d.verb(), d.path, d.scope, short, status, body)
-					}
-				}
-			})
 		}
 	}
+}
+
+// allBut are a key and a token with a scope for a type, and with all scopes for all other types.
+func (m *matrix) allBut(typ, short string) []map[string]string {
+	scopes := []string{"system/" + short}
+	for _, other := range m.promises.Types {
+		if other.Name != typ {
+			scopes = append(scopes, "system/"+other.Name+".cruds")
+		}
+	}
+	key := m.key(access.NewCredential{Mode: access.Live, Sites: []string{"alpha"}, Scopes: scopes})
+	return []map[string]string{{"Authorization": key}, bearer(m.token(m.right, strings.Join(scopes, " ")))}
 }
 
 // least is a key with no scope but what a row takes; where that depends, the right key.
@@ -66,7 +73,10 @@ func (m *matrix) least(d row) string {
 	if d.scope == "" {
 		return m.right
 	}
-	scopes := []string{"system/" + d.scope}
+	var scopes []string
+	for _, scope := range strings.Fields(d.scope) {
+		scopes = append(scopes, "system/"+scope)
+	}
 	if d.resourceType == "Subscription" && d.verb() != http.MethodGet {
 		scopes = append(scopes, "system/Slot.s") // what it is about
 	}

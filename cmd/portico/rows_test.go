@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/portico-health/portico/conformance"
+	"github.com/portico-health/portico/fhir/booking"
 )
 
 // row is a route of the FHIR face, and a request for it. In path and body {id} stands for a resource, and {mark} for a text by which it is known.
@@ -17,7 +18,7 @@ type row struct {
 	status             int // for the right credential
 
 	resourceType string // whose resource {id} is
-	scope        string // that it takes, "Patient.us"; "" where it takes none, or one that depends on the entries or types
+	scope        string // that it takes, "Patient.us", or several with spaces between; "" where it takes none, or one that depends on the entries or types
 	admin        bool   // it takes the scope of administrators
 	changes      bool   // the right credential leaves a version by it
 	public       bool   // nobody is asked who they are
@@ -47,6 +48,13 @@ var bodies = map[string]string{
 	"Task":                `"status":"requested","intent":"order","for":{"reference":"Patient/own-000001"}`,
 }
 
+// extensions are those that resources have beside their mark.
+var extensions = map[string]string{"Schedule": "," + alwaysOpen}
+
+// alwaysOpen are working hours that make one slot a day.
+const alwaysOpen = `{"url":"` + booking.WorkingHoursURL + `","extension":[{"url":"time-zone","valueCode":"UTC"},{"url":"slot-length","valueDuration":{"value":1,"unit":"d","system":"http://unitsofmeasure.org","code":"d"}},` +
+	`{"url":"exception","extension":[{"url":"period","valuePeriod":{"start":"2000-01-01","end":"2200-01-01"}},{"url":"hours","extension":[{"url":"from","valueTime":"00:00:00"},{"url":"to","valueTime":"00:00:00"}]}]}]}`
+
 // bodyOf is a resource of a type, with its mark in an extension.
 func bodyOf(t testing.TB, resourceType string) string {
 	t.Helper()
@@ -54,7 +62,7 @@ func bodyOf(t testing.TB, resourceType string) string {
 	if !ok {
 		t.Fatalf("there is no %s to write; add one to bodies", resourceType)
 	}
-	return `{"resourceType":"` + resourceType + `","id":"{id}","extension":[{"url":"https://example.org/mark","valueString":"{mark}"}],` + rest + `}`
+	return `{"resourceType":"` + resourceType + `","id":"{id}","extension":[{"url":"https://example.org/mark","valueString":"{mark}"}` + extensions[resourceType] + `],` + rest + `}`
 }
 
 // rowsOf are all routes of the FHIR face, as the table of promises has them. What is promised and not known here fails the test.
@@ -138,7 +146,9 @@ func typeRows(t testing.TB, typ conformance.Type) map[string][]row {
 	parameters := `{"resourceType":"Parameters","parameter":[{"name":"mode","valueCode":"delete"}]}`
 	referring := `{"resourceType":"Parameters","parameter":[{"name":"appointment-reference","valueReference":{"reference":"Appointment/{id}"}}]}`
 	sending := `{"resourceType":"Parameters","parameter":[{"name":"appointment-resource","resource":` + strings.Replace(strings.Replace(body, `"id":"{id}",`, "", 1), `"proposed"`, `"pending"`, 1) + `}]}`
+	period := `{"resourceType":"Parameters","parameter":[{"name":"start","valueDate":"2099-03-02"},{"name":"end","valueDate":"2099-03-03"}]}`
 	known := map[string][]row{
+		"$generate-slots":    {{method: "POST", path: one + "/$generate-slots", body: period, status: 200, changes: true, scope: "Schedule.r Slot.cd"}},
 		"$hold":              {{method: "POST", path: all + "/$hold", body: referring, status: 200, changes: true, scope: "Appointment.cu"}}, // of one that is stored
 		"$book":              {{method: "POST", path: all + "/$book", body: referring, status: 200, changes: true, scope: "Appointment.u"}, {method: "POST", path: all + "/$book", body: sending, status: 200, changes: true, scope: "Appointment.c"}},
 		"read":               {{path: one, status: 200}},
