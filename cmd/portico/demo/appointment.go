@@ -32,7 +32,7 @@ func (k work) appointment() fhir.Resource {
 	if k.hasTime() {
 		length = number(k.minutes())
 	} else {
-		wish = list(k.wish())
+		wish = list(k.wish)
 	}
 	return resource("Appointment", numbered("app", 6, k.number),
 		f("contained", list(home)),
@@ -119,8 +119,8 @@ func participant(kind, actor *fhir.Object, answer string) *fhir.Object {
 	)
 }
 
-// wish is the fortnight in which the patient would like to come.
-func (k work) wish() *fhir.Object {
-	first := k.created.AddDate(0, 0, k.dice.between(14, 28))
+// newWish is the fortnight in which the patient would like to come.
+func (w *world) newWish(k work) *fhir.Object {
+	first := k.created.AddDate(0, 0, newDice(w.Seed, "wish", k.number).between(14, 28))
 	return period(date(first), date(first.AddDate(0, 0, 14)))
 }

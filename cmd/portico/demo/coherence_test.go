@@ -131,6 +131,48 @@ func checkAll(t fault, d data) {
 	checkHolds(t, d)
 	checkPatientsTime(t, d)
 	checkTasks(t, d)
+	checkBooking(t, d)
+}
+
+// checkBooking holds the data against the rules of the server: loaded, and loaded again, it is not refused, and nothing in it is changed.
+func checkBooking(t fault, d data) {
+	t.Helper()
+	const base = "http://example.org/fhir"
+	find := func(key fhir.Key) fhir.Resource {
+		o := d.byKey[key.String()]
+		if o == nil {
+			t.Errorf("there is no %s", key)
+			return fhir.Resource{}
+		}
+		return fhir.NewResource(o)
+	}
+	for _, o := range d.byType["HealthcareService"] {
+		if _, err := booking.PolicyOf(fhir.NewResource(o)); err != nil {
+			t.Errorf("HealthcareService/%s: %v", o.Text("id"), err)
+		}
+	}
+	for _, o := range d.byType["Appointment"] {
+		r := fhir.NewResource(o)
+		a := booking.AppointmentOf(base, r)
+		var slots []booking.Slot
+		for _, key := range a.Slots {
+			slot := booking.SlotOf(base, find(key))
+			if holds := slot.Holder == r.Key(); holds != a.IsLive() {
+				t.Errorf("%s names %s: %t", key, r.Key(), holds)
+			}
+			slots = append(slots, slot)
+		}
+		if err := booking.CheckFit(a, slots); err != nil {
+			t.Errorf("%s: %v", r.Key(), err)
+		}
+		task := find(booking.FulfilmentKey(r.Key()))
+		if err := booking.CheckFulfilment(base, r, task); err != nil {
+			t.Errorf("%s: %v", task.Key(), err)
+		}
+		if is, changed := booking.Fulfilment(base, r.Key(), r, task, 0); changed {
+			t.Errorf("%s is\n%s, but would be\n%s", task.Key(), fhir.AppendJSON(nil, task.Root()), fhir.AppendJSON(nil, is.Root()))
+		}
+	}
 }
 
 var contacts = map[string]*regexp.Regexp{

@@ -1,16 +1,20 @@
 package demo
 
-import "github.com/portico-health/portico/fhir"
+import (
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/booking"
+)
 
-// fulfilment is the Task that goes along with an appointment: its status follows that of the appointment, and what
-// the visit brought is its output.
+// fulfilment is the Task that goes along with an appointment, in step with it as the server keeps it (booking.Fulfilment): its status follows that of the
+// appointment, and what the visit brought is its output.
 func (k work) fulfilment() fhir.Resource {
-	var owner, restriction, note, output any
+	var owner, note, output any
 	if k.assigned {
 		owner = k.member.reference()
 	}
+	when := k.wish
 	if k.hasTime() {
-		restriction = object(f("period", period(instant(k.start), instant(k.end))))
+		when = period(instant(k.start), instant(k.end))
 	}
 	if k.taskStatus == "completed" {
 		note = list(object(f("time", instant(k.end)), f("text", pick(k.dice, completionNotes))))
@@ -21,7 +25,7 @@ func (k work) fulfilment() fhir.Resource {
 			f("valueReference", k.reference("Observation", "obs", "")),
 		))
 	}
-	return resource("Task", "fulfilment-"+numbered("app", 6, k.number),
+	return resource("Task", booking.FulfilmentKey(fhir.Key{Type: "Appointment", ID: numbered("app", 6, k.number)}).ID,
 		f("basedOn", list(k.serviceRequestReference())),
 		f("status", k.taskStatus),
 		f("statusReason", k.statusReason()),
@@ -39,7 +43,7 @@ func (k work) fulfilment() fhir.Resource {
 		f("owner", owner),
 		f("reasonCode", k.reason.concept(snomed)),
 		f("note", note),
-		f("restriction", restriction),
+		f("restriction", object(f("period", when))),
 		f("output", output),
 	)
 }

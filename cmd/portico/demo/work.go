@@ -18,6 +18,7 @@ type work struct {
 	reason    named
 	assigned  bool // somebody has taken it on
 	cause     named
+	wish      *fhir.Object // a Period; nil when it has a time
 }
 
 func (w *world) work(b *entry) work {
@@ -43,6 +44,9 @@ func (w *world) work(b *entry) work {
 	}
 	if b.status == "cancelled" {
 		k.cause = pick(k.dice, causes)
+	}
+	if !b.hasTime() {
+		k.wish = w.newWish(k)
 	}
 	return k
 }
