@@ -83,7 +83,7 @@ func (a *App) demoState(ctx context.Context) (state demoState, record storage.Re
 }
 
 // fillAll stores resources, many at a time, in no order but one: appointments come last, for they take slots that are there, and leave the tasks
-// that are there as they are.
+// that are there as they are. So the resources are gone through twice.
 func (a *App) fillAll(ctx context.Context, resources iter.Seq[fhir.Resource]) error {
 	isAppointment := func(r fhir.Resource) bool { return r.Type() == "Appointment" }
 	if err := a.fillMany(ctx, without(resources, isAppointment)); err != nil {
