@@ -29,7 +29,11 @@ var (
 // newDiaryEngine is an engine whose time is Tuesday, eight o'clock.
 func newDiaryEngine(t testing.TB) *Engine {
 	t.Helper()
-	now := func() time.Time { return tuesday }
+	return newDiaryEngineAt(t, func() time.Time { return tuesday })
+}
+
+func newDiaryEngineAt(t testing.TB, now func() time.Time) *Engine {
+	t.Helper()
 	rules, err := search.NewRules(search.Config{Types: calendar, BaseURL: "http://example.org/fhir"})
 	if err != nil {
 		t.Fatal(err)

@@ -25,6 +25,13 @@
 //
 // What the server defines itself is read and searched by an engine of its own, on a shelf in the place of a store (definitions.go).
 //
+// # Free time
+//
+// $find (find.go) proposes Appointments in time that is free (availability.go). The schedules that may have it are found first (diaries.go); each is read by
+// its calendar, an index entry of its free slots by their start (diary.go), and the times of all are merged, the soonest first. What is proposed is no resource
+// (proposal.go): a read finds it for half an hour under its id; vread, history and search know nothing of it, and it has no version and no ETag. All that $find
+// determines comes at once, so that there are no pages.
+//
 // # Who may do what
 //
 // Whatever takes a Principal stands in gate.go. It asks what the client's scopes permit (scopes.go;
@@ -40,6 +47,8 @@
 //     it was narrowed to. A cursor belongs to the partition, and gives no permission to whoever follows it.
 //   - _include brings what the client may read, _revinclude what they may search; a warning names the types that are left out.
 //   - A patch takes u alone. Who may not read what is patched is not shown what it left, nor why it failed; a test in it takes r.
+//   - $find takes s on Schedule and Slot, for it shows what is free, and r on Appointment, for what it proposes can be read. An identifier or a text that it is
+//     given is looked for, which takes s on that type. The services, roles and locations that stand for what is asked for are the server's business: they take nothing.
 //   - $validate takes any permission on the type, $explain the operator. The server's own definitions are open to everybody who is known.
 //   - What is not served is told before what is not permitted: it is the same for everybody.
 //

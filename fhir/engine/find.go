@@ -7,7 +7,7 @@ import (
 // Proposals is what $find answers: proposed Appointments, which can be read under their ids until they expire.
 type Proposals struct {
 	Appointments []fhir.Version // proposed, soonest first; their Number is 0, for they are not stored
-	Total        int            // proposals that were determined, those among Appointments and those that Count left out; MaxDetermined at most
+	Total        int            // appointments that were determined, those that Count left out among them; MaxDetermined at most, and then Issues say that there are more
 	Issues       []fhir.Issue   // what there is to say about it, all of it information or warnings: that there are more than were determined
 }
 
