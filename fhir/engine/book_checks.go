@@ -20,6 +20,10 @@ func (l *ledger) checkSlot(d *draft) error {
 	if was == is || was.Holder == (fhir.Key{}) {
 		return nil
 	}
+	if is.Attempt = was.Attempt; was == is { // which attempt took it is the server's to tell, and clients need not know it
+		x.write(booking.Take(x.now, is.Status, is.Holder, is.Attempt))
+		return nil
+	}
 	holder, _, err := l.holder(&entry{key: x.key, now: x.before})
 	if err != nil || holder == (fhir.Key{}) {
 		return err
@@ -35,7 +39,7 @@ func (l *ledger) checkSlot(d *draft) error {
 		element string
 		is      bool
 	}{
-		{"status", was.Status != is.Status}, {"start", was.Start != is.Start}, {"end", was.End != is.End}, {"schedule", was.Schedule != is.Schedule}, {"extension", was.Holder != is.Holder || was.Attempt != is.Attempt},
+		{"status", was.Status != is.Status}, {"start", was.Start != is.Start}, {"end", was.End != is.End}, {"schedule", was.Schedule != is.Schedule}, {"extension", was.Holder != is.Holder},
 	} {
 		if differs.is {
 			place = "Slot." + differs.element
