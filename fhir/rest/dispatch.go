@@ -69,6 +69,8 @@ func (s *server) find(x *exchange) (action, error) {
 func (s *server) hint(t target) string {
 	promised, _ := s.Promises.Type(t.resourceType)
 	switch {
+	case t.place == onTypeOperation || t.place == onInstanceOperation:
+		return " The parameters of an operation on a type or a resource stand in the body, in Parameters."
 	case t.place != onType && t.place != onInstance:
 		return ""
 	case !promised.Offers(conformance.Create) && !promised.Offers(conformance.Update):

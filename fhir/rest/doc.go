@@ -29,6 +29,13 @@
 //     versions, and searches of all types do not have them. Where the type is a stored one, it has what is stored and not these.
 //   - A history of all types takes _type, a list of types, which R4 does not have. AuditEvents never change, and have no history.
 //     _list is refused. Of a long history the total is left out, but for _count=0.
+//   - $find, $hold and $book of IHE's ITI Scheduling take POST alone: $find hands ids out, which a cache must not. Their URL has no parameters but _count of $find
+//     and those of the answer's form. What is wrong with a request is 4xx; what the rules of booking refuse is answered 200, in a searchset: of $hold the
+//     appointment as cancelled, of which nothing is stored, and an OperationOutcome with the issue fatal, not-found; of $book an OperationOutcome alone. Of an
+//     Appointment that is stored as something else a rejected $hold shows nothing. A reference that leads to no proposal (any more) is 404. Holding
+//     again does not lengthen a hold. What is so already is answered as it is, so that a lost answer can be asked for again. To $book, an Appointment that is
+//     sent as pending is to be booked, whether it is new or there; an id that it brings stays its id. If-Match is heeded where it comes, and no version of the
+//     API demands it. $hold and $book are no entries of a transaction, which writes the Appointment itself.
 //   - A search of all types is newest first, or by _lastUpdated, and leaves AuditEvent out: _type names it alone, or not at all.
 //     The resource of a compartment need not be here, and a type that R4 has not in it is 404. [type]/[id]/* is all of them; a form goes to
 //     [type]/[id]/[member]/_search, [type]/[id]/*/_search or [type]/[id]/_search. A segment behind an id is a type when it begins with a capital letter.

@@ -59,9 +59,6 @@ func (in *input) findRequest(params url.Values) engine.FindRequest {
 		Locations: in.references("location-reference", "Location"), Patients: in.references("patient-reference", "Patient"),
 		Insurances: in.references("insurance-reference"),
 	}
-	if ends := in.all["end"]; len(ends) > 0 && req.From != 0 && req.To != 0 && req.To <= req.From {
-		in.fault(fhir.Errorf(fhir.Invalid, fhir.CodeValue, "The time ends at %s, which is not after its start at %s.", req.To, req.From).At(ends[0].place + ".value"))
-	}
 	for _, g := range in.all["location-string"] {
 		text, _ := g.value.(string)
 		req.LocationTexts = append(req.LocationTexts, text)

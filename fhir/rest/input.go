@@ -215,9 +215,16 @@ func (in *input) located(err error) error {
 	return placed(err, func(issue *fhir.Issue) { issue.Path = in.placeOf(issue.Path) })
 }
 
+// placeOf is where the first parameter of a name stands; behind a dot is a place within its value.
 func (in *input) placeOf(path string) string {
-	if all := in.all[path]; len(all) > 0 {
+	name, below, isBelow := strings.Cut(path, ".")
+	all := in.all[name]
+	switch {
+	case len(all) == 0:
+		return path
+	case isBelow:
+		return all[0].place + ".value." + below
+	default:
 		return all[0].place
 	}
-	return path
 }
