@@ -28,6 +28,7 @@ var generators = map[string]func(f *fenced) asked{
 	"operation":        (*fenced).operations,
 	"booking":          (*fenced).bookings,
 	"slots":            (*fenced).slots,
+	"finding":          (*fenced).findings,
 	"record":           (*fenced).records,
 }
 
@@ -300,6 +301,28 @@ func (f *fenced) bookings() asked {
 func (f *fenced) slots() asked {
 	period := `{"resourceType":"Parameters","parameter":[{"name":"start","valueDate":"2099-03-0` + pick(f, "1", "2") + `"},{"name":"end","valueDate":"2099-03-0` + pick(f, "2", "3") + `"}]}`
 	return asked{method: "POST", path: "/Schedule/" + f.id("Schedule") + "/$generate-slots", body: period}
+}
+
+// findings look for time with whom and where others have it, and for whom others know.
+func (f *fenced) findings() asked {
+	parameter := func(name, typ, value string) string {
+		return fmt.Sprintf(`{"name":%q,"value%s":%s}`, name, typ, value)
+	}
+	to := func(name, typ string) string {
+		return parameter(name, "Reference", `{"reference":"`+typ+"/"+f.id(typ)+`"}`)
+	}
+	known := func(name, typ string) string {
+		return parameter(name, "Reference", `{"identifier":{"value":"`+f.secret(typ)+`"}}`)
+	}
+	all := []string{parameter("start", "DateTime", `"2099-03-01"`), parameter("end", "DateTime", `"2099-03-05"`), parameter("_count", "Integer", "1000")}
+	for range f.random.IntN(3) {
+		all = append(all, pick(f,
+			func() string { return to("practitioner", "Practitioner") }, func() string { return known("practitioner", "Practitioner") }, func() string { return to("organization", "Organization") },
+			func() string { return known("organization", "Organization") }, func() string { return to("location-reference", "Location") }, func() string { return parameter("location-string", "String", `"`+f.secret("Location")+`"`) },
+			func() string { return to("patient-reference", "Patient") }, func() string { return to("insurance-reference", "DocumentReference") },
+		)())
+	}
+	return asked{method: "POST", path: "/Appointment/$find", body: `{"resourceType":"Parameters","parameter":[` + strings.Join(all, ",") + `]}`}
 }
 
 func (f *fenced) records() asked {

@@ -245,6 +245,7 @@ var templates = map[string]string{
 	"Appointment":       `"status":"proposed","start":"2099-03-02T09:00:00Z","end":"2099-03-02T09:30:00Z","description":"{word}","participant":[{"actor":{"reference":"{Patient}"},"status":"accepted"},{"actor":{"reference":"{Location}","display":"{word}"},"status":"accepted"}]`,
 	"DocumentReference": `"status":"current","subject":{"reference":"{Patient}"},"description":"{word}","content":[{"attachment":{"contentType":"text/plain","title":"{word}"}}]`,
 	"Schedule":          `"extension":[` + alwaysOpen + `],"serviceType":[{"text":"{word}"}],"actor":[{"reference":"{Practitioner}","display":"{word}"}],"comment":"{word}"`,
+	"Slot":              `"schedule":{"reference":"{Schedule}"},"status":"free","start":"2099-03-02T09:00:00Z","end":"2099-03-02T09:30:00Z","comment":"{word}"`,
 	"Task":              `"status":"requested","intent":"order","description":"{word}","for":{"reference":"{Patient}"},"owner":{"reference":"{Practitioner}"},"focus":{"reference":"{Appointment}"}`,
 }
 
