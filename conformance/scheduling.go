@@ -15,6 +15,7 @@ const (
 // scheduling are the operations by which time is found and booked.
 func scheduling() []Operation {
 	return []Operation{
+		{Name: "find", Definition: FindDefinition, Type: true},
 		{Name: "hold", Definition: HoldDefinition, Type: true, Changes: true},
 		{Name: "book", Definition: BookDefinition, Type: true, Changes: true},
 	}

@@ -144,11 +144,13 @@ func typeRows(t testing.TB, typ conformance.Type) map[string][]row {
 	}
 	marked := `[{"op":"replace","path":"/extension/0/valueString","value":"{mark}"}]`
 	parameters := `{"resourceType":"Parameters","parameter":[{"name":"mode","valueCode":"delete"}]}`
+	looking := `{"resourceType":"Parameters","parameter":[{"name":"start","valueDateTime":"2099-03-01"},{"name":"end","valueDateTime":"2099-03-05"},{"name":"practitioner","valueReference":{"reference":"Practitioner/{id}"}}]}`
 	referring := `{"resourceType":"Parameters","parameter":[{"name":"appointment-reference","valueReference":{"reference":"Appointment/{id}"}}]}`
 	sending := `{"resourceType":"Parameters","parameter":[{"name":"appointment-resource","resource":` + strings.Replace(strings.Replace(body, `"id":"{id}",`, "", 1), `"proposed"`, `"pending"`, 1) + `}]}`
 	period := `{"resourceType":"Parameters","parameter":[{"name":"start","valueDate":"2099-03-02"},{"name":"end","valueDate":"2099-03-03"}]}`
 	known := map[string][]row{
 		"$generate-slots":    {{method: "POST", path: one + "/$generate-slots", body: period, status: 200, changes: true, scope: "Schedule.r Slot.cd"}},
+		"$find":              {{method: "POST", path: all + "/$find", body: looking, status: 200, scope: "Appointment.r Schedule.s Slot.s"}},
 		"$hold":              {{method: "POST", path: all + "/$hold", body: referring, status: 200, changes: true, scope: "Appointment.cu"}}, // of one that is stored
 		"$book":              {{method: "POST", path: all + "/$book", body: referring, status: 200, changes: true, scope: "Appointment.u"}, {method: "POST", path: all + "/$book", body: sending, status: 200, changes: true, scope: "Appointment.c"}},
 		"read":               {{path: one, status: 200}},

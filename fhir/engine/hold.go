@@ -160,8 +160,7 @@ func (e *Engine) hold(ctx context.Context, p fhir.Principal, key fhir.Key) (Book
 		if err := s.mayBring(p); err != nil {
 			return none, err
 		}
-		until := fhir.InstantOf(e.Now().Add(e.HoldTime))
-		return booking.Hold(s.resource, until), e.noteHold(ctx, p.Partition, key, until)
+		return booking.Hold(s.resource, fhir.InstantOf(e.Now().Add(e.HoldTime))), nil
 	})
 	switch {
 	case err == nil:

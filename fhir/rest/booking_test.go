@@ -17,9 +17,9 @@ import (
 
 // The operations are asked on the eve of a day with four slots of half an hour, s1 to s4 from nine o'clock on, of one practitioner.
 const (
-	nine, halfNine, ten = "2026-03-02T09:00:00Z", "2026-03-02T09:30:00Z", "2026-03-02T10:00:00Z"
-	halfTen, eleven     = "2026-03-02T10:30:00Z", "2026-03-02T11:00:00Z"
-	endOfHold           = "2026-03-01T12:10:00.000000Z" // of what is held at noon
+	at9, at930, at10 = "2026-03-02T09:00:00Z", "2026-03-02T09:30:00Z", "2026-03-02T10:00:00Z"
+	at1030, at11     = "2026-03-02T10:30:00Z", "2026-03-02T11:00:00Z"
+	endOfHold        = "2026-03-01T12:10:00.000000Z" // of what is held at noon
 )
 
 // openDay starts a server with that day.
@@ -62,7 +62,7 @@ func visit(id, status, slot, start, end string) string {
 }
 
 // first is a visit in the first slot.
-func first(id, status string) string { return visit(id, status, "s1", nine, halfNine) }
+func first(id, status string) string { return visit(id, status, "s1", at9, at930) }
 
 // sent is a parameter with an Appointment.
 func sent(appointment string) string {
@@ -133,30 +133,30 @@ func TestBook(t *testing.T) {
 	h.play(t, []scenario{
 		operation("new", "book", sent(first("", "pending")), map[string]string{total: "1", status: "booked", shown + "id": "new1", "entry[0].fullUrl": base + "/Appointment/new1", "entry[#]": "1", shown + "participant[1].status": "needs-action"}),
 		is("Slot/s1", "busy"),
-		operation("new, and booked already", "book", sent(visit("", "booked", "s2", halfNine, ten)), map[string]string{total: "0", alone + "code": "business-rule", alone + "expression[0]": "Parameters.parameter[0].resource.status"}),
-		operation("new, with an id of the client's", "book", sent(visit("mine", "pending", "s2", halfNine, ten)), map[string]string{total: "1", status: "booked", shown + "id": "mine", shown + "meta.versionId": "1"}),
-		operation("the same again, as after a lost answer", "book", sent(visit("mine", "pending", "s2", halfNine, ten)), map[string]string{total: "1", status: "booked", shown + "id": "mine"}),
+		operation("new, and booked already", "book", sent(visit("", "booked", "s2", at930, at10)), map[string]string{total: "0", alone + "code": "business-rule", alone + "expression[0]": "Parameters.parameter[0].resource.status"}),
+		operation("new, with an id of the client's", "book", sent(visit("mine", "pending", "s2", at930, at10)), map[string]string{total: "1", status: "booked", shown + "id": "mine", shown + "meta.versionId": "1"}),
+		operation("the same again, as after a lost answer", "book", sent(visit("mine", "pending", "s2", at930, at10)), map[string]string{total: "1", status: "booked", shown + "id": "mine"}),
 		operation("in a time that is taken", "book", sent(first("wrong", "pending")), map[string]string{total: "0", alone + "code": "conflict"}),
-		operation("a time that the slot does not have", "book", sent(visit("wrong", "pending", "s3", nine, halfNine)), map[string]string{total: "0", alone + "code": "business-rule", alone + "severity": "error"}),
-		operation("a slot that is not there", "book", sent(visit("wrong", "pending", "s9", nine, halfNine)), map[string]string{total: "0", alone + "code": "business-rule"}),
+		operation("a time that the slot does not have", "book", sent(visit("wrong", "pending", "s3", at9, at930)), map[string]string{total: "0", alone + "code": "business-rule", alone + "severity": "error"}),
+		operation("a slot that is not there", "book", sent(visit("wrong", "pending", "s9", at9, at930)), map[string]string{total: "0", alone + "code": "business-rule"}),
 		{name: "nothing of it stays", path: "/Appointment/wrong", status: 404},
 
-		operation("moved to another slot", "book", sent(visit("mine", "booked", "s3", ten, halfTen)), map[string]string{total: "1", status: "booked", shown + "start": ten}),
+		operation("moved to another slot", "book", sent(visit("mine", "booked", "s3", at10, at1030)), map[string]string{total: "1", status: "booked", shown + "start": at10}),
 		is("Slot/s2", "free"), is("Slot/s3", "busy"),
 		operation("moved to one that is taken", "book", sent(first("mine", "booked")), map[string]string{total: "0", "entry[#]": "1", alone + "code": "conflict"}),
 		is("Slot/s3", "busy"),
-		{name: "by a version that is not current", method: "POST", path: "/Appointment/$book", header: map[string]string{"If-Match": `W/"1"`}, body: parameters(sent(visit("mine", "booked", "s4", halfTen, eleven))), status: 412, paths: map[string]string{"issue[0].code": "conflict"}},
-		{name: "of what is not there, by a version", method: "POST", path: "/Appointment/$book", header: map[string]string{"If-Match": `W/"1"`}, body: parameters(sent(visit("none", "pending", "s4", halfTen, eleven))), status: 412},
-		operation("fulfilled", "book", sent(visit("mine", "fulfilled", "s3", ten, halfTen)), map[string]string{total: "0", alone + "code": "business-rule"}),
-		operation("cancelled", "book", sent(strings.Replace(visit("mine", "cancelled", "s3", ten, halfTen), `"start"`, `"cancelationReason":{"coding":[{"code":"pat"}]},"start"`, 1)),
+		{name: "by a version that is not current", method: "POST", path: "/Appointment/$book", header: map[string]string{"If-Match": `W/"1"`}, body: parameters(sent(visit("mine", "booked", "s4", at1030, at11))), status: 412, paths: map[string]string{"issue[0].code": "conflict"}},
+		{name: "of what is not there, by a version", method: "POST", path: "/Appointment/$book", header: map[string]string{"If-Match": `W/"1"`}, body: parameters(sent(visit("none", "pending", "s4", at1030, at11))), status: 412},
+		operation("fulfilled", "book", sent(visit("mine", "fulfilled", "s3", at10, at1030)), map[string]string{total: "0", alone + "code": "business-rule"}),
+		operation("cancelled", "book", sent(strings.Replace(visit("mine", "cancelled", "s3", at10, at1030), `"start"`, `"cancelationReason":{"coding":[{"code":"pat"}]},"start"`, 1)),
 			map[string]string{total: "1", status: "cancelled", shown + "cancelationReason.coding[0].code": "pat", "entry[#]": "1"}),
 		is("Slot/s3", "free"),
-		operation("cancelled again", "book", sent(visit("mine", "cancelled", "s3", ten, halfTen)), map[string]string{total: "1", status: "cancelled", said + "severity": "information"}),
+		operation("cancelled again", "book", sent(visit("mine", "cancelled", "s3", at10, at1030)), map[string]string{total: "1", status: "cancelled", said + "severity": "information"}),
 		operation("booked after that", "book", ask("mine"), map[string]string{total: "0", alone + "code": "conflict"}),
-		operation("changed after that", "book", sent(visit("mine", "booked", "s3", ten, halfTen)), map[string]string{total: "0", alone + "code": "conflict"}),
+		operation("changed after that", "book", sent(visit("mine", "booked", "s3", at10, at1030)), map[string]string{total: "0", alone + "code": "conflict"}),
 
 		{name: "in a batch, and in version 2 without If-Match", method: "POST", header: map[string]string{"HC-API-Version": "2"}, status: 200,
-			body:  `{"resourceType":"Bundle","type":"batch","entry":[{"resource":` + parameters(sent(visit("new1", "cancelled", "s1", nine, halfNine))) + `,"request":{"method":"POST","url":"Appointment/$book"}}]}`,
+			body:  `{"resourceType":"Bundle","type":"batch","entry":[{"resource":` + parameters(sent(visit("new1", "cancelled", "s1", at9, at930))) + `,"request":{"method":"POST","url":"Appointment/$book"}}]}`,
 			paths: map[string]string{"entry[0].response.status": "200 OK", "entry[0].resource.entry[0].resource.status": "cancelled"}},
 		is("Slot/s1", "free"),
 	})
@@ -275,7 +275,7 @@ func TestBookingAtOnce(t *testing.T) {
 		t.Error(diff)
 	}
 	got := atOnce(func(i int) scenario {
-		return operation("", "book", sent(visit(fmt.Sprint("v", i), "pending", "s2", halfNine, ten)), nil)
+		return operation("", "book", sent(visit(fmt.Sprint("v", i), "pending", "s2", at930, at10)), nil)
 	})
 	slices.Sort(got)
 	if want := append(make([]string, many-1), "booked1"); !slices.Equal(got, want) {

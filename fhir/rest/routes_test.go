@@ -35,6 +35,7 @@ func requests(t string) map[string]request {
 		"create":             {method: "POST", path: "/" + t, body: "{", status: 400},
 		"search-type":        {method: "GET", path: "/" + t, status: 200},
 		"$validate":          {method: "POST", path: "/" + t + "/$validate", body: "{", status: 400},
+		"$find":              {method: "POST", path: "/" + t + "/$find", body: "{", status: 400},
 		"$hold":              {method: "POST", path: "/" + t + "/$hold", body: "{", status: 400},
 		"$book":              {method: "POST", path: "/" + t + "/$book", body: "{", status: 400},
 		"$generate-slots":    {method: "POST", path: one + "/$generate-slots", body: "{", status: 400},

@@ -25,9 +25,12 @@ const theReference = "appointment-reference"
 // Whatever is wrong with a request, and not with the time that it asks for, is refused with 400 and said in its place.
 func TestSchedulingRefusesWhatIsMalformed(t *testing.T) {
 	h := open(t)
+	h.play(t, []scenario{
+		{name: "GET", path: "/Appointment/$find?start=2026-03-02&end=2026-03-03", status: 405, wantHeader: map[string]string{"Allow": "POST"}, contains: []string{"in Parameters"}},
+	})
 	start, end := of("start", "DateTime", `"2026-03-02T09:00:00Z"`), of("end", "DateTime", `"2026-03-09"`)
 	const places = "issue[0].expression"
-	for _, operation := range []string{"hold", "book"} {
+	for _, operation := range []string{"find", "hold", "book"} {
 		path := "/Appointment/$" + operation
 		h.play(t, []scenario{
 			{name: operation + " of nothing", method: "POST", path: path, body: " ", status: 400, paths: map[string]string{"issue[0].code": "required"}, contains: []string{"no body"}},
@@ -41,6 +44,21 @@ func TestSchedulingRefusesWhatIsMalformed(t *testing.T) {
 			{name: operation + " in a form that there is not", method: "POST", path: path, header: map[string]string{"Accept": "application/fhir+xml"}, body: parameters(), status: 406},
 		})
 	}
+	h.play(t, []scenario{
+		{name: "no end", method: "POST", path: "/Appointment/$find", body: parameters(start), status: 400, paths: map[string]string{"issue[#]": "1", "issue[0].code": "required"}, contains: []string{"needs the parameter end"}},
+		{name: "all faults at once", method: "POST", path: "/Appointment/$find", status: 400,
+			body: parameters(start, start, of("end", "Date", `"2026-03-09"`), of("specialty", "String", `"394814009"`), of("_count", "Integer", "-1"), to("practitioner", "Location/l"), of("location-string", "Code", `"SW"`)),
+			paths: map[string]string{
+				"issue[0].expression": `["Parameters.parameter[1]"]`, "issue[1].expression": `["Parameters.parameter[2]"]`, "issue[2].expression": `["Parameters.parameter[6]"]`, "issue[3].code": "required",
+				"issue[4].expression": `["Parameters.parameter[3].value"]`, "issue[5].expression": `["Parameters.parameter[5].value.reference"]`, "issue[6].expression": `["Parameters.parameter[4].value"]`, "issue[#]": "7"}},
+		{name: "a date that does not exist", method: "POST", path: "/Appointment/$find", body: parameters(of("start", "DateTime", `"2026-02-30"`), end), status: 400, paths: map[string]string{places: `["Parameters.parameter[0].value"]`}},
+		{name: "a count in two places", method: "POST", path: "/Appointment/$find?_count=5", body: parameters(start, end, of("_count", "PositiveInt", "5")), status: 400, paths: map[string]string{places: `["Parameters.parameter[2].value"]`}},
+		{name: "a count that is none", method: "POST", path: "/Appointment/$find?_count=few", body: parameters(start, end), status: 400, paths: map[string]string{"issue[0].location": `["http._count"]`}},
+		{name: "an identifier without value", method: "POST", path: "/Appointment/$find", body: parameters(start, end, of("practitioner", "Reference", `{"identifier":{"system":"https://example.org/p"}}`)), status: 400, paths: map[string]string{places: `["Parameters.parameter[2].value.identifier.value"]`}},
+		{name: "a patient that is none", method: "POST", path: "/Appointment/$find", body: parameters(start, end, `{"name":"patient-resource","resource":{"resourceType":"Practitioner"}}`), status: 400, paths: map[string]string{places: `["Parameters.parameter[2]"]`}},
+		{name: "a patient with a fault", method: "POST", path: "/Appointment/$find", body: parameters(start, end, `{"name":"patient-resource","resource":{"resourceType":"Patient","birthDate":"yesterday"}}`), status: 400, paths: map[string]string{places: `["Parameters.parameter[2].resource.birthDate"]`}},
+		{name: "parts", method: "POST", path: "/Appointment/$find", body: parameters(start, end, `{"name":"reason","part":[{"name":"x","valueString":"y"}]}`), status: 400, paths: map[string]string{places: `["Parameters.parameter[2]"]`}},
+	})
 	for _, operation := range []string{"hold", "book"} {
 		path := "/Appointment/$" + operation
 		h.play(t, []scenario{
