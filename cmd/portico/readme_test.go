@@ -137,6 +137,30 @@ func TestReadmeGetsIn(t *testing.T) {
 	}
 }
 
+// TestReadmeBooks carries out what the README says of booking, as it stands there, with the server that it says: what is proposed is held, booked and cancelled.
+func TestReadmeBooks(t *testing.T) {
+	for _, needed := range []string{"sh", "curl", "sed"} {
+		if _, err := exec.LookPath(needed); err != nil {
+			t.Skipf("there is no %s to carry out what the README says", needed)
+		}
+	}
+	_, section, _ := strings.Cut(readme(t), "\n## Booking\n")
+	_, block, _ := strings.Cut(section, "```sh\n")
+	block, _, _ = strings.Cut(block, "```")
+	r := start(t, t.TempDir(), func(c *Config) { c.Dev = true })
+	script := strings.NewReplacer("http://127.0.0.1:8080", r.url, "\nask '$", "\necho; ask '$", "\ncurl", "\necho; curl").Replace(block)
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", script).CombinedOutput()
+	answers := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if err != nil || len(answers) != 3 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for i, status := range []string{"pending", "booked", "cancelled"} {
+		if !strings.Contains(answers[i], `"status":"`+status+`"`) || strings.Contains(answers[i], "OperationOutcome") {
+			t.Errorf("instead of %s: %s", status, answers[i])
+		}
+	}
+}
+
 // inTable undoes how a vertical bar is written in a table.
 func inTable(call string) string { return strings.ReplaceAll(call, `\|`, "%7C") }
 
