@@ -165,7 +165,7 @@ func (l *ledger) consequences() []*entry {
 func (l *ledger) op(x *entry) storage.Op {
 	op := storage.Op{Key: x.key, Resource: x.now, Entries: l.Rules.Extract(x.now), Condition: storage.Condition{Version: x.version.Number}, Origin: audit.OriginOf(l.who, audit.Update)}
 	if x.before.IsZero() {
-		op.Condition, op.Origin = storage.Condition{Absent: true}, audit.OriginOf(l.who, audit.Create)
+		op.Condition, op.Origin = storage.Condition{Absent: true, Next: x.version.Number + 1}, audit.OriginOf(l.who, audit.Create)
 	}
 	return op
 }

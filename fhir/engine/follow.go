@@ -24,14 +24,13 @@ func (s *steps) follow(ctx context.Context) error {
 }
 
 // followOnce reads what is there, the appointment last: whoever writes it later has written the slots that it takes by then, so that a slot is changed in the version
-// that was read only if the appointment is still in doubt about it. It is stale when another write came between.
+// that was read only if the appointment does not want it otherwise. It is stale when another write came between.
 func (s *steps) followOnce(ctx context.Context) (stale bool, err error) {
 	held, err := s.held(ctx)
 	if err != nil {
 		return false, err
 	}
-	taskKey := booking.FulfilmentKey(s.main.Key)
-	task, err := s.state(ctx, taskKey)
+	task, err := s.state(ctx, booking.FulfilmentKey(s.main.Key))
 	if err != nil {
 		return false, err
 	}
@@ -39,18 +38,12 @@ func (s *steps) followOnce(ctx context.Context) (stale bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	var ops []storage.Op
-	for _, slot := range held {
-		switch status := wanted(booking.AppointmentOf(s.Rules.BaseURL(), appointment.resource), slot.Slot); {
-		case status == "":
-			ops = append(ops, slot.becomes(booking.Release(slot.resource)))
-		case status != slot.Status:
-			ops = append(ops, slot.becomes(booking.Take(slot.resource, status, s.main.Key, slot.Attempt)))
-		}
+	ops, err := s.release(ctx, booking.AppointmentOf(s.Rules.BaseURL(), appointment.resource), held)
+	if err != nil {
+		return false, err
 	}
-	if slices.Contains(s.Types, taskKey.Type) {
-		now := fhir.InstantOf(s.Now())
-		if next, changed := booking.Fulfilment(s.Rules.BaseURL(), s.main.Key, appointment.resource, task.resource, now); changed {
+	if s.serves(task.key.Type) == nil {
+		if next, changed := booking.Fulfilment(s.Rules.BaseURL(), s.main.Key, appointment.resource, task.resource, fhir.InstantOf(s.Now())); changed {
 			ops = append(ops, task.becomes(next))
 		}
 	}
@@ -67,6 +60,20 @@ func (s *steps) followOnce(ctx context.Context) (stale bool, err error) {
 		}
 	}
 	return stale, nil
+}
+
+// release is what is to be done about slots that name an appointment.
+func (s *steps) release(ctx context.Context, a booking.Appointment, held []heldSlot) (ops []storage.Op, err error) {
+	beside, err := s.beside(ctx, a, held)
+	for _, slot := range held {
+		switch status := wanted(a, slot.Slot, beside); {
+		case status == "":
+			ops = append(ops, slot.becomes(booking.Release(slot.resource)))
+		case status != slot.Status:
+			ops = append(ops, slot.becomes(booking.Take(slot.resource, status, a.Key, slot.Attempt)))
+		}
+	}
+	return ops, err
 }
 
 // state is what is under a key, to be changed.
@@ -125,18 +132,34 @@ func (s *steps) held(ctx context.Context) (held []heldSlot, err error) {
 	return slices.DeleteFunc(held, func(slot heldSlot) bool { return other(slot) && slot.Attempt == now.attempt }), err
 }
 
-// wanted is the status that a slot which names an appointment should have by it; "" when the appointment does not want it.
-func wanted(a booking.Appointment, slot booking.Slot) string {
+// wanted is the status that a slot which names an appointment should have by it; "" when the appointment does not hold it. One that it does not name has to be of
+// one of the Schedules beside those that it names.
+func wanted(a booking.Appointment, slot booking.Slot, beside []fhir.Key) string {
 	switch {
-	case !a.IsLive():
+	case !holds(a, slot):
 		return ""
-	case slices.Contains(a.Slots, slot.Key) && a.Status == "pending":
-		return "busy-tentative"
 	case slices.Contains(a.Slots, slot.Key):
-		return "busy"
-	case slot.Status == "busy-unavailable" && a.Start < slot.End && slot.Start < a.End:
-		return slot.Status
+		return statusOf(a)
+	case slices.Contains(beside, slot.Schedule):
+		return overlapped
 	default:
 		return ""
 	}
+}
+
+// beside are the Schedules that have an actor in common with those of the slots that a live appointment names, if it may hold others of the slots as well.
+func (s *steps) beside(ctx context.Context, a booking.Appointment, held []heldSlot) ([]fhir.Key, error) {
+	if !a.IsLive() || !slices.ContainsFunc(held, func(slot heldSlot) bool { return !slices.Contains(a.Slots, slot.Key) }) {
+		return nil, nil
+	}
+	l := newLedger(ctx, &transaction{Engine: s.Engine, who: s.client})
+	var named []*entry
+	for _, key := range a.Slots {
+		x, err := l.at(key)
+		if err != nil {
+			return nil, err
+		}
+		named = append(named, x)
+	}
+	return l.schedulesBeside(named)
 }

@@ -2,17 +2,26 @@ package engine_test
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 )
 
-// hampered is a store without transactions. Whoever calls it may be stopped before and after each call, by what their context carries.
+// hampered is a store without transactions. Whoever calls it may be stopped before each call, by what their context carries.
 type hampered struct{ storage.Store }
 
-// hampering is told of each call before it is carried out and after it, by what is called, as in "before Commit Slot/1".
-type hampering func(ctx context.Context, point string)
+// hampering is told of each call before it is carried out, by what is called, as in "Commit Slot/1", and says how it shall end.
+type hampering func(ctx context.Context, point string) ending
+
+// ending is how a call ends.
+type ending int
+
+const (
+	answered ending = iota
+	unheard         // it fails, and is not carried out
+	unsaid          // it fails, but is carried out
+)
 
 type hamperingKey struct{}
 
@@ -21,15 +30,23 @@ func hamper(ctx context.Context, h hampering) context.Context {
 	return context.WithValue(ctx, hamperingKey{}, h)
 }
 
-// passing tells of a call, and returns what tells of its end.
-func passing(ctx context.Context, format string, args ...any) (end func()) {
+// passing carries out a call as it is hampered.
+func passing[T any](ctx context.Context, point string, do func() (T, error)) (T, error) {
 	h, ok := ctx.Value(hamperingKey{}).(hampering)
-	if !ok {
-		return func() {}
+	how := answered
+	if ok {
+		how = h(ctx, point)
 	}
-	point := fmt.Sprintf(format, args...)
-	h(ctx, "before "+point)
-	return func() { h(ctx, "after "+point) }
+	if how == answered {
+		return do()
+	}
+	if how == unsaid {
+		if result, err := do(); err != nil {
+			return result, err
+		}
+	}
+	var nothing T
+	return nothing, fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "The store did not answer.")
 }
 
 func (s hampered) Transactions() bool { return false }
@@ -38,24 +55,19 @@ func (s hampered) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op
 	if len(ops) > 1 {
 		return nil, &storage.OpError{Index: 1, Err: fhir.Errorf(fhir.Invalid, fhir.CodeNotSupported, "No transactions.")}
 	}
-	end := passing(ctx, "Commit %s", ops[0].Key)
-	results, err := s.Store.Commit(ctx, p, ops)
-	end()
-	return results, err
+	return passing(ctx, "Commit "+ops[0].Key.String(), func() ([]storage.Result, error) { return s.Store.Commit(ctx, p, ops) })
 }
 
 func (s hampered) Read(ctx context.Context, p fhir.Partition, key fhir.Key) (fhir.Version, error) {
-	end := passing(ctx, "Read %s", key)
-	v, err := s.Store.Read(ctx, p, key)
-	end()
-	return v, err
+	return passing(ctx, "Read "+key.String(), func() (fhir.Version, error) { return s.Store.Read(ctx, p, key) })
 }
 
 func (s hampered) ReadVersion(ctx context.Context, p fhir.Partition, key fhir.Key, number int64) (fhir.Version, error) {
-	end := passing(ctx, "ReadVersion %s", key)
-	v, err := s.Store.ReadVersion(ctx, p, key, number)
-	end()
-	return v, err
+	return passing(ctx, "ReadVersion "+key.String(), func() (fhir.Version, error) { return s.Store.ReadVersion(ctx, p, key, number) })
+}
+
+func (s hampered) Search(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (storage.SearchPage, error) {
+	return passing(ctx, "Search "+q.Type, func() (storage.SearchPage, error) { return s.Store.Search(ctx, p, q, page) })
 }
 
 func (s hampered) Records() storage.Records { return hamperedRecords{s.Store.Records()} }
@@ -63,15 +75,13 @@ func (s hampered) Records() storage.Records { return hamperedRecords{s.Store.Rec
 type hamperedRecords struct{ storage.Records }
 
 func (r hamperedRecords) Get(ctx context.Context, name string) (storage.Record, error) {
-	end := passing(ctx, "Get %s", name)
-	record, err := r.Records.Get(ctx, name)
-	end()
-	return record, err
+	return passing(ctx, "Get "+name, func() (storage.Record, error) { return r.Records.Get(ctx, name) })
 }
 
 func (r hamperedRecords) Swap(ctx context.Context, name string, old int64, value []byte, expires fhir.Instant) (storage.Record, error) {
-	end := passing(ctx, "Swap %s", name)
-	record, err := r.Records.Swap(ctx, name, old, value, expires)
-	end()
-	return record, err
+	return passing(ctx, "Swap "+name, func() (storage.Record, error) { return r.Records.Swap(ctx, name, old, value, expires) })
+}
+
+func (r hamperedRecords) Scan(ctx context.Context, prefix, after string, limit int) ([]storage.Record, error) {
+	return passing(ctx, "Scan "+prefix, func() ([]storage.Record, error) { return r.Records.Scan(ctx, prefix, after, limit) })
 }
