@@ -120,7 +120,10 @@ func (l *ledger) holder(x *entry) (fhir.Key, *entry, error) {
 		case !helped:
 			return fhir.Key{}, x, nil
 		}
-		l.forget(x.key, s.Holder)
+		if l.forget(s.Holder); l.writers[x.key] != nil { // it is written on the version that is looked at
+			continue
+		}
+		l.forget(x.key)
 		if x, err = l.at(x.key); err != nil {
 			return fhir.Key{}, nil, err
 		}

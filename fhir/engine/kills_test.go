@@ -346,6 +346,31 @@ func TestStoppedBetweenTwoSteps(t *testing.T) {
 	}
 }
 
+// A client who writes or deletes a slot while somebody is stopped who takes it, or has taken it, does so before, or is refused.
+func TestSlotWrittenBetweenTwoSteps(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for _, other := range []string{"PUT Slot/s1 s1 ann 02T09:00 02T09:30 free", "DELETE Slot/s1", "PUT Slot/s1 s1 ann 02T09:00 02T09:20 free"} {
+		for _, u := range undertakings {
+			t.Run(u.name+", "+other, func(t *testing.T) {
+				d.eachStop(t, u.before, u.change, func(s stopped, was, is string) {
+					_, otherErr := d.Write(t.Context(), s.who, changeOf(t, other))
+					d.mustHold(t, s.who)
+					err := s.finish()
+					d.mustHold(t, s.who)
+					d.settle(t)
+					d.mustBeWhole(t, s.who)
+					for _, err := range []error{otherErr, err} {
+						if err != nil && !errors.Is(err, fhir.Conflict) && !errors.Is(err, fhir.Unprocessable) {
+							t.Errorf("answered %v, and the other %v", err, otherErr)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
 // A call that nobody waits for any more is carried out when all is over, once for each call.
 func TestCarriedOutLate(t *testing.T) {
 	t.Parallel()
