@@ -139,13 +139,15 @@ func (l *ledger) release(d *draft) error {
 	if p == nil || !p.turns || p.is.IsLive() && !p.moves || d.Action == ActCreate || l.serves("Slot") != nil {
 		return nil
 	}
-	held, err := l.find(heldBy(d.target))
+	held, err := l.findAll(heldBy(d.target))
 	if err != nil {
 		return err
 	}
 	for _, x := range held {
 		if x.taker == nil && booking.SlotOf(l.base, x.now).Holder == d.target {
-			x.write(booking.Release(x.now))
+			if err := l.leave(x); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -22,6 +22,7 @@ type ledger struct {
 	plans   map[*draft]*plan
 	entries map[fhir.Key]*entry
 	seen    map[fhir.Key]bool // what decisions rest on beside what is written
+	unseen  []search.Query    // nothing that satisfies one of these may come in between
 }
 
 // entry is a resource in the ledger.
@@ -138,6 +139,36 @@ func (l *ledger) find(q search.Query) ([]*entry, error) {
 	return found, nil
 }
 
+// findAll is find, of which nothing more may be found when the transaction is written. What it writes itself is known.
+func (l *ledger) findAll(q search.Query) ([]*entry, error) {
+	found, err := l.find(q)
+	var known search.Any
+	for _, x := range found {
+		known = append(known, search.Equal{Param: search.ID, Value: x.key.ID})
+	}
+	for key := range l.writers {
+		if key.Type == q.Type {
+			known = append(known, search.Equal{Param: search.ID, Value: key.ID})
+		}
+	}
+	if len(known) > 0 {
+		q.All = append(slices.Clip(q.All), search.Any{search.Not{Any: known}})
+	}
+	l.unseen = append(l.unseen, q)
+	return found, err
+}
+
+// finding is find, or findAll where the transaction brings slots or Schedules of its own: what two such transactions bring at once neither of them sees, and no
+// version of anything keeps them apart.
+func (l *ledger) finding() func(search.Query) ([]*entry, error) {
+	for key := range l.writers {
+		if key.Type == "Slot" || key.Type == "Schedule" {
+			return l.findAll
+		}
+	}
+	return l.find
+}
+
 // setDrafts gives the changes of the transaction what bookings make of their resources.
 func (l *ledger) setDrafts() {
 	for _, x := range l.entries {
@@ -189,6 +220,9 @@ func (l *ledger) guards(held keys) []storage.Op {
 		return nil
 	}
 	var guards []storage.Op
+	for i := range l.unseen {
+		guards = append(guards, storage.Op{Condition: storage.Condition{NoMatch: &l.unseen[i]}, Guard: true})
+	}
 	for key := range l.seen {
 		if x := l.entries[key]; !held[key] && x != nil && !x.before.IsZero() {
 			held[key] = true

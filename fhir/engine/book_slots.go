@@ -98,6 +98,35 @@ func (l *ledger) takeOverlapped(d *draft, x *entry) error {
 	}
 }
 
+// leave releases a slot. One that overlaps with what another appointment has goes over to that: it is not free yet. Where the store has no transactions it is
+// freed all the same, for nothing would keep the other from being cancelled meanwhile; who books it finds its time taken.
+func (l *ledger) leave(x *entry) error {
+	s := booking.SlotOf(l.base, x.now)
+	if s.Status == overlapped && l.Store.Transactions() {
+		others, err := l.overlapping([]*entry{x}, s.Span)
+		if err != nil {
+			return err
+		}
+		for _, other := range others {
+			held := booking.SlotOf(l.base, other.now)
+			if held.Holder == s.Holder || held.Holder == (fhir.Key{}) {
+				continue
+			}
+			by, err := l.at(held.Holder)
+			if err != nil {
+				return err
+			}
+			if a := booking.AppointmentOf(l.base, by.now); a.IsLive() && slices.Contains(a.Slots, held.Key) {
+				l.seen[other.key], l.seen[by.key] = true, true
+				x.write(booking.Take(x.now, overlapped, by.key, ""))
+				return nil
+			}
+		}
+	}
+	x.write(booking.Release(x.now))
+	return nil
+}
+
 // holder is the appointment that holds a slot, as the transaction leaves it; zero where nobody does. What has to be done before that is known (a hold that has
 // ended, a booking that was left half-done) is done, and the slot looked at again.
 func (l *ledger) holder(x *entry) (fhir.Key, *entry, error) {
@@ -153,7 +182,7 @@ func (l *ledger) overlapping(slots []*entry, time booking.Span) ([]*entry, error
 	var found []*entry
 	for _, schedule := range schedules {
 		q := search.Query{Type: "Slot", All: []search.Any{{search.CalendarOf(schedule, time.Start, time.End)}}}
-		some, err := l.find(q)
+		some, err := l.finding()(q)
 		if err != nil {
 			return nil, err
 		}
@@ -179,7 +208,7 @@ func (l *ledger) schedulesBeside(slots []*entry) ([]fhir.Key, error) {
 	if anyOf == nil {
 		return nil, nil
 	}
-	found, err := l.find(search.Query{Type: "Schedule", All: []search.Any{anyOf}})
+	found, err := l.finding()(search.Query{Type: "Schedule", All: []search.Any{anyOf}})
 	var schedules []fhir.Key
 	for _, x := range found {
 		schedules = append(schedules, x.key)

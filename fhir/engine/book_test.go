@@ -189,13 +189,9 @@ func patched(id, status string) string {
 
 // TestBooking: what becomes of the slots when appointments are written, whatever way they come in.
 func TestBooking(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		steps []written
-		want  string
-	}{
+	playBookings(t, []bookingScenario{
 		{"a booking takes the slot, and what overlaps with it", []written{ok(bookA)}, heldByA},
-		{"so does a create", []written{ok("POST Appointment - booked 02T09:00 02T09:30 b1"), refused(fhir.Conflict, "Slot/b1 is taken, by Appointment/", "POST Appointment - booked 02T09:00 02T09:30 b1")}, ""},
+		{"so does a create", []written{ok("POST Appointment - booked 02T09:00 02T09:30 b1"), refused(fhir.Conflict, "Slot/b1 is taken, by Appointment/", "POST Appointment - booked 02T09:00 02T09:30 b1"), ok("DELETE Appointment?status=booked")}, ""},
 		{"a pending one holds it", []written{ok(holdA)}, "l1 busy-unavailable a, s1 busy-tentative a"},
 		{"which is then booked", []written{ok(holdA), ok(bookA)}, heldByA},
 		{"and goes on", []written{ok(bookA), ok(patched("a", "arrived")), ok(patched("a", "checked-in"))}, heldByA},
@@ -256,14 +252,30 @@ func TestBooking(t *testing.T) {
 			ok(`PATCH Appointment/a [{"op":"replace","path":"/status","value":"cancelled"},{"op":"add","path":"/cancelationReason","value":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason","code":"prov"}]}}]`)}, ""},
 		{"enough notice", []written{ok("PUT Appointment/a a booked 05T09:00 05T09:30 c2"), ok(patched("a", "cancelled"))}, ""},
 		{"without slots, a service demands it too", []written{ok("PUT Appointment/a a booked 02T09:00 02T09:30 HealthcareService/strict"), refused(fhir.Unprocessable, "notice", patched("a", "cancelled"))}, ""},
-	} {
+	})
+}
+
+// bookingScenario is steps, and what is not free when they are done, as slotsNow tells it.
+type bookingScenario struct {
+	name  string
+	steps []written
+	want  string
+}
+
+// playBookings plays each scenario on a calendar of its own. Those with transactions are left out where the store has none.
+func playBookings(t *testing.T, scenarios []bookingScenario) {
+	t.Helper()
+	for _, test := range scenarios {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			e := newCalendar(t)
+			if slices.ContainsFunc(test.steps, func(w written) bool { return len(w.changes) > 1 }) {
+				mustTransact(t, e.Store)
+			}
 			for _, step := range test.steps {
 				step.carryOut(t, e)
 			}
-			if got := slotsNow(t, e, alice); got != test.want && !strings.HasPrefix(test.name, "so does a create") {
+			if got := slotsNow(t, e, alice); got != test.want {
 				t.Errorf("%s\nwant %s", got, test.want)
 			}
 		})

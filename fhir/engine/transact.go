@@ -301,10 +301,16 @@ func (t *transaction) write(ctx context.Context, ops []storage.Op) ([]storage.Re
 	consequences := t.ledger.consequences()
 	switch {
 	case t.Store.Transactions():
+		guards := t.guards()
+		ops = append(guards, ops...) // they hold what was found, before anything is written
 		for _, x := range consequences {
 			ops = append(ops, t.ledger.op(x))
 		}
-		return t.Store.Commit(ctx, t.who.Partition, append(ops, t.guards()...))
+		results, err := t.Store.Commit(ctx, t.who.Partition, ops)
+		if err != nil {
+			return nil, err
+		}
+		return results[len(guards):], nil
 	case len(consequences) > 0:
 		result, err := t.undertake(ctx, t.who, t.ledger.undertaking(ops[0], consequences))
 		return []storage.Result{result}, err
