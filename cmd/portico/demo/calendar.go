@@ -4,6 +4,9 @@ import (
 	"sync"
 	"time"
 	_ "time/tzdata" // machines without a time zone database know London too
+
+	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/booking"
 )
 
 const (
@@ -72,4 +75,31 @@ func hours(length int) (starts []int, morning int) {
 		starts = append(starts, m)
 	}
 	return starts, morning
+}
+
+// hours are the rules by which the slots of a craft lie, as the server reads them to make more (booking.HoursOf).
+func (c craft) hours() *fhir.Object {
+	part := func(url, kind string, value any) *fhir.Object { return object(f("url", url), f(kind, value)) }
+	shift := func(from, to int) *fhir.Object {
+		var parts fhir.Array
+		for _, day := range []string{"mon", "tue", "wed", "thu", "fri"} {
+			parts = append(parts, part("day", "valueCode", day))
+		}
+		parts = append(parts, part("from", "valueTime", wall(from)), part("to", "valueTime", wall(to)))
+		return object(f("url", "weekly"), f("extension", parts))
+	}
+	return object(
+		f("url", booking.WorkingHoursURL),
+		f("extension", list(
+			part("time-zone", "valueCode", london().String()),
+			part("slot-length", "valueDuration", object(f("value", number(c.minutes)), f("unit", "minutes"), f("system", ucum), f("code", "min"))),
+			shift(opens, noon),
+			shift(afternoon, closes),
+		)),
+	)
+}
+
+// wall is a minute of the day as a clock shows it.
+func wall(minute int) string {
+	return time.Time{}.Add(time.Duration(minute) * time.Minute).Format(time.TimeOnly)
 }

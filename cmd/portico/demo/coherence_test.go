@@ -151,6 +151,22 @@ func checkBooking(t fault, d data) {
 			t.Errorf("HealthcareService/%s: %v", o.Text("id"), err)
 		}
 	}
+	wanted := map[fhir.Key][]booking.Span{}
+	for _, o := range d.byType["Schedule"] {
+		r := fhir.NewResource(o)
+		hours, found, err := booking.HoursOf(r)
+		if err != nil || !found {
+			t.Errorf("%s has no working hours: %v", r.Key(), err)
+		}
+		horizon := o.Object("planningHorizon")
+		wanted[r.Key()] = hours.Times(fhir.InstantOf(instant(t, horizon, "start")), fhir.InstantOf(instant(t, horizon, "end")))
+	}
+	for _, o := range d.byType["Slot"] {
+		s := booking.SlotOf(base, fhir.NewResource(o))
+		if !slices.Contains(wanted[s.Schedule], s.Span) {
+			t.Errorf("%s is none of the slots that the working hours of %s make", s.Key, s.Schedule)
+		}
+	}
 	for _, o := range d.byType["Appointment"] {
 		r := fhir.NewResource(o)
 		a := booking.AppointmentOf(base, r)

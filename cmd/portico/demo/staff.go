@@ -94,6 +94,7 @@ func (m *member) schedule(w *world) fhir.Resource {
 	first, last := w.calendar.horizon()
 	actors := list(m.reference(), reference("PractitionerRole", m.roleID(), m.craft.title), m.base())
 	return resource("Schedule", m.scheduleID(),
+		f("extension", list(m.craft.hours())),
 		f("active", true),
 		f("serviceCategory", m.craft.categories()),
 		f("serviceType", m.craft.types()),
