@@ -161,6 +161,43 @@ func TestReadmeBooks(t *testing.T) {
 	}
 }
 
+// aTaker is who took a slot, by an id that is another each time.
+var aTaker = regexp.MustCompile(`by Appointment/[0-9A-Za-z]+`)
+
+// TestReadmeBooksPlainly carries out how the README books by plain requests: the slot is made, found and booked, and the second who wants it is told what stands there.
+func TestReadmeBooksPlainly(t *testing.T) {
+	for _, needed := range []string{"sh", "curl"} {
+		if _, err := exec.LookPath(needed); err != nil {
+			t.Skipf("there is no %s to carry out what the README says", needed)
+		}
+	}
+	_, section, _ := strings.Cut(readme(t), "\n### By plain requests\n")
+	_, rest, _ := strings.Cut(section, "```sh\n")
+	block, rest, _ := strings.Cut(rest, "```")
+	_, rest, _ = strings.Cut(rest, "```json\n")
+	shown, _, _ := strings.Cut(rest, "```")
+	r := start(t, t.TempDir(), func(c *Config) { c.Dev = true })
+	script := strings.NewReplacer("http://127.0.0.1:8080", r.url, "\ncurl ", "\necho; curl --silent ", "  curl ", "  echo; curl --silent ").Replace(block)
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", script).CombinedOutput()
+	answers := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if err != nil || len(answers) != 4 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for i, told := range []string{`"id":"early"`, `"total":1,`, `"status":"booked"`} {
+		if !strings.Contains(answers[i], told) {
+			t.Errorf("answer %d has no %s: %s", i+1, told, answers[i])
+		}
+	}
+	for _, with := range []string{`"resourceType":"Schedule"`, `"resourceType":"Practitioner"`, `"resourceType":"Location"`} {
+		if !strings.Contains(answers[1], with) {
+			t.Errorf("the slot comes without a %s: %s", with, answers[1])
+		}
+	}
+	if got, want := aTaker.ReplaceAllString(answers[3], ""), aTaker.ReplaceAllString(strings.TrimSpace(shown), ""); got != want {
+		t.Errorf("the second booking is answered\n%s\nbut the README shows\n%s", got, want)
+	}
+}
+
 // inTable undoes how a vertical bar is written in a table.
 func inTable(call string) string { return strings.ReplaceAll(call, `\|`, "%7C") }
 
