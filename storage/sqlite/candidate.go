@@ -246,8 +246,11 @@ func (x *searching) bounding() int {
 	})
 }
 
-// classes are the classes of rows that an axis has.
+// classes are the classes of rows that an axis has, looked for once.
 func (x *searching) classes(of axis) (classes []int64, err error) {
+	if known, ok := x.classed[of]; ok {
+		return known, nil
+	}
 	next := "SELECT class FROM " + of.table("low") + " WHERE param = ? AND class > ? ORDER BY class LIMIT 1"
 	for class, found := int64(-1), true; found; {
 		class, found, err = x.number(x.ctx, next, of.param, class)
@@ -258,6 +261,7 @@ func (x *searching) classes(of axis) (classes []int64, err error) {
 			classes = append(classes, class)
 		}
 	}
+	x.classed[of] = classes
 	return classes, nil
 }
 

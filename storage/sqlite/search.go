@@ -73,7 +73,8 @@ type searching struct {
 	where  []criterion
 	told   *storage.Plan // how it is carried out, for who wants to know; else nil
 
-	hulls map[axis]window // where a row that is alone has to be, at least, to satisfy all windows on its axis
+	hulls   map[axis]window  // where a row that is alone has to be, at least, to satisfy all windows on its axis
+	classed map[axis][]int64 // the classes of the axes that were asked for theirs
 }
 
 // criterion is what every match satisfies: a clause of the query.
@@ -122,7 +123,7 @@ func (s *Store) resume(ctx context.Context, c *conn, p fhir.Partition, q search.
 
 func (s *Store) searching(ctx context.Context, c *conn, in scope, q search.Query, world map[string]numbers, b bounds) *searching {
 	names := world[in.kind]
-	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, world: world, order: newOrder(q.Sort, names), bounds: b, hulls: make(map[axis]window)}
+	x := &searching{conn: c, ctx: ctx, store: s, scope: in, q: q, names: names, world: world, order: newOrder(q.Sort, names), bounds: b, hulls: make(map[axis]window), classed: make(map[axis][]int64)}
 	for i, a := range q.All {
 		if w, ok := instants(a); ok {
 			x.bounds = bounds{max(x.bounds.from, w.from), min(x.bounds.to, w.to)}
