@@ -49,7 +49,7 @@ const (
 )
 
 // availability finds free time, soonest first, and where the next page begins (nil: nowhere). A slot that is held is not free; one that has begun, or is nearer than
-// the lead time of its services, can no longer be booked. A page goes on behind the last time of the one before, whatever was booked or released in between.
+// the lead time of its services or of the schedule's working hours, can no longer be booked. A page goes on behind the last time of the one before, whatever was booked or released in between.
 // It takes s on Slot and Schedule. Its errors are Forbidden, Invalid for a position that is none, TooCostly for too many schedules or slots, and those of a search.
 func (e *Engine) availability(ctx context.Context, p fhir.Principal, w Wanted) ([]Time, []byte, error) {
 	if err := mayShow(p, []string{"Schedule", "Slot"}); err != nil {

@@ -207,6 +207,22 @@ func TestAvailability(t *testing.T) {
 	}
 }
 
+// TestAvailabilityKeepsTheLeadTimeOfHours: working hours demand one, too.
+func TestAvailabilityKeepsTheLeadTimeOfHours(t *testing.T) {
+	e := newDiaryEngine(t)
+	const own = "https://github.com/portico-health/portico/fhir/StructureDefinition/"
+	stow(t, e,
+		scheduleJSON("s", `,"extension":[{"url":"`+own+`working-hours","extension":[{"url":"slot-length","valueDuration":{"value":10,"code":"min","system":"http://unitsofmeasure.org"}},
+			{"url":"`+own+`booking-lead-time","valueDuration":{"value":1,"code":"h","system":"http://unitsofmeasure.org"}},
+			{"url":"weekly","extension":[{"url":"day","valueCode":"tue"},{"url":"from","valueTime":"09:00:00"},{"url":"to","valueTime":"17:00:00"}]}]}]`, "Practitioner/1"),
+		slotJSON("near", "s", "free", 50, 60, ""), slotJSON("far", "s", "free", 60, 70, ""),
+	)
+	times, err := available(t.Context(), e, Wanted{From: at(0), To: at(600), Limit: 5})
+	if diff := cmp.Diff([]string{"far"}, slotsOf(times)); diff != "" || err != nil {
+		t.Errorf("%v, got +, want -:\n%s", err, diff)
+	}
+}
+
 func TestAvailabilityRefuses(t *testing.T) {
 	e := newDiaryEngine(t)
 	w := Wanted{From: at(0), To: at(60), Limit: 5}

@@ -36,7 +36,7 @@ func (l *looking) diaries() ([]*diary, error) {
 		}
 	}
 	for _, d := range all {
-		d.size = min(max(2*l.wanted.Limit/len(all), fewestAtOnce), mostAtOnce)
+		d.size = min(l.wanted.Limit/len(all)+fewestAtOnce, mostAtOnce)
 	}
 	return all, nil
 }
@@ -44,23 +44,22 @@ func (l *looking) diaries() ([]*diary, error) {
 // scheduled is the query for the schedules that are asked for; nil where nothing can be one.
 func (l *looking) scheduled() (*search.Query, error) {
 	q := search.Query{Type: "Schedule", Sort: []search.SortKey{{Param: search.ID}}}
+	if l.wanted.PostalArea != "" { // the first: fewer schedules are in an area than have a service
+		locations, err := l.keys("Location", search.InPostalArea(l.wanted.PostalArea))
+		if err != nil {
+			return nil, err
+		}
+		there, err := l.located(locations, "coverage-area")
+		if len(there) == 0 || err != nil {
+			return nil, err
+		}
+		q.All = append(q.All, referring("actor", there))
+	}
 	for _, actors := range append([][]fhir.Key{l.wanted.Services}, l.wanted.Actors...) {
 		if len(actors) > 0 {
 			q.All = append(q.All, referring("actor", actors))
 		}
 	}
-	if l.wanted.PostalArea == "" {
-		return &q, nil
-	}
-	locations, err := l.keys("Location", search.InPostalArea(l.wanted.PostalArea))
-	if err != nil {
-		return nil, err
-	}
-	there, err := l.located(locations, "coverage-area")
-	if len(there) == 0 || err != nil {
-		return nil, err
-	}
-	q.All = append(q.All, referring("actor", there))
 	return &q, nil
 }
 
@@ -122,15 +121,18 @@ func (f *finder) some(q search.Query, most int) (all []fhir.Version, err error) 
 
 // diary opens that of a schedule; nil for one that is not in use, or whose services cannot be booked now.
 func (l *looking) diary(v fhir.Version) (*diary, error) {
-	r, err := fhir.ParseResource(v.Body)
+	r, err := stored(v)
 	if err != nil {
-		return nil, fhir.AsError(err)
+		return nil, err
 	}
 	if active, told := r.Root().Get("active"); told && active == false {
 		return nil, nil
 	}
 	d := &diary{schedule: v, root: r, next: max(l.wanted.From, l.behind.Start)}
-	lead := booking.Policy{}
+	var lead booking.Policy
+	if hours, has, err := booking.HoursOf(r); has && err == nil { // what cannot be read, though no write lets it pass, demands nothing
+		lead.Lead = hours.Lead
+	}
 	for _, key := range l.actorsOf(r, "HealthcareService") {
 		if len(l.wanted.Services) > 0 && !slices.Contains(l.wanted.Services, key) {
 			continue
@@ -177,7 +179,7 @@ func (l *looking) service(key fhir.Key) (service, error) {
 	var s service
 	v, err := l.Store.Read(l.ctx, l.who.Partition, key)
 	if err == nil && !v.IsDeleted() {
-		if s.resource, err = fhir.ParseResource(v.Body); err == nil {
+		if s.resource, err = stored(v); err == nil {
 			s.policy, s.fault = booking.PolicyOf(s.resource)
 		}
 	}

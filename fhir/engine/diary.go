@@ -26,10 +26,10 @@ type diary struct {
 	head Time // the next time
 }
 
-// freeSlot is a free slot that was read.
+// freeSlot is a free slot that was read. What it says is looked at when its turn comes: of most that are read behind the last one that is wanted it never does.
 type freeSlot struct {
 	version  fhir.Version
-	resource fhir.Resource
+	resource fhir.Resource // zero until its turn
 	booking.Slot
 }
 
@@ -38,14 +38,14 @@ type freeSlot struct {
 const (
 	longestWindow  = 28 * 24 * time.Hour
 	shortestWindow = 24 * time.Hour
-	fewestAtOnce   = 4
+	fewestAtOnce   = 3
 	mostAtOnce     = 128
 )
 
 // advance finds the next time of a diary, and says whether there is one.
 func (l *looking) advance(d *diary) (bool, error) {
 	for {
-		if err := l.fill(d, 1); err != nil || len(d.ahead) == 0 {
+		if first, err := l.look(d, 0); err != nil || first == nil {
 			return false, err
 		}
 		chain, err := l.chain(d)
@@ -82,7 +82,7 @@ func (l *looking) suits(t Time) bool {
 // what is wanted. Of several that begin where one ends the one that was read first is taken.
 func (l *looking) chain(d *diary) (chain []freeSlot, err error) {
 	for at, length := 0, fhir.Instant(l.wanted.Length.Microseconds()); ; {
-		s := d.ahead[at]
+		s := d.ahead[at] // which was looked at
 		if !l.offers(d, s.resource) {
 			return nil, nil
 		}
@@ -90,10 +90,9 @@ func (l *looking) chain(d *diary) (chain []freeSlot, err error) {
 			return chain, nil
 		}
 		for at++; ; at++ {
-			if err := l.fill(d, at+1); err != nil || at == len(d.ahead) || d.ahead[at].Start > s.End {
+			if next, err := l.look(d, at); err != nil || next == nil || next.Start > s.End {
 				return nil, err
-			}
-			if d.ahead[at].Start == s.End {
+			} else if next.Start == s.End {
 				break
 			}
 		}
@@ -120,6 +119,22 @@ func (l *looking) offersOne(d *diary, slot fhir.Resource, element, ofService str
 		}
 	}
 	return false
+}
+
+// look reads a slot that is so far ahead; nil where there are not so many.
+func (l *looking) look(d *diary, at int) (*freeSlot, error) {
+	if err := l.fill(d, at+1); err != nil || at >= len(d.ahead) {
+		return nil, err
+	}
+	s := &d.ahead[at]
+	if s.resource.IsZero() {
+		r, err := stored(s.version)
+		if err != nil {
+			return nil, err
+		}
+		s.resource, s.Slot = r, booking.SlotOf(l.Rules.BaseURL(), r)
+	}
+	return s, nil
 }
 
 // fill reads on until so many slots are ahead, or there are no more.
@@ -153,11 +168,7 @@ func (l *looking) read(d *diary) error {
 		return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "More than %d free slots were looked at, and few of them are what is asked for. Ask for a shorter period, or name a service, an actor or an area.", mostSlots)
 	}
 	for _, v := range page.Versions {
-		r, err := fhir.ParseResource(v.Body)
-		if err != nil {
-			return fhir.AsError(err)
-		}
-		d.ahead = append(d.ahead, freeSlot{v, r, booking.SlotOf(l.Rules.BaseURL(), r)})
+		d.ahead = append(d.ahead, freeSlot{version: v})
 	}
 	d.within, d.size = page.Next, min(2*d.size, mostAtOnce)
 	if page.Next == nil {
