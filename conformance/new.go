@@ -75,9 +75,8 @@ func New(c Config) Promises {
 			Search:     c.Search(name),
 			Operations: []Operation{{Name: "validate", Definition: ValidateDefinition, Type: true, Instance: true}},
 		}
-		if name == "Appointment" && offersBooking(c.Types) {
-			t.Operations = append(t.Operations, scheduling()...)
-			t.Limit = "$find, $hold and $book take POST alone; $hold and $book are no part of transactions."
+		if offersBooking(c.Types) {
+			t.offerBooking()
 		}
 		if name == "Schedule" && offersSlots(c.Types) {
 			t.Operations = append(t.Operations, Operation{Name: "generate-slots", Definition: GenerateDefinition, Instance: true, Changes: true})

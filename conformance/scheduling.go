@@ -21,6 +21,17 @@ func scheduling() []Operation {
 	}
 }
 
+// offerBooking adds to what is promised of a type what booking makes of it.
+func (t *Type) offerBooking() {
+	switch t.Name {
+	case "Appointment":
+		t.Operations = append(t.Operations, scheduling()...)
+		t.Limit = "$find, $hold and $book take POST alone; $hold and $book are no part of transactions."
+	case "Slot":
+		t.Limit = "A slot has room for one appointment. While one holds it, its status, schedule, start and end change with that alone."
+	}
+}
+
 // offersBooking says whether there is all that booking takes: appointments, and slots in schedules.
 func offersBooking(types []string) bool {
 	return slices.Contains(types, "Appointment") && offersSlots(types)

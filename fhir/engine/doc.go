@@ -49,13 +49,16 @@
 //   - A patch takes u alone. Who may not read what is patched is not shown what it left, nor why it failed; a test in it takes r.
 //   - $find takes s on Schedule and Slot, for it shows what is free, and r on Appointment, for what it proposes can be read. An identifier or a text that it is
 //     given is looked for, which takes s on that type. The services, roles and locations that stand for what is asked for are the server's business: they take nothing.
+//   - $hold takes c on Appointment, and $book c for what is not stored yet; both take u to change what is. Slots and Tasks change with it, for which they take nothing. What came
+//     of it is shown to whom r is given. Who has c alone, and knows the id of an Appointment, learns by $hold whether it can still be held.
 //   - $validate takes any permission on the type, $explain the operator. The server's own definitions are open to everybody who is known.
 //   - What is not served is told before what is not permitted: it is the same for everybody.
 //
 // The record has one event for each interaction that reads or fails, also for each entry of a Bundle; of a change that was made the store tells, by its origin.
 // A conditional create that found a match is recorded as the search that it was, a delete of nothing as a delete without a version. Of a failure the
 // kind and the codes are kept, and no sentence: it might quote a patient's data. An answer of which no record can be kept is not given; what a transaction
-// has written stays, and is answered without what it did not write. What a face refuses before it asks the engine, for its form or because it is not offered, it has
+// has written stays, and is answered without what it did not write. $hold and $book that write are told by the store as the create or update that they were; what they
+// did not change, or what the rules refused, is an operation. What a face refuses before it asks the engine, for its form or because it is not offered, it has
 // recorded by Refused.
 //
 // Whose condition on a version does not hold is told the number of the current one, also who may only update: the ETag of the next update tells it anyway.
