@@ -130,7 +130,8 @@ func (l *ledger) leave(x *entry) error {
 // holder is the appointment that holds a slot, as the transaction leaves it; zero where nobody does. What has to be done before that is known (a hold that has
 // ended, a booking that was left half-done) is done, and the slot looked at again.
 func (l *ledger) holder(x *entry) (fhir.Key, *entry, error) {
-	for again := true; ; again = false {
+	var looked booking.Slot
+	for range attempts {
 		s := booking.SlotOf(l.base, x.now)
 		if s.Holder == (fhir.Key{}) {
 			return fhir.Key{}, x, nil
@@ -140,7 +141,9 @@ func (l *ledger) holder(x *entry) (fhir.Key, *entry, error) {
 			return fhir.Key{}, nil, err
 		}
 		a := booking.AppointmentOf(l.base, by.now)
+		again := s.Holder != looked.Holder || s.Attempt != looked.Attempt // somebody else has it now, or by another booking
 		helped, err := l.help(by, a, s, again)
+		looked = s
 		switch {
 		case err != nil:
 			return fhir.Key{}, nil, err
@@ -157,6 +160,7 @@ func (l *ledger) holder(x *entry) (fhir.Key, *entry, error) {
 			return fhir.Key{}, nil, err
 		}
 	}
+	return fhir.Key{}, nil, fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "%s is being taken by others again and again. Try again later.", x.key)
 }
 
 // help does what somebody else has left to do about a slot, and says whether it should be looked at again.
