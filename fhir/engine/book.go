@@ -121,10 +121,21 @@ func eachOf(all []*entry, do func(*entry) error) error {
 	return refusal
 }
 
+// longest is how long a slot may be that is booked, in microseconds. A longer one would not be seen from all slots that overlap with it (search.CalendarOf).
+const longest = 400 * 24 * 3600 * 1_000_000
+
 // mayTake says why slots may not be taken, whoever has them.
 func (l *ledger) mayTake(p *plan, named, newly []booking.Slot) error {
 	if err := booking.CheckFit(p.is, named); err != nil {
 		return err
+	}
+	if len(named) > maxTaken {
+		return tooMany()
+	}
+	for _, s := range named {
+		if s.End-s.Start > longest {
+			return fhir.Errorf(fhir.Unprocessable, fhir.CodeBusinessRule, "%s takes more than 400 days: no such slot can be booked.", s.Key).At("Appointment.slot")
+		}
 	}
 	policy, err := l.policyOf(p.is)
 	if err != nil {

@@ -98,9 +98,6 @@ func (l *ledger) forget(keys ...fhir.Key) {
 // write sets what the transaction leaves of a resource.
 func (x *entry) write(now fhir.Resource) { x.now, x.written = now, true }
 
-// maxLooked bounds how many resources of one kind a booking looks at.
-const maxLooked = 1000
-
 // find looks up what satisfies a query, as the changes of the transaction leave it.
 func (l *ledger) find(q search.Query) ([]*entry, error) {
 	var found []*entry
@@ -123,9 +120,6 @@ func (l *ledger) find(q search.Query) ([]*entry, error) {
 		}
 		if page.Next == nil {
 			break
-		}
-		if len(found) > maxLooked {
-			return nil, fhir.Errorf(fhir.Unprocessable, fhir.CodeTooCostly, "More than %d resources of type %s stand in connection with this booking; take less time at once.", maxLooked, q.Type)
 		}
 		request.After = page.Next
 	}

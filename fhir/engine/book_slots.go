@@ -13,6 +13,13 @@ import (
 // overlapped is the status of a slot that is held because it overlaps with one that its holder names.
 const overlapped = "busy-unavailable"
 
+// maxTaken bounds how many slots an appointment takes, and how many overlap with them.
+const maxTaken = 1000
+
+func tooMany() error {
+	return fhir.Errorf(fhir.Unprocessable, fhir.CodeTooCostly, "More than %d slots would be taken at once: book less time.", maxTaken).At("Appointment.slot")
+}
+
 // heldBy asks for the slots that name an appointment.
 func heldBy(appointment fhir.Key) search.Query {
 	return search.Query{Type: "Slot", All: []search.Any{{search.Equal{Param: "appointment", Value: appointment.String()}}}}
@@ -68,6 +75,9 @@ func (l *ledger) takeOverlapping(d *draft) error {
 	others, err := l.overlapping(l.plans[d].slots, a.Span)
 	if err != nil {
 		return err
+	}
+	if len(others) > maxTaken {
+		return tooMany()
 	}
 	others = slices.DeleteFunc(others, func(x *entry) bool { return slices.Contains(a.Slots, x.key) })
 	return eachOf(others, func(x *entry) error { return l.takeOverlapped(d, x) })

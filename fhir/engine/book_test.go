@@ -237,6 +237,15 @@ func TestBooking(t *testing.T) {
 		{"one that somebody made busy", []written{refused(fhir.Conflict, "Slot/busy is not free", "PUT Appointment/a a booked 02T11:00 02T11:30 busy")}, ""},
 		{"another start", []written{refused(fhir.Unprocessable, "Appointment.start", "PUT Appointment/a a booked 02T09:10 02T09:30 s1")}, ""},
 		{"another end", []written{refused(fhir.Unprocessable, "Appointment.end", "PUT Appointment/a a booked 02T09:00 02T10:00 s1")}, ""},
+		{"one that takes years", []written{
+			ok(`PUT Slot/years {"resourceType":"Slot","id":"years","schedule":{"reference":"Schedule/bob"},"status":"free","start":"2027-01-01T00:00:00Z","end":"2029-01-01T00:00:00Z"}`),
+			refused(fhir.Unprocessable, "400 days", `PUT Appointment/a {"resourceType":"Appointment","id":"a","status":"booked","start":"2027-01-01T00:00:00Z","end":"2029-01-01T00:00:00Z","slot":[{"reference":"Slot/years"}],"participant":[{"status":"accepted","actor":{"reference":"Patient/p"}}]}`)}, ""},
+		{"a slot that is held by one that lapsed", []written{
+			ok(`PUT Appointment/a {"resourceType":"Appointment","id":"a","extension":[{"url":"` + booking.HoldUntilURL + `","valueInstant":"2026-03-01T11:00:00Z"}],"status":"pending","start":"2026-03-02T09:00:00Z","end":"2026-03-02T09:30:00Z","slot":[{"reference":"Slot/s1"}],"participant":[{"status":"accepted","actor":{"reference":"Patient/p"}}]}`),
+			ok("PUT Appointment/b b booked 02T09:00 02T10:00 l1")}, "l1 busy b, s1 busy-unavailable b, s2 busy-unavailable b"},
+		{"a slot that is held until later", []written{
+			ok(`PUT Appointment/a {"resourceType":"Appointment","id":"a","extension":[{"url":"` + booking.HoldUntilURL + `","valueInstant":"2026-03-01T13:00:00Z"}],"status":"pending","start":"2026-03-02T09:00:00Z","end":"2026-03-02T09:30:00Z","slot":[{"reference":"Slot/s1"}],"participant":[{"status":"accepted","actor":{"reference":"Patient/p"}}]}`),
+			refused(fhir.Conflict, "taken", "PUT Appointment/b b booked 02T09:00 02T10:00 l1")}, "l1 busy-unavailable a, s1 busy-tentative a"},
 		{"not adjacent", []written{refused(fhir.Unprocessable, "adjacent", "PUT Appointment/a a booked 02T09:00 02T10:30 s1 s3")}, ""},
 		{"of two schedules", []written{refused(fhir.Unprocessable, "Schedule", "PUT Appointment/a a booked 02T09:00 02T11:00 l1 s3")}, ""},
 		{"one of several is taken", []written{ok("PUT Appointment/b b booked 02T09:30 02T10:00 s2"), refused(fhir.Conflict, "Appointment.slot[1]: Slot/s2", "PUT Appointment/a a booked 02T09:00 02T10:30 s1 s2 s3")}, "l1 busy-unavailable b, s2 busy b"},

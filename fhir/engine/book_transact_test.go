@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/booking"
 	"github.com/portico-health/portico/fhir/engine"
@@ -155,5 +157,60 @@ func TestFulfilment(t *testing.T) {
 				t.Errorf("the Task is %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestBookingTakesNoOtherScope: who may write Appointments may book; what follows from it is recorded as theirs.
+func TestBookingTakesNoOtherScope(t *testing.T) {
+	e := newCalendar(t)
+	who := alice
+	who.Client, who.Scopes = "desk", fhir.Scopes{"Appointment": fhir.MayCreate | fhir.MayUpdate | fhir.MayDelete}
+	before, err := e.Store.Events(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, told := range []string{"PUT Appointment/a a booked 02T09:00 02T09:30 s1 HealthcareService/easy", "DELETE Appointment/a"} {
+		if _, err := e.Write(t.Context(), who, changeOf(t, told)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events, err := e.Store.Events(t.Context(), before[len(before)-1].Sequence, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int{}
+	for _, event := range events {
+		interaction, client, _ := strings.Cut(event.Origin, " ")
+		client, _, _ = strings.Cut(client, " ")
+		got[event.Key.String()+" "+interaction+" "+client]++
+	}
+	want := map[string]int{"Appointment/a update desk": 1, "Appointment/a delete desk": 1, "Slot/s1 update desk": 2, "Slot/l1 update desk": 2, "Task/fulfilment-a create desk": 1, "Task/fulfilment-a update desk": 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	_, err = e.Write(t.Context(), who, changeOf(t, "PUT Slot/s1 s1 ann 02T09:00 02T09:30 busy"))
+	wantKind(t, err, fhir.Forbidden, "Slot")
+}
+
+// TestBookingWithoutSlots: where no Slots are served, Appointments are like all other resources.
+func TestBookingWithoutSlots(t *testing.T) {
+	e := newEngineOf(t, "Appointment", "Patient")
+	for range 2 {
+		if _, err := e.Write(t.Context(), alice, changeOf(t, "POST Appointment - booked 02T09:00 02T09:30 s1 HealthcareService/easy")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestPatchOfWhoMayNotRead: a refusal tells nothing of what is stored.
+func TestPatchOfWhoMayNotRead(t *testing.T) {
+	e := newCalendar(t)
+	ok("PUT Appointment/b b proposed 02T09:00 02T09:30 s1").carryOut(t, e)
+	ok(bookA).carryOut(t, e)
+	who := alice
+	who.Scopes = fhir.Scopes{"Appointment": fhir.MayUpdate}
+	_, err := e.Write(t.Context(), who, changeOf(t, patched("b", "booked")))
+	if wantKind(t, err, fhir.Conflict, "The patch cannot be applied"); strings.Contains(fmt.Sprint(err), "s1") {
+		t.Error(err)
 	}
 }
