@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,7 +19,6 @@ import (
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/fhir/validate"
-	"github.com/portico-health/portico/storage"
 	"github.com/portico-health/portico/storage/sqlite"
 )
 
@@ -88,8 +88,8 @@ func newClinics(b *testing.B, practitioners, each int) (e *Engine, path string) 
 	return e, path
 }
 
-// askedBy has clients ask all at once, and reports how long they waited and what it cost.
-func askedBy(b *testing.B, ask func(ctx context.Context, r *rand.Rand) error) {
+// askedBy has so many clients ask all at once, and reports how long they waited and what it cost.
+func askedBy(b *testing.B, clients int, ask func(ctx context.Context, r *rand.Rand) error) {
 	b.Helper()
 	const rounds = 20
 	var mu sync.Mutex
@@ -97,7 +97,7 @@ func askedBy(b *testing.B, ask func(ctx context.Context, r *rand.Rand) error) {
 	before := cpuTime(b)
 	for b.Loop() {
 		var all sync.WaitGroup
-		for client := range benchClients {
+		for client := range clients {
 			all.Go(func() {
 				r := rand.New(rand.NewPCG(uint64(client), uint64(len(waits))))
 				own := make([]time.Duration, rounds)
@@ -145,27 +145,15 @@ func someWeek(r *rand.Rand, each int) Wanted {
 	}
 }
 
-// BenchmarkAvailability looks for the first times of a service in a postal district, within a week, among all slots.
-func BenchmarkAvailability(b *testing.B) {
-	practitioners, each := diarySlots()
-	e, path := newClinics(b, practitioners, each)
-	b.Run("Engine", func(b *testing.B) {
-		askedBy(b, func(ctx context.Context, r *rand.Rand) error {
-			_, _, err := e.availability(ctx, carol, someWeek(r, each))
-			return err
-		})
-	})
-	b.Run("Floor", func(b *testing.B) { benchmarkRawCalendars(b, e, path, each) })
-}
+// rawCalendars is the floor: the driver is asked for the same rows, where it is known which schedules have them.
+type rawCalendars struct{ rows *sql.Stmt }
 
-// benchmarkRawCalendars is the floor of BenchmarkAvailability: the driver is asked for the same rows, where it is known which schedules have them.
-func benchmarkRawCalendars(b *testing.B, e *Engine, path string, each int) {
+func newRawCalendars(b *testing.B, path string) rawCalendars {
 	b.Helper()
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=mmap_size(1073741824)")
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() { _ = db.Close() }()
 	db.SetMaxOpenConns(benchClients)
 	db.SetMaxIdleConns(benchClients)
 	rows, err := db.PrepareContext(b.Context(), `SELECT v.body FROM ordered s CROSS JOIN version v ON v.instant = s.instant
@@ -173,60 +161,89 @@ func benchmarkRawCalendars(b *testing.B, e *Engine, path string, each int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() { _ = rows.Close() }()
-	schedules := make(map[string][]fhir.Version)
-	known := func(w Wanted) []fhir.Version { return schedules[w.Services[0].ID+w.PostalArea] }
-	for area := range benchAreas {
-		for s := range benchServices {
-			w := Wanted{PostalArea: fmt.Sprintf("LS%d", area), Services: keysOf("HealthcareService", fmt.Sprintf("service-%d", s))}
-			l := looking{finder: e.finder(b.Context(), carol), wanted: w}
-			q, err := l.scheduled()
-			if err != nil {
-				b.Fatal(err)
-			}
-			found, err := e.Store.Search(b.Context(), carol.Partition, *q, storage.PageRequest{Limit: 100})
-			if err != nil {
-				b.Fatal(err)
-			}
-			schedules[w.Services[0].ID+w.PostalArea] = found.Versions
-		}
-	}
-	askedBy(b, func(ctx context.Context, r *rand.Rand) error {
-		w := someWeek(r, each)
-		all := known(w)
-		for _, v := range all {
-			bounds := search.FreeOf(v.Key, w.From, w.To).(search.Between)
-			if err := readAll(ctx, rows, string(carol.Partition), bounds.LowFrom, bounds.LowTo, min(benchTimes/len(all)+fewestAtOnce, mostAtOnce)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	b.Cleanup(func() { _, _ = rows.Close(), db.Close() })
+	return rawCalendars{rows}
 }
 
-func readAll(ctx context.Context, s *sql.Stmt, args ...any) error {
-	rows, err := s.QueryContext(ctx, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var body sql.RawBytes
-		if err := rows.Scan(&body); err != nil {
+// read reads as many free slots of each schedule as the engine reads for a page of so many times.
+func (c rawCalendars) read(ctx context.Context, schedules []fhir.Version, from, to fhir.Instant, limit int) error {
+	for _, v := range schedules {
+		bounds := search.FreeOf(v.Key, from, to).(search.Between)
+		rows, err := c.rows.QueryContext(ctx, string(carol.Partition), bounds.LowFrom, bounds.LowTo, min(limit/len(schedules)+fewestAtOnce, mostAtOnce))
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var body sql.RawBytes
+			if err := rows.Scan(&body); err != nil {
+				return errors.Join(err, rows.Close())
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return err
 		}
 	}
-	return rows.Err()
+	return nil
 }
 
-// BenchmarkFind proposes the next fifty appointments of two hundred practitioners, within a week.
-func BenchmarkFind(b *testing.B) {
-	e, _ := newClinics(b, 200, 100)
-	b.ResetTimer()
-	for b.Loop() {
-		found, err := e.Find(b.Context(), carol, FindRequest{From: at(0), To: at(7 * 24 * 60)})
-		if err != nil || len(found.Appointments) != DefaultProposals {
-			b.Fatalf("%d, %v", len(found.Appointments), err)
-		}
+// schedulesFor are those of which the engine reads the calendars.
+func schedulesFor(b *testing.B, e *Engine, w Wanted) []fhir.Version {
+	b.Helper()
+	l := looking{finder: e.finder(b.Context(), carol), wanted: w}
+	q, err := l.scheduled()
+	if err != nil {
+		b.Fatal(err)
 	}
+	found, err := l.some(*q, mostSchedules)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return found
+}
+
+// BenchmarkAvailability looks for the first times of a service in a postal district, within a week, among all slots.
+func BenchmarkAvailability(b *testing.B) {
+	practitioners, each := diarySlots()
+	e, path := newClinics(b, practitioners, each)
+	b.Run("Engine", func(b *testing.B) {
+		askedBy(b, benchClients, func(ctx context.Context, r *rand.Rand) error {
+			_, _, err := e.availability(ctx, carol, someWeek(r, each))
+			return err
+		})
+	})
+	b.Run("Floor", func(b *testing.B) {
+		raw, schedules := newRawCalendars(b, path), make(map[string][]fhir.Version)
+		name := func(w Wanted) string { return w.Services[0].ID + " " + w.PostalArea }
+		for area := range benchAreas {
+			for s := range benchServices {
+				w := Wanted{PostalArea: fmt.Sprintf("LS%d", area), Services: keysOf("HealthcareService", fmt.Sprintf("service-%d", s))}
+				schedules[name(w)] = schedulesFor(b, e, w)
+			}
+		}
+		askedBy(b, benchClients, func(ctx context.Context, r *rand.Rand) error {
+			w := someWeek(r, each)
+			return raw.read(ctx, schedules[name(w)], w.From, w.To, benchTimes)
+		})
+	})
+}
+
+// BenchmarkFind proposes the next fifty appointments of two hundred practitioners, within a week, to one client at a time. It determines a thousand.
+func BenchmarkFind(b *testing.B) {
+	e, path := newClinics(b, 200, 100)
+	week := FindRequest{From: at(0), To: at(7 * 24 * 60)}
+	b.Run("Engine", func(b *testing.B) {
+		askedBy(b, 1, func(ctx context.Context, _ *rand.Rand) error {
+			found, err := e.Find(ctx, carol, week)
+			if err == nil && len(found.Appointments) != DefaultProposals {
+				err = fmt.Errorf("%d are found", len(found.Appointments))
+			}
+			return err
+		})
+	})
+	b.Run("Floor", func(b *testing.B) {
+		raw, schedules := newRawCalendars(b, path), schedulesFor(b, e, Wanted{})
+		askedBy(b, 1, func(ctx context.Context, _ *rand.Rand) error {
+			return raw.read(ctx, schedules, week.From, week.To, MaxDetermined)
+		})
+	})
 }
