@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -67,6 +68,12 @@ func wantSound(t *testing.T, e *engine.Engine, who fhir.Principal) map[string]st
 			x, y := slots[fhir.Key{Type: "Slot", ID: a}], slots[fhir.Key{Type: "Slot", ID: b}]
 			if of != other && ofAnn(x) && ofAnn(y) && x.Start < y.End && y.Start < x.End {
 				t.Errorf("%s of %s overlaps with %s of %s", a, of, b, other)
+			}
+		}
+		for _, s := range slots {
+			x := slots[fhir.Key{Type: "Slot", ID: a}]
+			if s.Status == "free" && ofAnn(x) && ofAnn(s) && x.Start < s.End && s.Start < x.End && e.Store.Transactions() { // see ledger.leave
+				t.Errorf("%s is free, and overlaps with %s of %s", s.Key, a, of)
 			}
 		}
 	}
@@ -161,5 +168,54 @@ func TestConcurrentNewSlots(t *testing.T) {
 	})
 	if wantSound(t, e, alice); booked != 1 {
 		t.Errorf("%d are booked", booked)
+	}
+}
+
+// TestBookingsByChance: whatever is changed after whatever else, alone or in transactions, what is stored is sound; and all is free when nothing is booked.
+func TestBookingsByChance(t *testing.T) {
+	places := []string{
+		"02T09:00 02T09:30 s1", "02T09:30 02T10:00 s2", "02T09:00 02T10:00 l1", "02T09:00 02T10:00 s1 s2", "02T10:00 02T10:30 s3", "02T10:00 02T11:00 l2", "02T09:00 02T11:00 l1 l2",
+		"02T09:00 02T09:30 r1", "02T09:00 02T09:30 b1", "02T09:30 02T10:30 s3 s2",
+	}
+	statuses := []string{"booked", "booked", "pending", "arrived", "fulfilled", "cancelled", "noshow", "proposed", "waitlist"}
+	e := newEngineOf(t, bookable...)
+	for seed := range uint64(4) {
+		who := alice
+		who.Partition = fhir.Partition(fmt.Sprintf("site%d/test", seed))
+		fillCalendar(t, e, who)
+		chance := rand.New(rand.NewPCG(seed, 0))
+		done := 0
+		for range 120 {
+			var changes []engine.Change
+			for _, id := range chance.Perm(5)[:1+chance.IntN(3)] {
+				told := fmt.Sprintf("PUT Appointment/a%d a%d %s %s", id, id, statuses[chance.IntN(len(statuses))], places[chance.IntN(len(places))])
+				if chance.IntN(8) == 0 {
+					told = fmt.Sprintf("DELETE Appointment/a%d", id)
+				}
+				changes = append(changes, changeOf(t, told))
+			}
+			var err error
+			if len(changes) > 1 && e.Store.Transactions() {
+				_, err = e.Transact(t.Context(), who, changes)
+			} else {
+				_, err = e.Write(t.Context(), who, changes[0])
+			}
+			if err == nil {
+				done++
+			} else if !errors.Is(err, fhir.Conflict) {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			if wantSound(t, e, who); t.Failed() {
+				t.Fatalf("seed %d, after %+v", seed, changes)
+			}
+		}
+		for id := range 5 {
+			if _, err := e.Write(t.Context(), who, changeOf(t, fmt.Sprintf("DELETE Appointment/a%d", id))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := slotsNow(t, e, who); got != "" || done < 30 {
+			t.Errorf("seed %d: %d were carried out; nothing is booked, but not all is free: %s", seed, done, got)
+		}
 	}
 }
