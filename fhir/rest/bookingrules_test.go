@@ -318,7 +318,7 @@ func TestBookingInTransactions(t *testing.T) {
 			entry("PUT", "Appointment/a", withID("a", appointment("cancelled", "m1", nine, quarter, byPatient))), entry("PUT", "Appointment/b", withID("b", first)))},
 		{from: r4, scenario: isHeld("m1", "busy", "b")},
 		{from: r4, scenario: whole("a slot with its booking", 200,
-			entry("PUT", "Slot/new", `{"resourceType":"Slot","id":"new",`+open30("ash", "2026-03-02T16:00:00Z", "2026-03-02T16:15:00Z")+`}`),
+			entry("PUT", "Slot/new", `{"resourceType":"Slot","id":"new",`+freeSlot("ash", "2026-03-02T16:00:00Z", "2026-03-02T16:15:00Z")+`}`),
 			entry("PUT", "Appointment/c", withID("c", appointment("booked", "new", "2026-03-02T16:00:00Z", "2026-03-02T16:15:00Z"))))},
 		{from: r4, scenario: isHeld("new", "busy", "c")},
 	})
@@ -329,7 +329,7 @@ func TestHeldSlots(t *testing.T) {
 	h := openSurgery(t)
 	slot := func(body, more string) string { return `{"resourceType":"Slot","id":"m1",` + more + body + `}` }
 	held := `"extension":[{"url":"` + fhir.OwnURL + `StructureDefinition/slot-appointment","valueReference":{"reference":"Appointment/a"}}],`
-	m1 := open30("ash", nine, quarter)
+	m1 := freeSlot("ash", nine, quarter)
 	busy := strings.Replace(m1, `"free"`, `"busy"`, 1)
 	write := func(name, body string, status int) scenario {
 		return scenario{name: name, method: "PUT", path: "/Slot/m1", body: body, status: status}
@@ -357,7 +357,7 @@ func TestMigrating(t *testing.T) {
 	h := openSurgery(t)
 	kept := func(id, holder, status, start, end string) scenario {
 		body := `{"resourceType":"Slot","id":"` + id + `","extension":[{"url":"` + fhir.OwnURL + `StructureDefinition/slot-appointment","valueReference":{"reference":"Appointment/` + holder + `"}}],` +
-			strings.Replace(open30("begum", start, end), `"free"`, `"`+status+`"`, 1) + `}`
+			strings.Replace(freeSlot("begum", start, end), `"free"`, `"`+status+`"`, 1) + `}`
 		return scenario{name: "Slot/" + id + " for " + holder, method: "PUT", path: "/Slot/" + id, body: body}
 	}
 	with := func(sc scenario, status int) scenario { sc.status = status; return sc }

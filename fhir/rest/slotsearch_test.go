@@ -101,7 +101,7 @@ func TestSlotSearchPages(t *testing.T) {
 			}
 		}
 		if len(pages) == 1 {
-			h.store(t, [2]string{"Slot/m3", strings.Replace(open30("ash", "2026-03-02T09:30:00Z", "2026-03-02T09:45:00Z"), `"free"`, `"busy"`, 1)})
+			h.store(t, [2]string{"Slot/m3", strings.Replace(freeSlot("ash", "2026-03-02T09:30:00Z", "2026-03-02T09:45:00Z"), `"free"`, `"busy"`, 1)})
 		}
 	}
 	want := []string{"Slot/m1 Slot/m2 +Schedule/ash", "Slot/m5 Slot/n1 +Schedule/ash +Schedule/begum"}

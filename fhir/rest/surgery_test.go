@@ -38,20 +38,20 @@ var surgery = [][2]string{
 	{"Patient/sam", `"name":[{"family":"Singh"}]`},
 	{"Schedule/ash", schedule("Practitioner/ash", "PractitionerRole/ash-gp", "Location/surgery", "HealthcareService/gp")},
 	{"Schedule/begum", schedule("Practitioner/begum", "Location/clinic", "HealthcareService/nurse")},
-	{"Slot/m1", open30("ash", "2026-03-02T09:00:00Z", "2026-03-02T09:15:00Z")},
-	{"Slot/m2", open30("ash", "2026-03-02T09:15:00Z", "2026-03-02T09:30:00Z")},
-	{"Slot/m3", open30("ash", "2026-03-02T09:30:00Z", "2026-03-02T09:45:00Z")},
-	{"Slot/m5", open30("ash", "2026-03-02T10:00:00Z", "2026-03-02T10:15:00Z")},
-	{"Slot/n1", open30("begum", "2026-03-02T15:00:00Z", "2026-03-02T15:15:00Z")},
-	{"Slot/past", open30("ash", "2026-03-01T11:00:00Z", "2026-03-01T11:15:00Z")},
-	{"Slot/soon", open30("begum", "2026-03-01T13:00:00Z", "2026-03-01T13:15:00Z")},
-	{"Slot/today", open30("begum", "2026-03-01T16:00:00Z", "2026-03-01T16:15:00Z")},
-	{"Slot/tea", strings.Replace(open30("ash", "2026-03-02T11:00:00Z", "2026-03-02T11:15:00Z"), `"free"`, `"busy-unavailable"`, 1)},
-	{"Slot/summer", open30("ash", "2026-03-30T09:00:00+01:00", "2026-03-30T09:15:00+01:00")},
+	{"Slot/m1", freeSlot("ash", "2026-03-02T09:00:00Z", "2026-03-02T09:15:00Z")},
+	{"Slot/m2", freeSlot("ash", "2026-03-02T09:15:00Z", "2026-03-02T09:30:00Z")},
+	{"Slot/m3", freeSlot("ash", "2026-03-02T09:30:00Z", "2026-03-02T09:45:00Z")},
+	{"Slot/m5", freeSlot("ash", "2026-03-02T10:00:00Z", "2026-03-02T10:15:00Z")},
+	{"Slot/n1", freeSlot("begum", "2026-03-02T15:00:00Z", "2026-03-02T15:15:00Z")},
+	{"Slot/past", freeSlot("ash", "2026-03-01T11:00:00Z", "2026-03-01T11:15:00Z")},
+	{"Slot/soon", freeSlot("begum", "2026-03-01T13:00:00Z", "2026-03-01T13:15:00Z")},
+	{"Slot/today", freeSlot("begum", "2026-03-01T16:00:00Z", "2026-03-01T16:15:00Z")},
+	{"Slot/tea", strings.Replace(freeSlot("ash", "2026-03-02T11:00:00Z", "2026-03-02T11:15:00Z"), `"free"`, `"busy-unavailable"`, 1)},
+	{"Slot/summer", freeSlot("ash", "2026-03-30T09:00:00+01:00", "2026-03-30T09:15:00+01:00")},
 }
 
-// open30 is a slot that is free.
-func open30(schedule, start, end string) string {
+// freeSlot is a Slot that is free, of a Schedule.
+func freeSlot(schedule, start, end string) string {
 	return fmt.Sprintf(`"schedule":{"reference":"Schedule/%s"},"status":"free","start":%q,"end":%q`, schedule, start, end)
 }
 
@@ -134,22 +134,4 @@ func (h house) tell(t *testing.T, rows []row) {
 			t.Fatalf("without %q the story does not go on", r.keep)
 		}
 	}
-}
-
-// is holds some slots against what they should be: "m1" to "busy Appointment/a", or to "free".
-func (h house) slotsAre(t *testing.T, want map[string]string) {
-	t.Helper()
-	for id, want := range want {
-		_, body := h.send(t, scenario{path: "/Slot/" + id})
-		if got := h.slotState(t, body); got != want {
-			t.Errorf("Slot/%s is %s, not %s", id, got, want)
-		}
-	}
-}
-
-// slotState is the status of a Slot, and who it names.
-func (h house) slotState(t *testing.T, body []byte) string {
-	t.Helper()
-	tree := parse(t, body)
-	return strings.TrimSpace(at(tree, "status") + " " + at(tree, "extension[0].valueReference.reference"))
 }
