@@ -58,6 +58,19 @@ func HoursOf(schedule fhir.Resource) (h Hours, found bool, err error) {
 	return h, found, nil
 }
 
+// HoursPolicy is what the working hours of a Schedule demand of who books its slots: the lead time. What cannot be read, and would be refused when it is written, demands
+// nothing.
+func HoursPolicy(schedule fhir.Resource) Policy {
+	var p Policy
+	for _, hours := range extensions(schedule.Root(), WorkingHoursURL) {
+		for _, lead := range extensions(hours, LeadTimeURL) {
+			d, _ := readDuration(lead.Object("valueDuration"))
+			p.Lead = max(p.Lead, d)
+		}
+	}
+	return p
+}
+
 // hoursReader reads working hours, and gathers what is wrong with them.
 type hoursReader struct{ faults }
 

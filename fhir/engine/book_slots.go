@@ -249,26 +249,34 @@ func (l *ledger) actorsOf(schedule fhir.Key, types ...string) ([]fhir.Key, error
 	return actors, nil
 }
 
-// policyOf is what the services demand of who books or cancels an appointment: of those that it names the ones that are actors of the Schedule of its slots; where
+// policyOf is what the working hours of the Schedule of its slots and the services demand of who books or cancels an appointment: of those that it names the ones that are actors of the Schedule of its slots; where
 // that is none, all that it names, and all that are actors there. A service that does not exist demands nothing.
 func (l *ledger) policyOf(a booking.Appointment) (booking.Policy, error) {
 	var offered []fhir.Key
+	var policies []booking.Policy
 	for _, key := range a.Slots {
 		x, err := l.at(key)
 		if err != nil {
 			return booking.Policy{}, err
 		}
-		actors, err := l.actorsOf(booking.SlotOf(l.base, x.now).Schedule, "HealthcareService")
+		in := booking.SlotOf(l.base, x.now).Schedule
+		actors, err := l.actorsOf(in, "HealthcareService")
 		if err != nil {
 			return booking.Policy{}, err
 		}
 		offered = append(offered, actors...)
+		if in != (fhir.Key{}) {
+			schedule, err := l.at(in)
+			if err != nil {
+				return booking.Policy{}, err
+			}
+			policies = append(policies, booking.HoursPolicy(schedule.now))
+		}
 	}
 	services := slices.DeleteFunc(slices.Clone(a.Services), func(k fhir.Key) bool { return !slices.Contains(offered, k) })
 	if len(services) == 0 {
 		services = slices.Concat(a.Services, offered)
 	}
-	var policies []booking.Policy
 	for _, key := range services {
 		x, err := l.at(key)
 		if err != nil {

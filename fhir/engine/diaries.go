@@ -129,10 +129,7 @@ func (l *looking) diary(v fhir.Version) (*diary, error) {
 		return nil, nil
 	}
 	d := &diary{schedule: v, root: r, next: max(l.wanted.From, l.behind.Start)}
-	var lead booking.Policy
-	if hours, has, err := booking.HoursOf(r); has && err == nil { // what cannot be read, though no write lets it pass, demands nothing
-		lead.Lead = hours.Lead
-	}
+	lead := booking.HoursPolicy(r)
 	for _, key := range l.actorsOf(r, "HealthcareService") {
 		if len(l.wanted.Services) > 0 && !slices.Contains(l.wanted.Services, key) {
 			continue

@@ -106,3 +106,23 @@ func TestGenerateSlotsDefinition(t *testing.T) {
 		"entry[0].resource.parameter[1].name": "end", "entry[0].resource.parameter[1].use": "in", "entry[0].resource.parameter[5].name": "left",
 	}}})
 }
+
+// TestLeadTimeOfASchedule: working hours say how long before its start a slot is booked at the latest, to who books and to who looks for time.
+func TestLeadTimeOfASchedule(t *testing.T) {
+	h := open(t)
+	withLead := func(hours int) string {
+		return strings.Replace(rota, `{"url":"weekly"`, fmt.Sprintf(`{"url":%q,"valueDuration":{"value":%d,"unit":"h","system":"http://unitsofmeasure.org","code":"h"}},{"url":"weekly"`, booking.LeadTimeURL, hours), 1)
+	}
+	const start, end = "2026-03-02T09:00:00Z", "2026-03-02T09:30:00Z" // 21 hours from now
+	appointment := fmt.Sprintf(`{"resourceType":"Appointment","status":"booked","slot":[{"reference":"Slot/s"}],"start":%q,"end":%q,"participant":[{"actor":{"reference":"Patient/p"},"status":"accepted"}]}`, start, end)
+	find := parameters(of("start", "DateTime", `"2026-03-02"`), of("end", "DateTime", `"2026-03-03"`))
+	h.play(t, []scenario{
+		{name: "two days", method: "PUT", path: "/Schedule/rota", body: withLead(48), status: 201},
+		{name: "a slot", method: "PUT", path: "/Slot/s", body: fmt.Sprintf(`{"resourceType":"Slot","id":"s","schedule":{"reference":"Schedule/rota"},"status":"free","start":%q,"end":%q}`, start, end), status: 201},
+		{name: "it is too late", method: "POST", path: "/Appointment", body: appointment, status: 422, paths: map[string]string{"issue[0].code": "business-rule"}},
+		{name: "and not found", method: "POST", path: "/Appointment/$find", body: find, status: 200, paths: map[string]string{"total": "0"}},
+		{name: "half a day", method: "PUT", path: "/Schedule/rota", body: withLead(12), status: 200},
+		{name: "it is found", method: "POST", path: "/Appointment/$find", body: find, status: 200, paths: map[string]string{"total": "1"}},
+		{name: "and booked", method: "POST", path: "/Appointment", body: appointment, status: 201},
+	})
+}
