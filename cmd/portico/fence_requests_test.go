@@ -303,26 +303,30 @@ func (f *fenced) slots() asked {
 	return asked{method: "POST", path: "/Schedule/" + f.id("Schedule") + "/$generate-slots", body: period}
 }
 
-// findings look for time with whom and where others have it, and for whom others know.
+// findings look for time with whom and where others have it, or for whom others know: what is proposed then names them.
 func (f *fenced) findings() asked {
 	parameter := func(name, typ, value string) string {
 		return fmt.Sprintf(`{"name":%q,"value%s":%s}`, name, typ, value)
 	}
-	to := func(name, typ string) string {
-		return parameter(name, "Reference", `{"reference":"`+typ+"/"+f.id(typ)+`"}`)
+	to := func(name, typ, id string) string {
+		return parameter(name, "Reference", `{"reference":"`+typ+"/"+id+`"}`)
 	}
 	known := func(name, typ string) string {
 		return parameter(name, "Reference", `{"identifier":{"value":"`+f.secret(typ)+`"}}`)
 	}
+	a := asked{method: "POST", path: "/Appointment/$find", keeps: f.random.IntN(3) == 0}
 	all := []string{parameter("start", "DateTime", `"2099-03-01"`), parameter("end", "DateTime", `"2099-03-05"`), parameter("_count", "Integer", "1000")}
-	for range f.random.IntN(3) {
+	if a.keeps {
+		of := f.bait()
+		all = append(all, to("patient-reference", "Patient", pick(f, of.ids["Patient"]...)), to("insurance-reference", "DocumentReference", pick(f, of.ids["DocumentReference"]...)))
+	} else {
 		all = append(all, pick(f,
-			func() string { return to("practitioner", "Practitioner") }, func() string { return known("practitioner", "Practitioner") }, func() string { return to("organization", "Organization") },
-			func() string { return known("organization", "Organization") }, func() string { return to("location-reference", "Location") }, func() string { return parameter("location-string", "String", `"`+f.secret("Location")+`"`) },
-			func() string { return to("patient-reference", "Patient") }, func() string { return to("insurance-reference", "DocumentReference") },
-		)())
+			to("practitioner", "Practitioner", f.id("Practitioner")), known("practitioner", "Practitioner"), to("organization", "Organization", f.id("Organization")), known("organization", "Organization"),
+			to("location-reference", "Location", f.id("Location")), parameter("location-string", "String", `"`+f.secret("Location")+`"`),
+		))
 	}
-	return asked{method: "POST", path: "/Appointment/$find", body: `{"resourceType":"Parameters","parameter":[` + strings.Join(all, ",") + `]}`}
+	a.body = `{"resourceType":"Parameters","parameter":[` + strings.Join(all, ",") + `]}`
+	return a
 }
 
 func (f *fenced) records() asked {
