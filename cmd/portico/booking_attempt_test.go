@@ -21,6 +21,7 @@ type attempt struct {
 	status    int   // of the answer
 	number    int64 // of the version that the answer names; 0 for none
 	told      visit // what the answer shows
+	said      string
 }
 
 // done says whether the client was told that it was carried out.
@@ -35,8 +36,8 @@ func (a attempt) String() string {
 	if a.lost {
 		answer = "no answer"
 	}
-	return fmt.Sprintf("%s Appointment/%s %s %s %s (%s to %s): %s, version %d", a.method, a.id, a.asked.status, a.asked.slots, a.tag,
-		a.call.Format(time.StampMicro), a.end.Format(time.StampMicro), answer, a.number)
+	return fmt.Sprintf("%s Appointment/%s %s %s %s (%s to %s): %s, version %d %s", a.method, a.id, a.asked.status, a.asked.slots, a.tag,
+		a.call.Format(time.StampMicro), a.end.Format(time.StampMicro), answer, a.number, a.said)
 }
 
 // unkept are the answers that were not true, or not for as long as nobody else changed what they told, and the versions that nobody asked for. Every version is the work of one
@@ -127,13 +128,20 @@ func (l *ledger) groundless(attempts []attempt) (faults []error) {
 			continue
 		}
 		grounds := slices.ContainsFunc(together, func(a attempt) bool {
-			return a.keeps || slices.ContainsFunc(a.asked.slots, func(s string) bool { return l.taken(holds, a, s) })
+			return a.keeps || slices.ContainsFunc(a.asked.slots, func(s string) bool { return l.taken(holds, a, s) || l.rota.wanted(s, a, together) })
 		})
 		if !grounds {
 			faults = append(faults, fmt.Errorf("refused, though nobody had the time: %s", together))
 		}
 	}
 	return faults
+}
+
+// wanted says whether another appointment of the same transaction is to have a slot, or one that overlaps with it.
+func (r *rota) wanted(slot string, by attempt, together []attempt) bool {
+	return slices.ContainsFunc(together, func(a attempt) bool {
+		return a.tag != by.tag && slices.ContainsFunc(a.asked.slots, func(s string) bool { return slices.Contains(r.besides(slot), s) })
+	})
 }
 
 // hold is the time in which a live appointment had a slot.
@@ -161,16 +169,20 @@ func (l *ledger) holds() map[string][]hold {
 	return all
 }
 
-// taken says whether somebody else had a slot, or one that overlaps with it, at a moment of an attempt: a live appointment, or a booking on its way to one, whose name the slot bore.
+// unseen is how long after its instant a version may come to be seen: it is on its way to the disk then.
+const unseen = 500 * time.Millisecond
+
+// taken says whether somebody else had a slot, or one that overlaps with it, at a moment of an attempt: a live appointment, or a booking on its way to one, whose name the slot bore; or
+// whether a client had made the slot itself busy.
 func (l *ledger) taken(holds map[string][]hold, a attempt, slot string) bool {
-	begin, end := a.call.Add(-moment), a.end.Add(moment)
+	begin, end := a.call.Add(-unseen), a.end.Add(moment)
 	for _, other := range l.rota.besides(slot) {
 		if slices.ContainsFunc(holds[other], func(h hold) bool { return h.id != a.id && h.begin.Before(end) && begin.Before(h.end) }) {
 			return true
 		}
 		if slices.ContainsFunc(l.during(other, begin, end), func(g gripVersion) bool {
-			blocked := g.status != "free" && g.status != "busy" && g.holder == ""
-			return g.deleted || blocked || g.holder != "" && g.holder != a.id && g.status != "busy-unavailable"
+			away := g.holder == "" && g.status != "free" && other == slot
+			return away || g.holder != "" && g.holder != a.id && g.status != "busy-unavailable"
 		}) {
 			return true
 		}

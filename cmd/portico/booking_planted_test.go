@@ -18,7 +18,7 @@ type plot struct {
 
 func newPlot() plot {
 	begin := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	p := plot{&ledger{rota: newRota(2*slotsOfDoctor, begin), visits: make(map[string][]visitVersion), slots: make(map[string][]gripVersion)}, begin}
+	p := plot{&ledger{rota: newRota(2*slotsOfDoctor, begin), whole: true, visits: make(map[string][]visitVersion), slots: make(map[string][]gripVersion)}, begin}
 	for _, s := range p.rota.slots {
 		p.slot(0, s.id, "free", "", "loaded")
 	}
@@ -161,6 +161,15 @@ func TestBookingFaultsAreFound(t *testing.T) {
 			a.status, a.number = http.StatusConflict, 0
 			return []attempt{a}
 		}, []string{unkept, groundless}},
+		{"a refusal because of what was left long ago", func(p plot) []attempt {
+			a := p.books(10, "a", "r0c0n0", "slot-3")
+			p.visit(20, "a", "r0c0n1", "cancelled", "slot-3")
+			p.slot(21, "slot-3", "free", "", "loaded")
+			return []attempt{a, p.asks(19, 22, "a", "r0c0n1", http.MethodPut, "cancelled", http.StatusOK, 2, "slot-3"), p.asks(800, 805, "b", "r0c1n0", http.MethodPut, "booked", http.StatusConflict, 0, "slot-3")}
+		}, []string{groundless}},
+		{"a transaction that wants a slot twice", func(p plot) []attempt {
+			return []attempt{p.asks(20, 25, "a", "r0c1n0e0", http.MethodPut, "booked", http.StatusConflict, 0, "slot-10"), p.asks(20, 25, "b", "r0c1n0e1", http.MethodPut, "booked", http.StatusConflict, 0, "slot-15")}
+		}, nil},
 		{"a booking whose answer was lost", func(p plot) []attempt {
 			a := p.books(10, "a", "r0c0n0", "slot-3")
 			a.lost, a.status, a.number = true, 0, 0
@@ -211,7 +220,6 @@ func TestBookingFaultsAreFound(t *testing.T) {
 
 // TestDaysAreChecked holds the model of a doctor's day against histories that are right, and such as a server with a fault would leave.
 func TestDaysAreChecked(t *testing.T) {
-	const forever = 1000
 	p := newPlot()
 	r := p.rota
 	op := func(call, end int64, deed dayDeed, parts ...string) porcupine.Operation { // a part: "id slot slot"
@@ -223,7 +231,10 @@ func TestDaysAreChecked(t *testing.T) {
 		return porcupine.Operation{Call: call, Return: end, Input: in}
 	}
 	look := func(call, end int64, slot, status, holder string) porcupine.Operation {
-		return porcupine.Operation{Call: call, Return: end, Input: dayInput{rota: r, doctor: "doctor-1", deed: daySlot, slot: slot, seen: grip{status: status, holder: holder}}}
+		return porcupine.Operation{Call: call, Return: end, Input: dayInput{rota: r, doctor: "doctor-1", deed: daySlot, slot: slot, seen: grip{status, holder, "loaded"}}}
+	}
+	mark := func(call, end int64, slot, status string) porcupine.Operation {
+		return porcupine.Operation{Call: call, Return: end, Input: dayInput{rota: r, doctor: "doctor-1", deed: dayMarked, slot: slot, seen: grip{status: status}}}
 	}
 	tests := []struct {
 		name    string
@@ -243,8 +254,9 @@ func TestDaysAreChecked(t *testing.T) {
 		{"a refusal for nothing", false, []porcupine.Operation{op(1, 2, dayTaken, "a slot-10"), op(3, 4, dayRefused, "b slot-12")}},
 		{"a refusal of what one has oneself", false, []porcupine.Operation{op(1, 2, dayTaken, "a slot-10"), op(3, 4, dayRefused, "a slot-10")}},
 		{"a booking that is seen, and is gone", false, []porcupine.Operation{op(1, 2, dayTaken, "a slot-10"), op(3, 4, dayRead, "a")}},
-		{"a lost cancellation, seen or not", true, []porcupine.Operation{op(1, 2, dayTaken, "a slot-10"), op(3, forever, dayLeft, "a"), op(4, 5, dayRead, "a slot-10"), op(6, 7, dayRead, "a")}},
-		{"a lost cancellation that is undone", false, []porcupine.Operation{op(1, 2, dayTaken, "a slot-10"), op(3, forever, dayLeft, "a"), op(4, 5, dayRead, "a"), op(6, 7, dayRead, "a slot-10")}},
+		{"a slot that is away", true, []porcupine.Operation{mark(1, 2, "slot-15", "busy"), op(3, 4, dayRefused, "a slot-15"), op(5, 6, dayTaken, "a slot-10"), look(7, 8, "slot-15", "busy", ""), mark(9, 9, "slot-15", "free")}},
+		{"one that is taken though it is away", false, []porcupine.Operation{mark(1, 2, "slot-10", "busy"), op(3, 4, dayTaken, "a slot-10")}},
+		{"one that is made free though it is taken", false, []porcupine.Operation{op(1, 2, dayTaken, "a slot-10"), mark(3, 4, "slot-10", "free")}},
 		{"a slot that names who has it", true, []porcupine.Operation{op(1, 5, dayTaken, "a slot-10"), look(2, 3, "slot-10", "free", ""), look(6, 7, "slot-10", "busy", "a"), look(6, 7, "slot-15", "busy-unavailable", "a"), look(6, 7, "slot-11", "free", "")}},
 		{"a slot that is free too early", false, []porcupine.Operation{op(1, 2, dayTaken, "a slot-10"), look(3, 4, "slot-10", "free", "")}},
 		{"a slot that names somebody else", false, []porcupine.Operation{op(1, 2, dayTaken, "a slot-10"), look(3, 4, "slot-10", "busy", "b")}},

@@ -60,7 +60,13 @@ func serve(t testing.TB, dir string) *process {
 // serveAs starts a server whose process is changed before.
 func serveAs(t testing.TB, dir string, change func(*exec.Cmd)) *process {
 	t.Helper()
-	address, store := freeAddress(t), anystore.Setting(t, dir)
+	return serveAt(t, dir, freeAddress(t), change)
+}
+
+// serveAt starts a server at an address: the same as before, for one that comes back.
+func serveAt(t testing.TB, dir, address string, change func(*exec.Cmd)) *process {
+	t.Helper()
+	store := anystore.Setting(t, dir)
 	cmd := command(t.Context(), "serve", "--listen", address, "--store", store)
 	cmd.Dir = dir
 	p := &process{Cmd: cmd, url: "http://" + address, key: keyFor(t, store), errs: &lockedBuffer{}}
