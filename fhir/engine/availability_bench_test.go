@@ -4,7 +4,7 @@ package engine
 
 import (
 	"context"
-	"database/sql"
+	"database/sql" //nolint:depguard // the floor of a benchmark is the driver alone
 	"errors"
 	"fmt"
 	"math/rand/v2"
