@@ -176,7 +176,7 @@ func (t *transaction) noteHolds(ctx context.Context) error {
 	}
 	for _, d := range t.drafts {
 		p := t.ledger.plans[d]
-		if p == nil || p.is.Status != "pending" || p.is.HoldUntil == 0 || p.was.IsLive() && p.was.HoldUntil == p.is.HoldUntil {
+		if p == nil || p.is.Status != "pending" || p.is.HoldUntil == 0 || p.was.Status == "pending" && p.was.HoldUntil == p.is.HoldUntil {
 			continue
 		}
 		if err := t.noteHold(ctx, t.who.Partition, p.is.Key, p.is.HoldUntil); err != nil {
@@ -184,4 +184,14 @@ func (t *transaction) noteHolds(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// noteLateHolds tells once more of holds that have ended by now. What is written is written: where that fails, whoever wants a slot ends the hold.
+func (t *transaction) noteLateHolds(ctx context.Context) {
+	if t.ledger == nil {
+		return
+	}
+	for _, p := range t.ledger.plans {
+		_ = t.noteLate(context.WithoutCancel(ctx), t.who.Partition, p.is)
+	}
 }

@@ -120,6 +120,14 @@ func (e *Engine) noteHold(ctx context.Context, p fhir.Partition, appointment fhi
 	return err
 }
 
+// noteLate notes once more a hold that has ended before it was written: Settle may have come to its note in between, and found nothing to lapse.
+func (e *Engine) noteLate(ctx context.Context, p fhir.Partition, a booking.Appointment) error {
+	if !a.IsLapsed(fhir.InstantOf(e.Now())) {
+		return nil
+	}
+	return e.noteHold(ctx, p, a.Key, a.HoldUntil)
+}
+
 // lapse cancels an appointment whose hold has ended, and releases its slots; it does nothing to others. It is the server's own change: its origin names nobody.
 func (e *Engine) lapse(ctx context.Context, p fhir.Partition, appointment fhir.Key) error {
 	t := transaction{Engine: e, who: fhir.Principal{Partition: p, Scopes: fhir.Unlimited()}, single: true}

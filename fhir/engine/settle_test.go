@@ -122,6 +122,36 @@ func TestBookedWhereAHoldHasEnded(t *testing.T) {
 	})
 }
 
+// A hold may be written after its end: by whoever asked for it, slowly, or by Settle for one who was killed. It ends all the same, though Settle was there in between.
+func TestHoldsThatAreWrittenLate(t *testing.T) {
+	for name, how := range map[string]ending{"slowly": answered, "by Settle": unheard} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			fillCalendar(t, d.Engine, alice)
+			d.settleAt(t, "12:00:00")
+			slow := hamper(t.Context(), func(_ context.Context, point string) ending {
+				if point != "Commit Appointment/a" {
+					return answered
+				}
+				d.settleAt(t, "12:00:01")
+				return how
+			})
+			_, err := d.Write(slow, alice, changeOf(t, holdText("a", "s1", "2026-03-01T12:00:00.5Z")))
+			if (err == nil) != (how == answered) {
+				t.Fatal(err)
+			}
+			d.settleAt(t, "12:00:10")
+			d.settleAt(t, "12:00:11")
+			if got := slotsNow(t, d.Engine, alice); got != "" {
+				t.Errorf("after the end: %s", got)
+			}
+			if got := d.records(t); len(got) != 0 {
+				t.Errorf("there are records %v", got)
+			}
+		})
+	}
+}
+
 // Each round in which there is nothing to do looks twice.
 func TestSettleIsCheap(t *testing.T) {
 	d := newDesk(t)

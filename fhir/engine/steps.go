@@ -100,6 +100,9 @@ func (s *steps) complete(ctx context.Context) error {
 	if _, err := s.decide(ctx); err != nil && !isRefusal(err) {
 		return err
 	}
+	if err := s.noteLate(ctx, s.client.Partition, booking.AppointmentOf(s.Rules.BaseURL(), s.main.Resource)); err != nil {
+		return err
+	}
 	if err := s.follow(ctx); err != nil {
 		return err
 	}

@@ -348,6 +348,7 @@ func (t *transaction) commit(ctx context.Context) (outcomes []Outcome, stale boo
 	case err != nil:
 		return nil, false, err
 	}
+	t.noteLateHolds(ctx)
 	for i, d := range order {
 		outcomes[d.index] = d.outcome(results[i])
 	}
