@@ -13,6 +13,7 @@ func definitionTypes(c Config) []Type {
 	if offersSlots(c.Types) {
 		own = append(own, generateOperation())
 	}
+	own = append(own, extensionDefinitions(c.Types)...)
 	for _, d := range own {
 		byName[d.Type()] = append(byName[d.Type()], d)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // definitionTypes are the types of what the server defines itself.
-var definitionTypes = []string{"OperationDefinition", "SearchParameter"}
+var definitionTypes = []string{"OperationDefinition", "SearchParameter", "StructureDefinition"}
 
 // definitionRules are those by which such definitions are searched.
 func definitionRules() (*search.Rules, error) {

@@ -10,15 +10,16 @@ import (
 
 	"github.com/portico-health/portico/conformance"
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/booking"
 )
 
-// Every canonical URL of the server's own that the CapabilityStatement has leads to a definition, by read and by search.
+// Every canonical URL of the server's own leads to a definition, by read and by search: those that the CapabilityStatement has, and those of extensions.
 func TestDefinitionsAreServed(t *testing.T) {
 	h := open(t)
 	_, text := h.send(t, scenario{path: "/metadata"})
 	statement, err := models.UnmarshalCapabilityStatement(text)
 	must(t, err)
-	var own []string
+	own := []string{booking.HolderURL, booking.HoldUntilURL, booking.NoticeURL, booking.LeadTimeURL, booking.WorkingHoursURL, booking.GeneratedURL}
 	for _, o := range statement.Rest[0].Operation {
 		own = append(own, o.Definition)
 	}
@@ -45,7 +46,7 @@ func TestDefinitionsAreServed(t *testing.T) {
 			{name: "by its URL", path: "/" + typ + "?url=" + url.QueryEscape(canonical), status: 200, paths: map[string]string{"total": "1", "entry[0].resource.url": canonical, "entry[0].fullUrl": base + "/" + path}},
 		})
 	}
-	if seen < 3 || !slices.Contains(own, fhir.OwnURL+"SearchParameter/Resource-since") {
+	if seen < 9 || !slices.Contains(own, fhir.OwnURL+"SearchParameter/Resource-since") {
 		t.Errorf("%d own definitions are advertised: %v", seen, own)
 	}
 }

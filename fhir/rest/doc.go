@@ -25,7 +25,7 @@
 //     holds for the match; where nothing matches it fails.
 //   - _summary and _elements make parts of what is found, and of what a read or vread answers, under the tag of the whole version; names that the type does
 //     not have are refused there. A history has no parts. An update by a resource with the tag SUBSETTED is 422, a create is not.
-//   - SearchParameters and OperationDefinitions of this server's own are read and searched as if they were stored: they are in no store, have no
+//   - SearchParameters, OperationDefinitions and StructureDefinitions of this server's own are read and searched as if they were stored: they are in no store, have no
 //     versions, and searches of all types do not have them. Where the type is a stored one, it has what is stored and not these.
 //   - A history of all types takes _type, a list of types, which R4 does not have. AuditEvents never change, and have no history.
 //     _list is refused. Of a long history the total is left out, but for _count=0.

@@ -54,7 +54,7 @@ func TestEveryPromiseIsKept(t *testing.T) {
 	_, text := h.send(t, scenario{path: "/metadata"})
 	statement, err := models.UnmarshalCapabilityStatement(text)
 	must(t, err)
-	if n := len(statement.Rest[0].Resource); n != len(conformance.DefaultTypes())+2 {
+	if n := len(statement.Rest[0].Resource); n != len(conformance.DefaultTypes())+3 {
 		t.Fatalf("%d types", n)
 	}
 	for _, p := range statement.Rest[0].SearchParam {
