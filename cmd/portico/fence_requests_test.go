@@ -318,7 +318,7 @@ func (f *fenced) findings() asked {
 	all := []string{parameter("start", "DateTime", `"2099-03-01"`), parameter("end", "DateTime", `"2099-03-05"`), parameter("_count", "Integer", "1000")}
 	if a.keeps {
 		of := f.bait()
-		all = append(all, to("patient-reference", "Patient", pick(f, of.ids["Patient"]...)), to("insurance-reference", "DocumentReference", pick(f, of.ids["DocumentReference"]...)))
+		all = append(all, to("patient-reference", "Patient", pick(f, of.ids["Patient"]...)), to("insurance-reference", "Coverage", pick(f, of.ids["DocumentReference"]...)))
 	} else {
 		all = append(all, pick(f,
 			to("practitioner", "Practitioner", f.id("Practitioner")), known("practitioner", "Practitioner"), to("organization", "Organization", f.id("Organization")), known("organization", "Organization"),

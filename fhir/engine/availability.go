@@ -23,6 +23,7 @@ type Time struct {
 	place moment
 	diary *diary        // of which it is
 	first fhir.Resource // of the slots
+	last  fhir.Resource
 }
 
 // Wanted says which free time somebody looks for. Fields that are nil or zero ask for nothing; of several values in one field any suffices.
@@ -46,11 +47,12 @@ type Wanted struct {
 const (
 	mostSchedules = 2_000  // that are looked into
 	mostSlots     = 20_000 // that are read
+	mostPages     = 10_000 // of them, the empty ones counted
 )
 
 // availability finds free time, soonest first, and where the next page begins (nil: nowhere). A slot that is held is not free; one that has begun, or is nearer than
 // the lead time of its services or of the schedule's working hours, can no longer be booked. A page goes on behind the last time of the one before, whatever was booked or released in between.
-// It takes s on Slot and Schedule. Its errors are Forbidden, Invalid for a position that is none, TooCostly for too many schedules or slots, and those of a search.
+// It takes s on Slot and Schedule. Its errors are Forbidden, Invalid for a position that is none, TooCostly for too many schedules, slots or pages of them, and those of a search.
 func (e *Engine) availability(ctx context.Context, p fhir.Principal, w Wanted) ([]Time, []byte, error) {
 	if err := mayShow(p, []string{"Schedule", "Slot"}); err != nil {
 		return nil, nil, err
@@ -74,6 +76,7 @@ type looking struct {
 	behind   moment               // where the page before ended
 	services map[fhir.Key]service // that were met
 	slots    int                  // that were read
+	pages    int                  // of them
 }
 
 // service is a service, and what it demands of who books it: where that cannot be read, nobody can.

@@ -19,6 +19,7 @@ type diary struct {
 
 	next   fhir.Instant // slots that begin before it were read
 	window fhir.Instant // that is being read ends here
+	stride fhir.Instant // how long the next window is: each behind an empty one is twice as long, so that the width of a period costs little
 	within []byte       // where the next page of it begins; nil: at its beginning, if that is still to be read
 	size   int          // slots of the next page
 	ahead  []freeSlot   // that were read, in the order of their starts
@@ -58,7 +59,7 @@ func (l *looking) advance(d *diary) (bool, error) {
 			continue
 		}
 		t := Time{
-			Schedule: d.schedule, Start: first.Start, End: chain[len(chain)-1].End, diary: d, first: first.resource,
+			Schedule: d.schedule, Start: first.Start, End: chain[len(chain)-1].End, diary: d, first: first.resource, last: chain[len(chain)-1].resource,
 			place: moment{first.Start, d.rank, d.schedule.Key.ID, first.Key.ID},
 		}
 		if !l.suits(t) {
@@ -143,7 +144,8 @@ func (l *looking) fill(d *diary, n int) error {
 		if d.within == nil {
 			d.window = min(l.wanted.To, max(d.next, d.window))
 			if d.window == d.next {
-				d.window = min(l.wanted.To, d.next+fhir.Instant(longestWindow.Microseconds()))
+				d.stride = max(d.stride, fhir.Instant(longestWindow.Microseconds()))
+				d.window = min(l.wanted.To, d.next+d.stride)
 			}
 		}
 		if err := l.read(d); err != nil {
@@ -156,6 +158,9 @@ func (l *looking) fill(d *diary, n int) error {
 // read reads the next page of a diary. Of a window in which there is too much for a store to sort it reads the half.
 func (l *looking) read(d *diary) error {
 	q := search.Query{Type: "Slot", All: []search.Any{{search.FreeOf(d.schedule.Key, d.next, d.window)}}, Sort: search.SoonestFree()}
+	if l.pages++; l.pages > mostPages {
+		return fhir.Errorf(fhir.TooCostly, fhir.CodeTooCostly, "Schedules would have to be looked into more than %d times, and little of what is there is what is asked for. Ask for a shorter period, or name a service, an actor or an area.", mostPages)
+	}
 	page, err := l.find(q, storage.PageRequest{Limit: d.size, After: d.within})
 	if tooMany := errors.Is(err, fhir.TooCostly) && !errors.Is(err, storage.ErrOverBudget); tooMany && d.within == nil && d.window-d.next > fhir.Instant(shortestWindow.Microseconds()) {
 		d.window = d.next + (d.window-d.next)/2
@@ -169,6 +174,9 @@ func (l *looking) read(d *diary) error {
 	}
 	for _, v := range page.Versions {
 		d.ahead = append(d.ahead, freeSlot{version: v})
+	}
+	if d.stride = 0; len(page.Versions) == 0 {
+		d.stride = 2 * (d.window - d.next)
 	}
 	d.within, d.size = page.Next, min(2*d.size, mostAtOnce)
 	if page.Next == nil {

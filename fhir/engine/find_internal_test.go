@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/search"
 	"github.com/portico-health/portico/storage"
 )
 
@@ -27,6 +29,7 @@ func clinic(t *testing.T, now *time.Time) *Engine {
 		`{"resourceType":"Location","id":"bath","address":{"city":"Bath","postalCode":"BA1 1AA"}}`,
 		`{"resourceType":"Practitioner","id":"ann","identifier":[{"system":"https://example.org/n","value":"A|1,x"}]}`,
 		`{"resourceType":"PractitionerRole","id":"bob-role","practitioner":{"reference":"Practitioner/bob"},"organization":{"reference":"Organization/west"}}`,
+		`{"resourceType":"Practitioner","id":"bob"}`, `{"resourceType":"Organization","id":"west"}`, `{"resourceType":"Patient","id":"1"}`,
 		`{"resourceType":"Organization","id":"north","identifier":[{"system":"https://example.org/o","value":"N"}]}`,
 		`{"resourceType":"ServiceRequest","id":"referral","status":"active","intent":"order","subject":{"reference":"Patient/1"},"identifier":[{"system":"https://example.org/r","value":"77"}]}`,
 		serviceJSON("wound", 0, `,"type":`+concept("t", "wound")+`,"category":`+concept("c", "home")),
@@ -88,6 +91,12 @@ func TestFind(t *testing.T) {
 		{"ended in time", FindRequest{From: at(0), To: at(85)}, []string{"a1"}, ""},
 		{"practitioner", FindRequest{Practitioners: literal("Practitioner/ann")}, []string{"a1", "a2"}, ""},
 		{"practitioner by a role", FindRequest{Practitioners: literal("Practitioner/bob")}, []string{"b1", "b2"}, ""},
+		{"practitioner who is not there", FindRequest{Practitioners: literal("Practitioner/eve", "Practitioner/ann")}, []string{"a1", "a2"}, "practitioner"},
+		{"organization that is not there", FindRequest{Organizations: literal("Organization/east")}, []string{}, "organization"},
+		{"location that is not there, by its id", FindRequest{Locations: literal("Location/york", "Location/bath")}, []string{"b1", "b2"}, "location-reference"},
+		{"patients, of whom one is there", FindRequest{Patients: literal("Patient/1", "Patient/2")}, []string{"a1", "b1", "a2", "b2"}, "patient-reference"},
+		{"a period that is longer than is looked at", FindRequest{From: at(0), To: at(401 * 24 * 60)}, []string{"a1", "b1", "a2", "b2"}, "end"},
+		{"from long ago", FindRequest{From: at(-1000 * 24 * 60), To: at(400 * 24 * 60)}, []string{"a1", "b1", "a2", "b2"}, ""},
 		{"role", FindRequest{Practitioners: literal("PractitionerRole/bob-role")}, []string{"b1", "b2"}, ""},
 		{"practitioners, the second one preferred", FindRequest{Practitioners: literal("Practitioner/bob", "Practitioner/ann")}, []string{"b1", "a1", "a2", "b2"}, ""},
 		{"practitioner by identifier", FindRequest{Practitioners: []Reference{{System: "https://example.org/n", Value: "A|1,x"}}}, []string{"a1", "a2"}, ""},
@@ -147,6 +156,9 @@ func TestFindRefuses(t *testing.T) {
 		{"wrong Patient", FindRequest{From: at(0), To: at(5), NewPatients: []fhir.Resource{mustResourceOf(t, `{"resourceType":"Patient","gender":"x"}`)}}, fhir.Invalid, []string{"Patient.gender: x"}},
 		{"timing", FindRequest{From: at(0), To: at(5), Timing: timingOf(t, `{"code":{"text":"BID"},"event":["soon"],"repeat":{"frequency":1,"dayOfWeek":["monday"],"timeOfDay":["9"]}}`)}, fhir.Invalid,
 			[]string{`timing: "code"`, `timing: soon`, `timing: "repeat.frequency"`, "timing: monday", "timing: 9"}},
+		{"times of day without end", FindRequest{From: at(0), To: at(5), Timing: timingOf(t, `{"event":["2026-03-31"],"repeat":{"timeOfDay":["09:00:00"`+strings.Repeat(`,"09:00:00"`, MaxFindValues)+`]}}`)}, fhir.Invalid,
+			[]string{"timing: 101 values of timeOfDay"}},
+		{"references without end", FindRequest{From: at(0), To: at(5), Patients: literal(slices.Repeat([]string{"Patient/1"}, MaxFindValues+1)...)}, fhir.Invalid, []string{"patient-reference: 101 values"}},
 	} {
 		_, err := e.Find(t.Context(), carol, c.req)
 		var refusal *fhir.Error
@@ -292,6 +304,54 @@ func TestProposalsComeAndGo(t *testing.T) {
 	stow(t, e, fmt.Sprintf(`{"resourceType":"Appointment","id":%q,"status":"cancelled","participant":[{"actor":{"reference":"Patient/1"},"status":"accepted"}]}`, id))
 	if v, err := e.Read(t.Context(), carol, again.Appointments[0].Key); err != nil || v.Number != 1 || !strings.Contains(string(v.Body), "cancelled") {
 		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// counting counts the searches of a store.
+type counting struct {
+	storage.Store
+	searches int
+}
+
+func (c *counting) Search(ctx context.Context, p fhir.Partition, q search.Query, page storage.PageRequest) (storage.SearchPage, error) {
+	c.searches++
+	return c.Store.Search(ctx, p, q, page)
+}
+
+// TestFindIsBounded: what a search costs does not grow with the width of its period, also where there is little in it.
+func TestFindIsBounded(t *testing.T) {
+	now := tuesday
+	e := clinic(t, &now)
+	stow(t, e, slotJSON("years", "s-bob", "free", 120, 72*365*24*60, ""), slotJSON("a400", "s-ann", "free", 399*24*60, 399*24*60+20, ""), slotJSON("a500", "s-ann", "free", 500*24*60, 500*24*60+20, ""))
+	store := &counting{Store: e.Store}
+	e.Store = store
+	end, err := fhir.ParseDateTime("9999-12-31")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := e.Find(t.Context(), carol, FindRequest{From: at(-90 * 24 * 60), To: end.Interval().High})
+	if diff := cmp.Diff([]string{"a1", "b1", "a2", "b2", "a400"}, offered(t, found)); err != nil || diff != "" {
+		t.Errorf("%v, got +, want -:\n%s", err, diff)
+	}
+	if len(found.Issues) != 1 || found.Issues[0].Severity != fhir.Information || !strings.Contains(found.Issues[0].Detail, "until 2027-05-05T08:00:00") {
+		t.Errorf("issues: %+v", found.Issues)
+	}
+	if most := 1 + 2*8; store.searches > most {
+		t.Errorf("%d searches, where %d suffice", store.searches, most)
+	}
+}
+
+// TestFindEndsWhereItCosts: more pages of schedules than the budget has are refused, and not looked into until the time is over.
+func TestFindEndsWhereItCosts(t *testing.T) {
+	now := tuesday
+	e := clinic(t, &now)
+	l := looking{finder: e.finder(t.Context(), carol), wanted: Wanted{From: at(0), To: at(48 * 60), Limit: 10}, now: at(0), services: make(map[fhir.Key]service), pages: mostPages}
+	diaries, err := l.diaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := l.merge(diaries); !errors.Is(err, fhir.TooCostly) {
+		t.Errorf("%v", err)
 	}
 }
 

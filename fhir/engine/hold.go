@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/portico-health/portico/fhir"
@@ -37,6 +38,8 @@ type Booking struct {
 	Appointment fhir.Version
 
 	Issues []fhir.Issue // why it was rejected, and whatever else there is to say
+
+	about []fhir.Version // of a rejected one, the Appointments that it was about: they say whose data it would have changed
 }
 
 // standing is an appointment as an operation finds it: stored, proposed by $find, or not there at all.
@@ -165,10 +168,10 @@ func (e *Engine) hold(ctx context.Context, p fhir.Principal, key fhir.Key) (Book
 	switch {
 	case err == nil:
 		return bookingOf(o, "is held already; that is not lengthened."), nil
-	case !isRejection(err):
+	case !isRejection(err) && !s.refuses(err):
 		return Booking{}, err
 	}
-	b := Booking{Rejected: true, Issues: notToBeHeld(err).Issues}
+	b := Booking{Rejected: true, Issues: notToBeHeld(err).Issues, about: s.about(fhir.Resource{})}
 	switch {
 	case !s.stored && s.absent == nil:
 		b.Appointment = fhir.Version{Key: key, Body: fhir.AppendJSON(nil, booking.Cancel(s.resource).Root())}
@@ -212,8 +215,8 @@ func (e *Engine) book(ctx context.Context, p fhir.Principal, req BookRequest) (B
 	switch {
 	case err == nil:
 		return bookingOf(o, "is "+s.Status+" already."), nil
-	case isRejection(err):
-		return Booking{Rejected: true, Issues: fhir.AsError(err).Issues}, nil
+	case isRejection(err), req.Resource.IsZero() && s.refuses(err):
+		return Booking{Rejected: true, Issues: fhir.AsError(err).Issues, about: s.about(req.Resource)}, nil
 	default:
 		return Booking{}, err
 	}
@@ -244,12 +247,15 @@ func bookReferred(s standing) (none fhir.Resource, err error) {
 // bookAs makes an appointment what the client sends. What is new is sent as pending, and what is sent as pending is to be booked.
 func (s standing) bookAs(sent fhir.Resource) (none fhir.Resource, err error) {
 	status := sent.Root().Text("status")
+	named, _ := sent.Root().Get("slot")
 	isOver := s.lapsed || slices.Contains([]string{"cancelled", "fulfilled", "noshow", "entered-in-error"}, s.Status)
 	switch {
 	case s.stored && status == "cancelled" && s.Status == status:
 		return none, nil
 	case s.stored && isOver:
 		return none, s.isNoMore("changed")
+	case len(s.Slots) > 0 && named == nil && status != "cancelled":
+		return none, s.givesUpSlots()
 	case status == "pending", s.stored && status == "booked":
 		return booking.Book(sent), nil
 	case s.stored && status == "cancelled":
@@ -261,6 +267,37 @@ func (s standing) bookAs(sent fhir.Resource) (none fhir.Resource, err error) {
 	default:
 		return none, fhir.Errorf(fhir.Unprocessable, fhir.CodeBusinessRule, "%s is not there yet: what is new comes with the status pending, and is booked. It has the status %s.", s.Key, fhir.Quote(status)).At("Appointment.status")
 	}
+}
+
+// givesUpSlots is the refusal of an appointment that is sent without the slots that it has. Taken at its word it would leave them to others and keep its time, which
+// nobody means who sends only what changes.
+func (s standing) givesUpSlots() error {
+	return fhir.Errorf(fhir.Unprocessable, fhir.CodeBusinessRule, "%s has slots (%s), and is sent without any. Send them too if it keeps them, or others if it moves; cancel it to give them up. PUT takes it without slots.", s.Key, joinKeys(s.Slots)).At("Appointment.slot")
+}
+
+// joinKeys are keys in a sentence.
+func joinKeys(keys []fhir.Key) string {
+	all := make([]string, len(keys))
+	for i, key := range keys {
+		all[i] = key.String()
+	}
+	return strings.Join(all, ", ")
+}
+
+// refuses says whether an error is that of an appointment that is there, and cannot be what is wanted of it: it has no time, say. That is no fault of a request that
+// only refers to it.
+func (s standing) refuses(err error) bool {
+	return s.absent == nil && errors.Is(err, fhir.Unprocessable)
+}
+
+// about are the Appointments that an operation was about: the one that stands there, and the one that was sent, if one was.
+func (s standing) about(sent fhir.Resource) (all []fhir.Version) {
+	for _, r := range []fhir.Resource{s.resource, sent} {
+		if !r.IsZero() {
+			all = append(all, fhir.Version{Key: s.Key, Body: fhir.AppendJSON(nil, r.Root())})
+		}
+	}
+	return all
 }
 
 // isRejection says whether an error is a refusal by the rules of booking, and no fault of the request: something is taken (409), or a rule says no (422).
@@ -296,8 +333,10 @@ func (e *Engine) recordBooking(ctx context.Context, p fhir.Principal, key fhir.K
 	if b.Rejected {
 		event.Outcome, event.Detail = audit.Refused, reason(&fhir.Error{Kind: fhir.Conflict, Issues: b.Issues})
 	}
+	shown := b.about
 	if b.Appointment.Body != nil {
-		e.notePatients(&event, []fhir.Version{b.Appointment})
+		shown = append(slices.Clip(shown), b.Appointment)
 	}
+	e.notePatients(&event, shown)
 	return record(ctx, e, event, b, err)
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -77,7 +78,7 @@ func (e *Engine) proposal(ctx context.Context, p fhir.Partition, key fhir.Key) (
 
 // stillThere says whether the slots of an offer are there, at its time.
 func (e *Engine) stillThere(ctx context.Context, p fhir.Partition, offer *fhir.Object) (bool, error) {
-	at := offer.Text("start")
+	at, end := instantOf(offer, "start"), instantOf(offer, "end")
 	for _, reference := range offer.Objects("slot") {
 		key, _ := e.pointed(reference)
 		v, err := e.Store.Read(ctx, p, key)
@@ -92,12 +93,21 @@ func (e *Engine) stillThere(ctx context.Context, p fhir.Partition, offer *fhir.O
 			return false, err
 		}
 		slot := booking.SlotOf(e.Rules.BaseURL(), r)
-		if slot.Start.String() != at {
+		if slot.Start != at {
 			return false, nil
 		}
-		at = slot.End.String()
+		at = slot.End
 	}
-	return at == offer.Text("end"), nil
+	return at == end, nil
+}
+
+// instantOf is a time that an offer tells.
+func instantOf(offer *fhir.Object, name string) fhir.Instant {
+	d, err := fhir.ParseDateTime(offer.Text(name))
+	if err != nil {
+		return fhir.Beginning
+	}
+	return d.Interval().Low
 }
 
 // appointmentElements are the elements of a proposal, in the order of R4 (https://hl7.org/fhir/R4/appointment.html).
@@ -163,8 +173,8 @@ func (f *finding) offer(times []Time) ([]fhir.Version, error) {
 func (f *finding) ofTime(t Time, schedule int) *fhir.Object {
 	o := fhir.NewObject(fhir.Member{Name: "schedule", Value: fhir.Number(strconv.Itoa(schedule))})
 	copyElements(o, t.first.Root(), "serviceCategory", "serviceType", "specialty")
-	o.Set("start", t.Start.String())
-	o.Set("end", t.End.String())
+	o.Set("start", t.first.Root().Text("start"))
+	o.Set("end", t.last.Root().Text("end"))
 	if minutes := t.End.Time().Sub(t.Start.Time()) / time.Minute; minutes > 0 {
 		o.Set("minutesDuration", fhir.Number(strconv.Itoa(int(minutes))))
 	}
@@ -260,7 +270,7 @@ func (f *finding) common() *fhir.Object {
 		reasons = append(reasons, conceptOf(reason))
 	}
 	for _, insurance := range f.req.Insurances {
-		supporting = append(supporting, insurance.object("Coverage"))
+		supporting = append(supporting, insurance.object(""))
 	}
 	for _, m := range []struct {
 		name string
@@ -294,7 +304,7 @@ func referenceTo(key fhir.Key) *fhir.Object {
 	return fhir.NewObject(fhir.Member{Name: "reference", Value: key.String()})
 }
 
-// object is a Reference as FHIR has it. A logical one says of which type its resource is.
+// object is a Reference as FHIR has it. A logical one says of which type its resource is: that which it came with, or else this one, if it is known ("": it is not).
 func (r Reference) object(typ string) *fhir.Object {
 	if !r.isLogical() {
 		return referenceTo(r.Key)
@@ -304,7 +314,12 @@ func (r Reference) object(typ string) *fhir.Object {
 		identifier.Set("system", r.System)
 	}
 	identifier.Set("value", r.Value)
-	return fhir.NewObject(fhir.Member{Name: "type", Value: typ}, fhir.Member{Name: "identifier", Value: identifier})
+	o := fhir.NewObject()
+	if typ = cmp.Or(r.Key.Type, typ); typ != "" {
+		o.Set("type", typ)
+	}
+	o.Set("identifier", identifier)
+	return o
 }
 
 // conceptOf is the CodeableConcept of a token.

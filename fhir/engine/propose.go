@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -42,6 +43,7 @@ func (e *Engine) checkFind(req FindRequest) error {
 	if req.To <= req.From {
 		refusal = also(refusal, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "The time ends at %s, which is not behind its start at %s.", req.To, req.From).At("end"))
 	}
+	refusal = also(refusal, checkNumbers(req))
 	if req.Count < 0 || req.Count > MaxDetermined {
 		refusal = also(refusal, fhir.Errorf(fhir.Invalid, fhir.CodeValue, "So many appointments come at once as _count says, 1 to %d.", MaxDetermined).At("_count"))
 	}
@@ -53,6 +55,27 @@ func (e *Engine) checkFind(req FindRequest) error {
 		refusal = also(refusal, e.Validator.Check(patient))
 		if len(patient.Root().Array("contained")) > 0 {
 			refusal = also(refusal, fhir.Errorf(fhir.Invalid, fhir.CodeStructure, "The patient will be contained in the proposals, and what is contained contains nothing itself.").At("patient-resource"))
+		}
+	}
+	if refusal == nil {
+		return nil
+	}
+	return refusal
+}
+
+// checkNumbers refuses more values of one parameter than are looked into.
+func checkNumbers(req FindRequest) error {
+	var refusal *fhir.Error
+	for _, of := range []struct {
+		param string
+		n     int
+	}{
+		{"specialty", len(req.Specialties)}, {"visit-type", len(req.VisitTypes)}, {"practitioner", len(req.Practitioners)}, {"organization", len(req.Organizations)},
+		{"location-reference", len(req.Locations)}, {"location-string", len(req.LocationTexts)}, {"patient-reference", len(req.Patients)},
+		{"patient-resource", len(req.NewPatients)}, {"reason", len(req.Reasons)}, {"insurance-reference", len(req.Insurances)},
+	} {
+		if of.n > MaxFindValues {
+			refusal = also(refusal, fhir.Errorf(fhir.Invalid, fhir.CodeTooCostly, "There are %d values of %s; at most %d are taken.", of.n, of.param, MaxFindValues).At(of.param))
 		}
 	}
 	if refusal == nil {
@@ -92,7 +115,8 @@ func (f *finding) count() int {
 
 // wanted is the free time that is asked for.
 func (f *finding) wanted() (w Wanted, err error) {
-	w = Wanted{From: f.req.From, To: f.req.To, EndBy: f.req.To, Codes: f.req.VisitTypes, Specialty: f.req.Specialties, Limit: MaxDetermined}
+	to := f.limit()
+	w = Wanted{From: f.req.From, To: to, EndBy: to, Codes: f.req.VisitTypes, Specialty: f.req.Specialties, Limit: MaxDetermined}
 	if f.req.Timing != nil {
 		if w.Suits, err = preferring(f.req.Timing); err != nil {
 			return w, err
@@ -116,7 +140,38 @@ func (f *finding) wanted() (w Wanted, err error) {
 		f.nobody = f.nobody || len(actors) == 0
 		w.Actors = append(w.Actors, actors)
 	}
+	if err := f.warnOfAbsent("patient-reference", f.req.Patients); err != nil {
+		return w, err
+	}
 	return w, f.follow()
+}
+
+// limit is the end of what is looked at of the period. Nobody plans so far ahead, and whoever does asks for a later start; that it was cut is told.
+func (f *finding) limit() fhir.Instant {
+	limit := max(f.req.From, fhir.InstantOf(f.Now())) + MaxFindDays*24*3600*1_000_000
+	if f.req.To <= limit {
+		return f.req.To
+	}
+	f.issues = append(f.issues, note(fhir.Information, fhir.CodeTooCostly, "end", "The period is looked at until %s, %d days from its start, or from now where that is later. Ask for a later start for what is behind that.", limit, MaxFindDays))
+	return limit
+}
+
+// warnOfAbsent tells of literal references to what is not there, as far as the client may read what is. Nothing else becomes of them: a schedule or an appointment
+// may refer to what the server does not have.
+func (f *finding) warnOfAbsent(param string, references []Reference) error {
+	for _, r := range references {
+		if r.isLogical() || !f.who.Scopes.Permit(r.Key.Type, fhir.MayRead) {
+			continue
+		}
+		v, err := f.Store.Read(f.ctx, f.who.Partition, r.Key)
+		if err != nil && !errors.Is(err, fhir.NotFound) {
+			return fhir.AsError(err)
+		}
+		if err != nil || v.IsDeleted() {
+			f.issues = append(f.issues, note(fhir.Warning, fhir.CodeNotFound, param, "There is no %s on this server.", r.Key))
+		}
+	}
+	return nil
 }
 
 // follow looks for the ServiceRequest that a referral is. One that is not there, or is not the only one of its identifier, is referred to by that.
@@ -201,6 +256,9 @@ func (f *finding) organizations() ([]fhir.Key, error) {
 
 // resolve are the resources at which References point: those of this type that have the identifier of a logical one. Of what is not there a warning tells.
 func (f *finding) resolve(param, typ string, references []Reference) (all []fhir.Key, err error) {
+	if err := f.warnOfAbsent(param, references); err != nil {
+		return nil, err
+	}
 	for _, r := range references {
 		if !r.isLogical() {
 			all = append(all, r.Key)

@@ -96,6 +96,10 @@ func (p *preferred) each(name string, value any, take func(string)) {
 	if !isArray {
 		p.fault("%s is an array.", name)
 	}
+	if len(all) > MaxFindValues {
+		p.faults = also(p.faults, fhir.Errorf(fhir.Invalid, fhir.CodeTooCostly, "There are %d values of %s; at most %d are taken.", len(all), name, MaxFindValues).At(timingParam))
+		return
+	}
 	for _, item := range all {
 		text, isText := item.(string)
 		if !isText {
@@ -130,8 +134,12 @@ func (p *preferred) suits(start, end fhir.Instant) bool {
 
 func (p *preferred) repeats(start, end fhir.Instant) bool {
 	begins, ends := start.Time().In(p.zone), end.Time().In(p.zone)
+	days := []time.Time{begins}
+	if begins.YearDay() != ends.YearDay() || begins.Year() != ends.Year() {
+		days = append(days, ends)
+	}
 	holds := func(at time.Time) bool {
-		return slices.ContainsFunc([]time.Time{begins, ends}, func(day time.Time) bool {
+		return slices.ContainsFunc(days, func(day time.Time) bool {
 			y, m, d := day.Date()
 			i := fhir.InstantOf(time.Date(y, m, d, at.Hour(), at.Minute(), at.Second(), 0, p.zone))
 			return start <= i && i < end

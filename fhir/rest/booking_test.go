@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/audit"
 	"github.com/portico-health/portico/fhir/booking"
 )
 
@@ -160,6 +161,77 @@ func TestBook(t *testing.T) {
 			paths: map[string]string{"entry[0].response.status": "200 OK", "entry[0].resource.entry[0].resource.status": "cancelled"}},
 		is("Slot/s1", "free"),
 	})
+}
+
+// What is stored without a time cannot be held or booked. The request that refers to it is right, so it is rejected, as the profile has it.
+func TestBookingWhatHasNoTime(t *testing.T) {
+	h := openDay(t)
+	const body = `{"resourceType":"Appointment","id":"%s","status":"%[1]s","participant":[{"actor":{"reference":"Patient/p"},"status":"accepted"}]}`
+	h.putText(t, fmt.Sprintf(body, "proposed"))
+	h.putText(t, fmt.Sprintf(body, "waitlist"))
+	for _, id := range []string{"proposed", "waitlist"} {
+		h.play(t, []scenario{
+			operation(id+" held", "hold", ask(id), map[string]string{total: "0", "entry[#]": "1", mode: "outcome", alone + "severity": "fatal", alone + "code": "not-found"}),
+			operation(id+" booked", "book", ask(id), map[string]string{total: "0", "entry[#]": "1", mode: "outcome", alone + "severity": "error"}),
+			is("Appointment/"+id, id),
+		})
+	}
+	h.play(t, []scenario{{name: "sent without", method: "POST", path: "/Appointment/$book", body: parameters(sent(fmt.Sprintf(body, "pending"))), status: 422, paths: map[string]string{"resourceType": "OperationOutcome"}}})
+}
+
+// Slots are given up by nobody who leaves them out.
+func TestBookWithoutTheSlots(t *testing.T) {
+	h := openDay(t)
+	h.putText(t, first("a", "booked"))
+	h.putText(t, visit("b", "proposed", "s2", at930, at10))
+	without := func(text, slot string) string {
+		return sent(strings.Replace(text, `"slot":[{"reference":"Slot/`+slot+`"}],`, "", 1))
+	}
+	rejected := map[string]string{total: "0", "entry[#]": "1", alone + "code": "business-rule", alone + "expression[0]": "Parameters.parameter[0].resource.slot"}
+	h.play(t, []scenario{
+		operation("booked", "book", without(first("a", "booked"), "s1"), rejected),
+		operation("at another time", "book", without(visit("a", "booked", "s1", at10, at1030), "s1"), rejected),
+		operation("arrived", "book", without(first("a", "arrived"), "s1"), rejected),
+		operation("what is not booked yet", "book", without(visit("b", "pending", "s2", at930, at10), "s2"), rejected),
+		is("Slot/s1", "busy"),
+		operation("moved", "book", sent(visit("a", "booked", "s3", at10, at1030)), map[string]string{total: "1", status: "booked"}),
+		is("Slot/s1", "free"), is("Slot/s3", "busy"),
+		operation("cancelled", "book", without(visit("a", "cancelled", "s3", at10, at1030), "s3"), map[string]string{total: "1", status: "cancelled"}),
+		is("Slot/s3", "free"),
+	})
+}
+
+// On record is for whom it was that an appointment could not be had, whichever way it was asked for.
+func TestRejectedBookingsNameThePatient(t *testing.T) {
+	h, j := openScoped(t)
+	h.fillDay(t)
+	h.putText(t, first("a", "booked"))
+	h.putText(t, first("b", "proposed"))
+	found := h.find(t)
+	for _, sc := range []scenario{
+		operation("held", "hold", ask("b"), nil), operation("booked", "book", ask("b"), nil), operation("sent", "book", sent(first("", "pending")), nil), operation("sent in its place", "book", sent(first("b", "pending")), nil),
+		operation("proposed, held", "hold", ask(found), nil), operation("proposed, booked", "book", ask(found), nil),
+	} {
+		if strings.HasPrefix(sc.name, "proposed") {
+			h.putText(t, visit("c", "booked", "s2", at930, at10))
+		}
+		j.take()
+		h.play(t, []scenario{sc})
+		if events := j.all(); len(events) != 1 || events[0].Outcome != audit.Refused || !slices.Equal(events[0].Patients, []string{"p"}) {
+			t.Errorf("%s: %+v", sc.name, events)
+		}
+	}
+}
+
+// find is the id of the soonest time that is proposed to the patient.
+func (h house) find(t *testing.T) string {
+	t.Helper()
+	got, body := h.send(t, looking("", "?_count=1", nil))
+	tree, err := fhir.ParseJSON(body)
+	if err != nil || got.status != 200 {
+		t.Fatalf("%d: %s", got.status, body)
+	}
+	return at(tree, shown+"id")
 }
 
 func TestBookCancelsWhatIsHeld(t *testing.T) {

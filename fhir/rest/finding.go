@@ -24,7 +24,7 @@ var findTakes = []takes{
 	{name: "referral-identifier", types: []string{"Identifier"}},
 	{name: "timing", types: []string{"Timing"}},
 	{name: "insurance-reference", types: []string{"Reference"}, repeats: true},
-	{name: "_count", types: []string{"integer", "unsignedInt", "positiveInt", "string"}},
+	{name: "_count", types: []string{"integer", "unsignedInt", "positiveInt"}},
 }
 
 // finds is $find (ITI-115).
@@ -57,7 +57,7 @@ func (in *input) findRequest(params url.Values) engine.FindRequest {
 		Specialties: in.tokens("specialty"), VisitTypes: in.tokens("visit-type"), Reasons: in.tokens("reason"),
 		Practitioners: in.references("practitioner", "Practitioner", "PractitionerRole"), Organizations: in.references("organization", "Organization"),
 		Locations: in.references("location-reference", "Location"), Patients: in.references("patient-reference", "Patient"),
-		Insurances: in.references("insurance-reference"),
+		Insurances: in.references("insurance-reference", "InsurancePlan", "Coverage"),
 	}
 	for _, g := range in.all["location-string"] {
 		text, _ := g.value.(string)
@@ -86,12 +86,8 @@ func (in *input) count(fromURL []string) (count int, totalOnly bool) {
 		asked = append(asked, place{text, ofHTTP("_count")})
 	}
 	for _, g := range in.all["_count"] {
-		switch v := g.value.(type) {
-		case fhir.Number:
-			asked = append(asked, place{v.String(), g.place + ".value"})
-		case string:
-			asked = append(asked, place{v, g.place + ".value"})
-		}
+		n, _ := g.value.(fhir.Number)
+		asked = append(asked, place{n.String(), g.place + ".value"})
 	}
 	if len(asked) == 0 {
 		return 0, false

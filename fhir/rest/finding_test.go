@@ -37,7 +37,7 @@ func (h house) proposals(t *testing.T) map[string]fhir.Resource {
 func TestFind(t *testing.T) {
 	h := openDay(t)
 	h.play(t, []scenario{
-		looking("all of the day", "", map[string]string{"type": "searchset", total: "4", "entry[#]": "4", mode: "match", status: "proposed", shown + "start": "2026-03-02T09:00:00.000000Z", shown + "end": "2026-03-02T09:30:00.000000Z", shown + "minutesDuration": "30",
+		looking("all of the day", "", map[string]string{"type": "searchset", total: "4", "entry[#]": "4", mode: "match", status: "proposed", shown + "start": at9, shown + "end": at930, shown + "minutesDuration": "30",
 			shown + "slot[0].reference": "Slot/s1", shown + "requestedPeriod[#]": "1", shown + "meta.versionId": "", "link[0].url": base + "/Appointment/$find"}),
 		looking("two of it", "?_count=2", map[string]string{total: "4", "entry[#]": "2"}),
 		looking("one, said in the body", "", map[string]string{total: "4", "entry[#]": "1"}, of("_count", "PositiveInt", "1")),
@@ -45,6 +45,13 @@ func TestFind(t *testing.T) {
 		looking("with the practitioner", "", map[string]string{total: "4"}, to("practitioner", "Practitioner/none"), to("practitioner", base+"/Practitioner/d")),
 		looking("with nobody", "", map[string]string{total: "0"}, to("practitioner", "Practitioner/none")),
 		looking("with somebody who is not known", "", map[string]string{total: "0", mode: "outcome", alone + "severity": "warning", alone + "expression[0]": "Parameters.parameter[3]"}, of("practitioner", "Reference", `{"identifier":{"value":"7"}}`)),
+		looking("for a patient who is not there", "", map[string]string{total: "4", "entry[4].resource.issue[0].severity": "warning", "entry[4].resource.issue[0].details.text": "There is no Patient/none on this server.",
+			"entry[4].resource.issue[0].expression[0]": "Parameters.parameter[2]"}, to("patient-reference", "Patient/none")),
+		looking("insured", "", map[string]string{shown + "supportingInformation[0].reference": "Coverage/c", shown + "supportingInformation[1].reference": "InsurancePlan/i",
+			shown + "supportingInformation[2].type": "InsurancePlan", shown + "supportingInformation[3].type": "", shown + "supportingInformation[3].identifier.value": "8"},
+			to("insurance-reference", "Coverage/c"), to("insurance-reference", "InsurancePlan/i"), of("insurance-reference", "Reference", `{"type":"InsurancePlan","identifier":{"value":"7"}}`), of("insurance-reference", "Reference", `{"identifier":{"value":"8"}}`)),
+		{name: "until the end of time", method: "POST", path: "/Appointment/$find?_count=1", body: parameters(of("start", "DateTime", `"2026"`), of("end", "DateTime", `"9999"`)), status: 200,
+			paths: map[string]string{total: "4", "entry[#]": "2", said + "severity": "information", said + "expression[0]": "Parameters.parameter[1]"}, contains: []string{"400 days"}},
 		{name: "a timing that is not understood", method: "POST", path: "/Appointment/$find", body: parameters(append(append([]string{}, theDay...), of("timing", "Timing", `{"repeat":{"frequency":2,"period":1,"periodUnit":"d"}}`))...), status: 400, contains: []string{`"Parameters.parameter[3]"`}},
 		{name: "an end before the start", method: "POST", path: "/Appointment/$find", body: parameters(of("start", "DateTime", `"2026-03-02"`), of("end", "DateTime", `"2026-03-01"`)), status: 400, contains: []string{`"Parameters.parameter[1]"`}},
 	})

@@ -42,14 +42,14 @@ func (s *server) generate(x *exchange) error {
 
 // moment reads a day or an instant; the zero DateTime where there is none.
 func (in *input) moment(name string) fhir.DateTime {
-	for _, g := range in.all[name] {
-		text, _ := g.value.(string)
-		d, err := fhir.ParseDateTime(text)
-		if err != nil || d.Precision != fhir.Day && !d.HasZone {
-			in.fault(fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no day, as 2026-03-29, and no instant, as 2026-03-29T09:00:00Z.", fhir.Quote(text)).At(g.place + ".value"))
-			return fhir.DateTime{}
-		}
-		return d
+	text, place, is := in.text(name)
+	if !is {
+		return fhir.DateTime{}
 	}
-	return fhir.DateTime{}
+	d, err := fhir.ParseDateTime(text)
+	if err != nil || d.Precision != fhir.Day && !d.HasZone {
+		in.fault(fhir.Errorf(fhir.Invalid, fhir.CodeValue, "%s is no day, as 2026-03-29, and no instant, as 2026-03-29T09:00:00Z.", fhir.Quote(text)).At(place))
+		return fhir.DateTime{}
+	}
+	return d
 }

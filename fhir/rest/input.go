@@ -44,7 +44,7 @@ func (s *server) input(x *exchange, operation string, known []takes) (*input, er
 		return nil, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "$%s takes Parameters, not a resource of type %s.", operation, fhir.Quote(r.Type())).At("resourceType")
 	}
 	if err := s.Engine.Validator.Check(r); err != nil {
-		return nil, err
+		return nil, malformed(err)
 	}
 	in := &input{s: s, all: map[string][]given{}}
 	for i, p := range r.Root().Objects("parameter") {
@@ -56,6 +56,18 @@ func (s *server) input(x *exchange, operation string, known []takes) (*input, er
 		}
 	}
 	return in, nil
+}
+
+// malformed is what is wrong with Parameters as the fault of a request: Invalid, also where it is a rule of R4 that they break. In a resource that a parameter brings
+// that stays what it is.
+func malformed(err error) error {
+	e := fhir.AsError(err)
+	if e.Kind != fhir.Unprocessable || !slices.ContainsFunc(e.Issues, func(i fhir.Issue) bool { return !strings.Contains(i.Path, "].resource") }) {
+		return err
+	}
+	told := *e
+	told.Kind = fhir.Invalid
+	return &told
 }
 
 // take takes a parameter in, if it is one that the operation takes.
@@ -130,19 +142,30 @@ func (in *input) refuseURL(params url.Values, but ...string) {
 
 // instant reads the dateTime of a parameter; 0 where there is none. A date without a time means its beginning, or its end.
 func (in *input) instant(name string, end bool) fhir.Instant {
-	for _, g := range in.all[name] {
-		text, _ := g.value.(string)
-		d, err := fhir.ParseDateTime(text)
-		if err != nil {
-			in.fault(fhir.AsError(err).At(g.place + ".value"))
-			return 0
-		}
-		if when := d.Interval(); end && d.Precision <= fhir.Day {
-			return when.High
-		}
+	text, place, is := in.text(name)
+	if !is {
+		return 0
+	}
+	d, err := fhir.ParseDateTime(text)
+	switch {
+	case err != nil:
+		in.fault(fhir.AsError(err).At(place))
+		return 0
+	case end && d.Precision <= fhir.Day:
+		return d.Interval().High
+	default:
 		return d.Interval().Low
 	}
-	return 0
+}
+
+// text is the value of a parameter that does not repeat, and where it stands, if it was given.
+func (in *input) text(name string) (text, place string, is bool) {
+	all := in.all[name]
+	if len(all) == 0 {
+		return "", "", false
+	}
+	text, _ = all[0].value.(string)
+	return text, all[0].place + ".value", true
 }
 
 // tokens reads the strings of a parameter, each a code with its system: "system|code".
@@ -165,7 +188,11 @@ func (in *input) references(name string, types ...string) []engine.Reference {
 	for _, g := range in.all[name] {
 		o, _ := g.value.(*fhir.Object)
 		if identifier := o.Object("identifier"); identifier != nil && o.Text("reference") == "" {
-			if r, ok := in.logical(identifier, g.place+".value.identifier"); ok {
+			r, ok := in.logical(identifier, g.place+".value.identifier")
+			switch r.Key.Type = o.Text("type"); {
+			case r.Key.Type != "" && len(types) > 0 && !slices.Contains(types, r.Key.Type):
+				in.fault(fhir.Errorf(fhir.Invalid, fhir.CodeValue, "This refers to a resource of type %s, where there should be one of type %s.", fhir.Quote(r.Key.Type), strings.Join(types, " or ")).At(g.place + ".value.type"))
+			case ok:
 				all = append(all, r)
 			}
 			continue

@@ -28,6 +28,13 @@ func (j *journal) Record(e audit.Event) error {
 	return nil
 }
 
+// all is what was recorded since take was last called.
+func (j *journal) all() []audit.Event {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.events)
+}
+
 // take returns what was recorded since it was last called.
 func (j *journal) take() []string {
 	j.mu.Lock()
