@@ -24,6 +24,9 @@ const (
 	proposalBase    = 36 // of the numbers behind the dot
 )
 
+// lastOfAll is the last instant that FHIR can write: the end of 9999 is a year of five digits.
+var lastOfAll = fhir.InstantOf(time.Date(9999, time.December, 31, 23, 59, 59, 999_999_000, time.UTC))
+
 // proposalRecord is the name of a record. No partition can reach another's, whatever it is called.
 func proposalRecord(p fhir.Partition, id string) string {
 	return proposalRecords + url.PathEscape(string(p)) + "/" + id
@@ -283,7 +286,7 @@ func (f *finding) common() *fhir.Object {
 	if !f.req.Referral.IsZero() {
 		o.Set("basedOn", fhir.Array{f.referral.object("ServiceRequest")})
 	}
-	o.Set("requestedPeriod", fhir.Array{fhir.NewObject(fhir.Member{Name: "start", Value: f.req.From.String()}, fhir.Member{Name: "end", Value: f.req.To.String()})})
+	o.Set("requestedPeriod", fhir.Array{fhir.NewObject(fhir.Member{Name: "start", Value: f.req.From.String()}, fhir.Member{Name: "end", Value: min(f.req.To, lastOfAll).String()})})
 	return o
 }
 

@@ -51,7 +51,7 @@ func TestFind(t *testing.T) {
 			shown + "supportingInformation[2].type": "InsurancePlan", shown + "supportingInformation[3].type": "", shown + "supportingInformation[3].identifier.value": "8"},
 			to("insurance-reference", "Coverage/c"), to("insurance-reference", "InsurancePlan/i"), of("insurance-reference", "Reference", `{"type":"InsurancePlan","identifier":{"value":"7"}}`), of("insurance-reference", "Reference", `{"identifier":{"value":"8"}}`)),
 		{name: "until the end of time", method: "POST", path: "/Appointment/$find?_count=1", body: parameters(of("start", "DateTime", `"2026"`), of("end", "DateTime", `"9999"`)), status: 200,
-			paths: map[string]string{total: "4", "entry[#]": "2", said + "severity": "information", said + "expression[0]": "Parameters.parameter[1]"}, contains: []string{"400 days"}},
+			paths: map[string]string{total: "4", "entry[#]": "2", said + "severity": "information", said + "expression[0]": "Parameters.parameter[1]", shown + "requestedPeriod[0].end": "9999-12-31T23:59:59.999999Z"}, contains: []string{"400 days"}},
 		{name: "a timing that is not understood", method: "POST", path: "/Appointment/$find", body: parameters(append(append([]string{}, theDay...), of("timing", "Timing", `{"repeat":{"frequency":2,"period":1,"periodUnit":"d"}}`))...), status: 400, contains: []string{`"Parameters.parameter[3]"`}},
 		{name: "an end before the start", method: "POST", path: "/Appointment/$find", body: parameters(of("start", "DateTime", `"2026-03-02"`), of("end", "DateTime", `"2026-03-01"`)), status: 400, contains: []string{`"Parameters.parameter[1]"`}},
 	})
