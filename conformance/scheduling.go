@@ -27,6 +27,8 @@ func (t *Type) offerBooking() {
 	case "Appointment":
 		t.Operations = append(t.Operations, scheduling()...)
 		t.Limit = "$find, $hold and $book take POST alone; $hold and $book are no part of transactions."
+	case "Task":
+		t.Limit = "The Task fulfilment-[id] of an Appointment that names a HealthcareService follows it: of its statuses it takes those that go with that of the Appointment."
 	case "Slot":
 		t.Limit = "A slot has room for one appointment. While one holds it, its status, schedule, start and end change with that alone."
 	}

@@ -34,6 +34,11 @@ func TestSchedulingIsPromisedWhereThereAreSlots(t *testing.T) {
 			t.Errorf("%v: %s", types, diff)
 		}
 	}
+	for types, follows := range map[string]bool{"Appointment Schedule Slot Task": true, "Appointment Task": false} {
+		if task, _ := table(strings.Fields(types)...).Type("Task"); strings.Contains(task.Limit, "fulfilment-[id]") != follows {
+			t.Errorf("%s: the limits of a Task are %q", types, task.Limit)
+		}
+	}
 	if appointment, _ := table(conformance.DefaultTypes()...).Type("Appointment"); !strings.Contains(appointment.Limit, "POST alone") {
 		t.Errorf("the limits of an Appointment are %q", appointment.Limit)
 	}
