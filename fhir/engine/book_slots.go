@@ -118,6 +118,7 @@ func (l *ledger) leave(x *entry) error {
 			return err
 		}
 		for _, other := range others {
+			l.seen[other.key] = true
 			held := booking.SlotOf(l.base, other.now)
 			if held.Holder == s.Holder || held.Holder == (fhir.Key{}) {
 				continue
@@ -127,7 +128,7 @@ func (l *ledger) leave(x *entry) error {
 				return err
 			}
 			if a := booking.AppointmentOf(l.base, by.now); a.IsLive() && slices.Contains(a.Slots, held.Key) {
-				l.seen[other.key], l.seen[by.key] = true, true
+				l.seen[by.key] = true
 				x.write(booking.Take(x.now, overlapped, by.key, ""))
 				return nil
 			}

@@ -290,3 +290,37 @@ func playBookings(t *testing.T, scenarios []bookingScenario) {
 		})
 	}
 }
+
+// Who leaves a slot that only overlapped, while somebody else comes to overlap with it or leaves too: it goes over to who is left, or is free.
+func TestOverlapsBesideEachOther(t *testing.T) {
+	for _, test := range []struct {
+		name            string
+		before          []written
+		change, between written
+		want            string
+	}{
+		{"somebody comes", []written{ok("PUT Appointment/a a booked 02T09:00 02T09:30 s1")},
+			ok("DELETE Appointment/a"), ok("PUT Appointment/b b booked 02T09:30 02T10:00 s2"), "l1 busy-unavailable b, s2 busy b"},
+		{"somebody leaves", []written{ok("PUT Appointment/a a booked 02T09:00 02T09:30 s1"), ok("PUT Appointment/b b booked 02T09:30 02T10:00 s2")},
+			ok("DELETE Appointment/b"), ok("DELETE Appointment/a"), ""},
+		{"somebody moves away", []written{ok("PUT Appointment/a a booked 02T09:00 02T09:30 s1"), ok("PUT Appointment/b b booked 02T09:30 02T10:00 s2")},
+			ok("PUT Appointment/b b booked 02T10:00 02T10:30 s3"), ok("DELETE Appointment/a"), "l2 busy-unavailable b, s3 busy b"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := newCalendar(t)
+			mustTransact(t, e.Store)
+			for _, step := range test.before {
+				step.carryOut(t, e)
+			}
+			e.Store = &meddler{Store: e.Store, before: func(commit int) {
+				if commit == 1 {
+					test.between.carryOut(t, e)
+				}
+			}}
+			test.change.carryOut(t, e)
+			if got := slotsNow(t, e, alice); got != test.want {
+				t.Errorf("%s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
