@@ -9,12 +9,13 @@ import (
 
 // attempt is what a client asked of an Appointment, and what it was told.
 type attempt struct {
-	tag    string // "" for what writes nothing
-	method string // of HTTP, or the name of the operation
-	id     string // of the Appointment; "" where the server gives one, and did not tell
-	asked  visit  // what it is to become; zero for GET and DELETE
-	keeps  bool   // it keeps its slots, whatever they are
-	match  int64  // If-Match; 0: none
+	tag      string // "" for what writes nothing
+	method   string // of HTTP, or the name of the operation
+	id       string // of the Appointment; "" where the server gives one, and did not tell
+	asked    visit  // what it is to become; zero for GET and DELETE
+	keeps    bool   // it keeps its slots, whatever they are
+	proposed bool   // it was proposed by $find
+	match    int64  // If-Match; 0: none
 
 	call, end time.Time
 	lost      bool  // there was no answer: it may have been carried out, or not, or be carried out later
@@ -111,6 +112,9 @@ func (a attempt) made(v visitVersion) bool {
 	asked := a.asked
 	if a.keeps {
 		asked.slots, asked.until = v.slots, v.until
+	}
+	if a.method == operationHold { // the server says until when
+		asked.until = v.until
 	}
 	return v.same(asked)
 }

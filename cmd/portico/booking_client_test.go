@@ -107,6 +107,8 @@ func (b *booker) act(ctx context.Context) {
 		b.writeSlot(ctx)
 	case n < 22 && b.whole:
 		b.transact(ctx)
+	case n < 32:
+		b.find(ctx)
 	default:
 		b.change(ctx, b.draw())
 	}
@@ -163,11 +165,13 @@ func (b *booker) draw() attempt {
 		return b.drawLater(known)
 	}
 	a := attempt{tag: b.tag(), method: http.MethodPost, asked: b.taking(b.some())}
-	switch b.lots.IntN(4) {
-	case 0:
+	switch b.lots.IntN(6) {
+	case 0, 1:
 		a.method, a.id = http.MethodPut, b.mine[b.lots.IntN(ownVisits)]
-	case 1:
+	case 2:
 		return b.drawShared()
+	case 3:
+		a.method, a.asked.status, a.asked.until = operationBook, "booked", time.Time{}
 	}
 	return a
 }
@@ -196,17 +200,22 @@ func (b *booker) drawLater(known attempt) attempt {
 	if b.lots.IntN(4) == 0 {
 		a.match = known.number
 	}
-	switch n := b.lots.IntN(12); {
+	switch n := b.lots.IntN(14); {
 	case n < 3:
 		a.asked = b.taking(b.some())
 	case n < 5:
-		a.asked.status = keeping[b.lots.IntN(len(keeping))]
+		a.method, a.asked.status = operationBook, keeping[b.lots.IntN(len(keeping))]
+		if b.lots.IntN(2) == 0 {
+			a.asked.status = "cancelled"
+		}
 	case n < 7:
-		a.asked.status = leaving[b.lots.IntN(len(leaving))]
+		a.asked.status = keeping[b.lots.IntN(len(keeping))]
 	case n < 9:
+		a.asked.status = leaving[b.lots.IntN(len(leaving))]
+	case n < 11:
 		a.method, a.keeps, a.asked.slots = http.MethodPatch, true, nil
 		a.asked.status = slices.Concat(keeping, leaving)[b.lots.IntN(len(keeping)+len(leaving))]
-	case n < 11:
+	case n < 13:
 		a.method, a.asked = http.MethodDelete, visit{}
 	default:
 		a.method, a.asked, a.match = http.MethodGet, visit{}, 0
@@ -234,9 +243,11 @@ func (a attempt) request(r *rota) request {
 	switch a.method {
 	case http.MethodPost, http.MethodPut:
 		q.body = r.text(a.id, a.asked)
+	case operationBook, operationHold:
+		q = a.operation(r)
 	case http.MethodPatch:
 		header["Content-Type"] = "application/json-patch+json"
-		q.body = fmt.Sprintf(`[{"op":"replace","path":"/status","value":%q},{"op":"replace","path":"/comment","value":%q}]`, a.asked.status, a.asked.tag)
+		q.body = fmt.Sprintf(`[{"op":"replace","path":"/status","value":%q},{"op":"add","path":"/comment","value":%q}]`, a.asked.status, a.asked.tag)
 	}
 	return q
 }
@@ -283,6 +294,9 @@ func (a attempt) answer(got answer, lost bool) (attempt, error) {
 		if err != nil {
 			return a, err
 		}
+		if body.Type() == "Bundle" {
+			return a.outcome(body)
+		}
 		a.id = body.ID()
 		a.told, err = visitOf(body.Root())
 		return a, err
@@ -301,7 +315,7 @@ func (b *booker) note(a attempt, err error) {
 	if a.lost || a.status >= http.StatusMultipleChoices {
 		return
 	}
-	if b.known[a.id] = a; a.method == http.MethodPost {
+	if b.known[a.id] = a; a.method == http.MethodPost || a.method == operationHold || a.method == operationBook && !slices.Contains(b.mine, a.id) && !strings.HasPrefix(a.id, "shared-") {
 		b.mine = append(b.mine, a.id)
 	}
 }

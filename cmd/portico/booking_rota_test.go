@@ -113,7 +113,7 @@ func (s rotaSlot) text(status, tag string) string {
 		s.id, s.schedule, status, s.start.Format(time.RFC3339), s.end.Format(time.RFC3339), tag)
 }
 
-// visit is what an Appointment says of its time. The tag is its comment: it tells which request made it.
+// visit is what an Appointment says of its time. The tag tells which request made it: it is its comment, or its reason where $find proposed it.
 type visit struct {
 	status string
 	slots  []string
@@ -160,6 +160,13 @@ func (r *rota) text(id string, v visit) string {
 // visitOf reads an Appointment.
 func visitOf(o *fhir.Object) (visit, error) {
 	v := visit{status: o.Text("status"), tag: o.Text("comment")}
+	for _, reason := range o.Objects("reasonCode") {
+		for _, coding := range reason.Objects("coding") {
+			if coding.Text("system") == tagSystem && v.tag == "" {
+				v.tag = coding.Text("code")
+			}
+		}
+	}
 	for _, reference := range o.Objects("slot") {
 		v.slots = append(v.slots, strings.TrimPrefix(reference.Text("reference"), "Slot/"))
 	}
