@@ -47,7 +47,7 @@ type Wanted struct {
 const (
 	mostSchedules = 2_000  // that are looked into
 	mostSlots     = 20_000 // that are read
-	mostPages     = 10_000 // of them, the empty ones counted
+	mostPages     = 5_000  // of them, the empty ones counted
 )
 
 // availability finds free time, soonest first, and where the next page begins (nil: nowhere). A slot that is held is not free; one that has begun, or is nearer than
