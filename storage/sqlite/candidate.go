@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"cmp"
+	"context"
+	"database/sql/driver"
 	"slices"
 
 	"github.com/portico-health/portico/fhir/search"
@@ -246,20 +248,29 @@ func (x *searching) bounding() int {
 	})
 }
 
-// classes are the classes of rows that an axis has, looked for once.
+// classes are the classes of rows that an axis has, looked for once. Mostly there is one, which is the first and the last.
 func (x *searching) classes(of axis) (classes []int64, err error) {
 	if known, ok := x.classed[of]; ok {
 		return known, nil
 	}
-	next := "SELECT class FROM " + of.table("low") + " WHERE param = ? AND class > ? ORDER BY class LIMIT 1"
-	for class, found := int64(-1), true; found; {
-		class, found, err = x.number(x.ctx, next, of.param, class)
-		if err != nil {
-			return nil, err
-		}
-		if found {
+	ctx := context.WithoutCancel(x.ctx) // it looks at a few rows
+	next := "SELECT class FROM " + of.table("low") + " WHERE param = ? AND class > ? ORDER BY class"
+	ends := "SELECT (" + next + " LIMIT 1), (" + next + " DESC LIMIT 1)"
+	class, last := int64(-1), int64(-1)
+	err = x.query(ctx, ends, []driver.Value{of.param, class, of.param, class}, func(row []driver.Value) error {
+		if row[0] != nil {
+			class, last = integer(row[0]), integer(row[1])
 			classes = append(classes, class)
 		}
+		return nil
+	})
+	for found := true; err == nil && found && class < last; {
+		if class, found, err = x.number(ctx, next+" LIMIT 1", of.param, class); found {
+			classes = append(classes, class)
+		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	x.classed[of] = classes
 	return classes, nil

@@ -46,7 +46,8 @@ func ExplainAfter(ctx context.Context, s *Store, p fhir.Partition, q search.Quer
 		for s := chosen.steps; ; {
 			for _, st := range s.stages {
 				for _, scan := range st.scans {
-					if err := explain(ctx, c, x.page(st, scan, after, 50), &found); err != nil {
+					statement, _ := x.page(st, scan, after, 50)
+					if err := explain(ctx, c, statement, &found); err != nil {
 						return err
 					}
 				}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"io"
 	"slices"
@@ -212,9 +213,15 @@ func (x *searching) find(p plan, after *position, r room) (found []match, more b
 // gather returns the first matches of a stage, in their order: those that there is room for and, if there is one, the next.
 func (x *searching) gather(st stage, after *position, r room) (part []match, err error) {
 	for _, s := range st.scans {
-		statement, left := x.page(st, s, after, r.rows+1), r
-		before, rows := x.meter.looked, 0
-		err := x.query(x.ctx, statement.text, statement.args, func(row []driver.Value) error {
+		statement, straight := x.page(st, s, after, r.rows+1)
+		left, before, rows, ctx := r, x.meter.looked, 0, x.ctx
+		if straight { // the driver could not end it after its first row, which is there at once
+			ctx = context.WithoutCancel(ctx)
+		}
+		err := x.query(ctx, statement.text, statement.args, func(row []driver.Value) error {
+			if err := x.ctx.Err(); err != nil {
+				return err
+			}
 			m := x.match(row)
 			rows++
 			part = append(part, m)

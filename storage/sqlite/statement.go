@@ -15,8 +15,9 @@ type stage struct {
 // whole marks a stage that is the whole order, to be sorted.
 const whole = -1
 
-// page is the statement for the first rows of one scan of a stage.
-func (x *searching) page(st stage, s scan, after *position, limit int) clause {
+// page is the statement for the first rows of one scan of a stage, and whether it goes straight to them: it looks at no others, and gives each when it has it. One
+// that does not has all of them before it gives the first.
+func (x *searching) page(st stage, s scan, after *position, limit int) (statement clause, straight bool) {
 	from, present := st.first, true
 	if st.first == whole {
 		from, present = 0, false
@@ -32,10 +33,13 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 		where = append(where, x.order.after(from, *after))
 	}
 	sorted := st.first != whole && st.first < len(x.order)-1 // those that share the first key are, by those behind it
-	if s.passes(open) || len(st.where) > 0 || behind || sorted {
+	straight = !s.passes(open) && len(st.where) == 0 && !behind && !sorted
+	with := "WITH page AS NOT MATERIALIZED" // a table in between would cost more than some rows
+	if !straight {
+		with = "WITH page AS MATERIALIZED"
 		where = append([]clause{x.spend(s, open)}, where...)
 	}
-	columns := []clause{sql("WITH page AS MATERIALIZED (SELECT " + s.at + " AS at, " + id + " AS rid")}
+	columns := []clause{sql(with + " (SELECT " + s.at + " AS at, " + id + " AS rid")}
 	found := "v.number, v.instant, v.method, v.body, p.at, v.id"
 	for i, k := range x.order {
 		value := k.value()
@@ -59,7 +63,7 @@ func (x *searching) page(st stage, s scan, after *position, limit int) clause {
 		sql(" ORDER BY "+x.order.by(from, present)+" LIMIT +?)", int64(limit)),
 		sql(" SELECT "+found+" FROM page p CROSS JOIN version v ON v.instant = p.at AND v.partition = ? AND v.type = ?",
 			string(x.scope.partition), x.scope.kind), // whatever the index says, nothing of another partition comes out
-	}, "")
+	}, ""), straight
 }
 
 // passes says whether rows of a scan may be passed over.
