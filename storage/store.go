@@ -149,7 +149,9 @@ type Condition struct {
 	Next int64
 
 	// NoMatch demands that no current resource of the partition satisfies the query (conditional create). Otherwise Conflict. Invalid where the
-	// query has a Refers or ReferredBy: what other resources say decides no write.
+	// query has a Refers or ReferredBy: what other resources say decides no write. Of two commits at once that demand the same query, and each write what
+	// satisfies it, one is refused. Of two that demand different queries, and each write what satisfies that of the other, a store may carry out both: who
+	// needs more lets both write or guard the version of one resource.
 	NoMatch *search.Query
 }
 

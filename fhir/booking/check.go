@@ -81,6 +81,24 @@ func checkTimes(f *faults, a Appointment, slots []named) {
 	}
 }
 
+// CheckActive says which slots that are newly taken are of a Schedule that is not active (https://hl7.org/fhir/R4/schedule-definitions.html#Schedule.active).
+// schedules are those of the slots, in their order. As with CheckBook, arrived and checked-in appointments tell what was. Its error is Unprocessable.
+func CheckActive(a Appointment, newly []Slot, schedules []fhir.Resource) error {
+	if a.Status != "pending" && a.Status != "booked" {
+		return nil
+	}
+	var f faults
+	for i, s := range newly {
+		if schedules[i].IsZero() {
+			continue
+		}
+		if active, _ := schedules[i].Root().Get("active"); active == false {
+			f.add(a.slotPath(slices.Index(a.Slots, s.Key)), "%s is of %s, which is not active: none of its slots can be booked.", s.Key, s.Schedule)
+		}
+	}
+	return f.err()
+}
+
 // CheckBook says why slots that are newly taken may not be booked now: they began already, or the lead time is too short. Arrived and checked-in appointments tell
 // what was, and are not late. Its error is Unprocessable.
 func CheckBook(a Appointment, newly []Slot, p Policy, now fhir.Instant) error {

@@ -24,6 +24,9 @@ func (t *transaction) bookAll(ctx context.Context) error {
 			return err
 		}
 	}
+	if len(l.unseen) > maxUnseen {
+		return fhir.Errorf(fhir.TooLarge, fhir.CodeTooCostly, "The transaction books in calendars that it changes itself, so that %d of their parts have to stay as they are until it is written; at most %d are watched at once. Send it in several, or the slots first and then the appointments.", len(l.unseen), maxUnseen)
+	}
 	l.setDrafts()
 	t.ledger = l
 	return nil
@@ -136,6 +139,13 @@ func (l *ledger) mayTake(p *plan, named, newly []booking.Slot) error {
 		if s.End-s.Start > longest {
 			return fhir.Errorf(fhir.Unprocessable, fhir.CodeBusinessRule, "%s takes more than 400 days: no such slot can be booked.", s.Key).At("Appointment.slot")
 		}
+	}
+	schedules, err := l.schedulesOf(newly)
+	if err != nil {
+		return err
+	}
+	if err := booking.CheckActive(p.is, newly, schedules); err != nil {
+		return err
 	}
 	policy, err := l.policyOf(p.is)
 	if err != nil {

@@ -21,8 +21,9 @@ type ledger struct {
 	writers map[fhir.Key]*draft
 	plans   map[*draft]*plan
 	entries map[fhir.Key]*entry
-	seen    map[fhir.Key]bool // what decisions rest on beside what is written
-	unseen  []search.Query    // nothing that satisfies one of these may come in between
+	seen    map[fhir.Key]bool     // what decisions rest on beside what is written
+	unseen  []search.Query        // nothing that satisfies one of these may come in between
+	beside  map[string][]fhir.Key // Schedules, by the actors that they were asked for
 }
 
 // entry is a resource in the ledger.
@@ -38,10 +39,13 @@ type entry struct {
 	written bool   // now is not what the store has, nor what the draft brought
 }
 
+// maxUnseen bounds how many queries a transaction rests on of which nothing more may satisfy one: each may be searched while all other writes wait.
+const maxUnseen = 3000
+
 func newLedger(ctx context.Context, t *transaction) *ledger {
 	l := &ledger{
 		transaction: t, ctx: ctx, base: t.Rules.BaseURL(), now: fhir.InstantOf(t.Now()), seen: map[fhir.Key]bool{},
-		writers: make(map[fhir.Key]*draft, len(t.drafts)), plans: map[*draft]*plan{}, entries: map[fhir.Key]*entry{},
+		writers: make(map[fhir.Key]*draft, len(t.drafts)), plans: map[*draft]*plan{}, entries: map[fhir.Key]*entry{}, beside: map[string][]fhir.Key{},
 	}
 	for _, d := range t.drafts {
 		if !d.idle && d.target.ID != "" {
@@ -100,18 +104,24 @@ func (x *entry) write(now fhir.Resource) { x.now, x.written = now, true }
 
 // find looks up what satisfies a query, as the changes of the transaction leave it.
 func (l *ledger) find(q search.Query) ([]*entry, error) {
-	var found []*entry
+	found, _, err := l.lookUp(q)
+	return found, err
+}
+
+// lookUp is find, and tells what of the store satisfies the query before the transaction.
+func (l *ledger) lookUp(q search.Query) (found []*entry, before search.Any, err error) {
 	f := l.finder(l.ctx, l.who)
 	for request := (storage.PageRequest{Limit: 100}); ; {
 		page, err := f.find(q, request)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, v := range page.Versions {
+			before = append(before, search.Equal{Param: search.ID, Value: v.Key.ID})
 			x := l.entries[v.Key]
 			if x == nil && l.writers[v.Key] == nil {
 				if x, err = l.enter(v.Key, v); err != nil {
-					return nil, err
+					return nil, nil, err
 				}
 			}
 			if x != nil && x.draft == nil {
@@ -126,30 +136,28 @@ func (l *ledger) find(q search.Query) ([]*entry, error) {
 	for d := range l.written.that(q) {
 		x, err := l.at(d.target)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		found = append(found, x)
 	}
-	return found, nil
+	return found, before, nil
 }
 
-// findAll is find, of which nothing more may be found when the transaction is written. What it writes itself is known.
+// findAll is find, of which nothing more may be found when the transaction is written, and nothing that has changed. What the transaction writes itself is known,
+// and written behind the guards.
 func (l *ledger) findAll(q search.Query) ([]*entry, error) {
-	found, err := l.find(q)
-	var known search.Any
+	found, before, err := l.lookUp(q)
+	if err != nil {
+		return nil, err
+	}
 	for _, x := range found {
-		known = append(known, search.Equal{Param: search.ID, Value: x.key.ID})
+		l.seen[x.key] = true
 	}
-	for key := range l.writers {
-		if key.Type == q.Type {
-			known = append(known, search.Equal{Param: search.ID, Value: key.ID})
-		}
-	}
-	if len(known) > 0 {
-		q.All = append(slices.Clip(q.All), search.Any{search.Not{Any: known}})
+	if len(before) > 0 {
+		q.All = append(slices.Clip(q.All), search.Any{search.Not{Any: before}})
 	}
 	l.unseen = append(l.unseen, q)
-	return found, err
+	return found, nil
 }
 
 // finding is find, or findAll where the transaction brings slots or Schedules of its own: what two such transactions bring at once neither of them sees, and no

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -153,12 +154,13 @@ func (l *ledger) holder(x *entry) (fhir.Key, *entry, error) {
 		}
 		a := booking.AppointmentOf(l.base, by.now)
 		again := s.Holder != looked.Holder || s.Attempt != looked.Attempt // somebody else has it now, or by another booking
+		held := holds(a, s) && !(s.Status == overlapped && l.moves(by))   // what overlaps is taken anew where an appointment goes to other time
 		helped, err := l.help(by, a, s, again)
 		looked = s
 		switch {
 		case err != nil:
 			return fhir.Key{}, nil, err
-		case !helped && (holds(a, s) || by.draft == nil && by.version.Number == 0): // or kept for one that is not there yet
+		case !helped && (held || by.draft == nil && by.version.Number == 0): // or kept for one that is not there yet
 			return s.Holder, x, nil
 		case !helped:
 			return fhir.Key{}, x, nil
@@ -172,6 +174,12 @@ func (l *ledger) holder(x *entry) (fhir.Key, *entry, error) {
 		}
 	}
 	return fhir.Key{}, nil, fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "%s is being taken by others again and again. Try again later.", x.key)
+}
+
+// moves says whether an appointment goes to other time by the transaction.
+func (l *ledger) moves(appointment *entry) bool {
+	p := l.plans[appointment.draft]
+	return p != nil && p.moves
 }
 
 // help does what somebody else has left to do about a slot, and says whether it should be looked at again.
@@ -223,12 +231,36 @@ func (l *ledger) schedulesBeside(slots []*entry) ([]fhir.Key, error) {
 	if anyOf == nil {
 		return nil, nil
 	}
+	asked := fmt.Sprint(anyOf)
+	if schedules, known := l.beside[asked]; known {
+		return schedules, nil
+	}
 	found, err := l.finding()(search.Query{Type: "Schedule", All: []search.Any{anyOf}})
-	var schedules []fhir.Key
+	if err != nil {
+		return nil, err
+	}
+	schedules := []fhir.Key{}
 	for _, x := range found {
 		schedules = append(schedules, x.key)
 	}
-	return schedules, err
+	l.beside[asked] = schedules
+	return schedules, nil
+}
+
+// schedulesOf are the Schedules of slots, the zero Resource for one that is not there.
+func (l *ledger) schedulesOf(slots []booking.Slot) ([]fhir.Resource, error) {
+	schedules := make([]fhir.Resource, len(slots))
+	for i, s := range slots {
+		if s.Schedule == (fhir.Key{}) {
+			continue
+		}
+		x, err := l.at(s.Schedule)
+		if err != nil {
+			return nil, err
+		}
+		schedules[i] = x.now
+	}
+	return schedules, nil
 }
 
 // actorsOf are the actors of a Schedule that are of some types.

@@ -1,16 +1,20 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/booking"
 	"github.com/portico-health/portico/fhir/engine"
+	"github.com/portico-health/portico/fhir/search"
+	"github.com/portico-health/portico/storage"
 )
 
 // TestBookingInTransactions: a transaction books by what it leaves, not by the order of its entries.
@@ -37,7 +41,83 @@ func TestBookingInTransactions(t *testing.T) {
 		{"an appointment goes with its slot", []written{ok(bookA), ok("DELETE Appointment/a", "DELETE Slot/s1")}, ""},
 		{"a slot is closed as its appointment is cancelled", []written{ok(bookA), ok(cancelA, "PUT Slot/s1 s1 ann 02T09:00 02T09:30 busy-unavailable")}, "s1 busy-unavailable"},
 		{"a released slot is written too", []written{ok(bookA), ok(cancelA, "PUT Slot/s1 s1 ann 02T09:00 02T09:30 busy a")}, ""},
+		{"a slot that a create finds is booked", []written{ok("POST Slot?schedule=Schedule/bob "+slotText("- bob 02T09:00 02T09:30 free"), "PUT Appointment/b b booked 02T09:00 02T09:30 b1")}, "b1 busy b"},
+		{"one goes elsewhere at the same time", []written{ok(bookA), ok("PUT Appointment/a a booked 02T09:00 02T09:30 b1", "PUT Appointment/b b booked 02T09:00 02T10:00 l1")}, "b1 busy a, l1 busy b, s1 busy-unavailable b, s2 busy-unavailable b"},
+		{"whichever is told first", []written{ok(bookA), ok("PUT Appointment/b b booked 02T09:00 02T10:00 l1", "PUT Appointment/a a booked 02T09:00 02T09:30 b1")}, "b1 busy a, l1 busy b, s1 busy-unavailable b, s2 busy-unavailable b"},
+		{"one that stays with its time does not give it up", []written{ok(bookA), refused(fhir.Conflict, "Slot/l1 is taken, by Appointment/a", patched("a", "arrived"), "PUT Appointment/b b booked 02T09:00 02T10:00 l1")}, heldByA},
+		{"nor one that goes beside itself", []written{ok(bookA), refused(fhir.Conflict, "Another entry", "PUT Appointment/b b booked 02T09:00 02T10:00 l1", "PUT Appointment/a a booked 02T09:30 02T10:00 s2")}, heldByA},
 		{"a refusal undoes all", []written{ok(bookA), refused(fhir.Conflict, "taken", "PUT Appointment/c c booked 02T09:00 02T09:30 b1", "PUT Appointment/b b booked 02T09:00 02T09:30 s1")}, heldByA},
+	})
+}
+
+// TestManyBookedAtOnce: what a transaction brings and books takes time in proportion to it; beyond a number it is refused.
+func TestManyBookedAtOnce(t *testing.T) {
+	e := newCalendar(t)
+	mustTransact(t, e.Store)
+	many := func(n int) (changes []engine.Change) {
+		at := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+		for i := range n {
+			start, end := at.Add(time.Duration(i)*time.Hour).Format(time.RFC3339), at.Add(time.Duration(i+1)*time.Hour).Format(time.RFC3339)
+			changes = append(changes,
+				changeOf(t, fmt.Sprintf(`PUT Slot/n%d {"resourceType":"Slot","id":"n%[1]d","schedule":{"reference":"Schedule/ann"},"status":"free","start":%q,"end":%q}`, i, start, end)),
+				changeOf(t, fmt.Sprintf(`PUT Appointment/n%d {"resourceType":"Appointment","id":"n%[1]d","status":"booked","start":%q,"end":%q,"slot":[{"reference":"Slot/n%[1]d"}],"participant":[{"status":"accepted","actor":{"reference":"Patient/p"}}]}`, i, start, end)))
+		}
+		return changes
+	}
+	store := &counted{Store: e.Store}
+	e.Store = store
+	for _, n := range []int{10, 40} {
+		if _, err := e.Transact(t.Context(), alice, many(n)); err != nil {
+			t.Fatal(err)
+		}
+		// For each: slot, appointment, and a guard of each of ann's two Schedules and of what the appointment had. Once: the two Schedules, and that there are no more.
+		if store.operations > 5*n+3 || store.tests > 5*n+10 {
+			t.Errorf("%d slots and appointments: %d operations, with %d tests", n, store.operations, store.tests)
+		}
+		for _, c := range many(n) {
+			if _, err := e.Write(t.Context(), alice, engine.Change{Action: engine.ActDelete, Key: c.Key}); err != nil && c.Key.Type == "Appointment" {
+				t.Fatal(err)
+			}
+		}
+	}
+	_, err := e.Transact(t.Context(), alice, many(1001))
+	wantKind(t, err, fhir.TooLarge, "Send it in several")
+}
+
+// counted counts what the last commit asked.
+type counted struct {
+	storage.Store
+	operations, tests int
+}
+
+func (c *counted) Commit(ctx context.Context, p fhir.Partition, ops []storage.Op) ([]storage.Result, error) {
+	c.operations, c.tests = len(ops), 0
+	for _, op := range ops {
+		if op.Condition.NoMatch == nil {
+			continue
+		}
+		for _, clause := range op.Condition.NoMatch.All {
+			c.tests += len(clause)
+			for _, test := range clause {
+				if not, is := test.(search.Not); is {
+					c.tests += len(not.Any)
+				}
+			}
+		}
+	}
+	return c.Store.Commit(ctx, p, ops)
+}
+
+// TestInactiveSchedule: what is not active is not booked anew; what was booked before stays, and may be cancelled.
+func TestInactiveSchedule(t *testing.T) {
+	const closed = `PUT Schedule/ann {"resourceType":"Schedule","id":"ann","active":false,"actor":[{"reference":"Practitioner/ann"}]}`
+	playBookings(t, []bookingScenario{
+		{"it is not booked", []written{ok(closed), refused(fhir.Unprocessable, "Schedule/ann, which is not active", bookA)}, ""},
+		{"nor held", []written{ok(closed), refused(fhir.Unprocessable, "Appointment.slot[0]", holdA)}, ""},
+		{"what was held is booked", []written{ok(holdA), ok(closed), ok(bookA)}, heldByA},
+		{"and cancelled", []written{ok(bookA), ok(closed), ok(cancelA)}, ""},
+		{"but not moved there", []written{ok(bookA), ok(closed), refused(fhir.Unprocessable, "not active", "PUT Appointment/a a booked 02T09:00 02T10:00 s1 s2")}, heldByA},
+		{"what began there may be told", []written{ok(closed), ok("PUT Appointment/a a arrived 02T09:00 02T09:30 s1")}, heldByA},
 	})
 }
 
@@ -142,6 +222,7 @@ func TestFulfilment(t *testing.T) {
 		{"the server adds what it owns", []written{ok(book, "PUT Task/fulfilment-a "+fmt.Sprintf(task, "ready"))}, "ready 1"},
 		{"where it contradicts, all is refused", []written{refused(fhir.Unprocessable, "Task.status", book, "PUT Task/fulfilment-a "+fmt.Sprintf(task, "completed"))}, ""},
 		{"deleted, it comes again with the next change", []written{ok(book), ok("DELETE Task/fulfilment-a"), ok(patched("a", "arrived"))}, "in-progress 3"},
+		{"a create that finds it leaves it", []written{ok(book), ok("POST Task?focus=Appointment/a "+strings.Replace(fmt.Sprintf(task, "requested"), `"id":"fulfilment-a",`, "", 1), patched("a", "arrived"))}, "in-progress 2"},
 		{"other Tasks are none of its business", []written{ok(book), ok(`PUT Task/other {"resourceType":"Task","id":"other","status":"completed","intent":"order","focus":{"reference":"Appointment/a"}}`)}, "requested 1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -50,7 +50,7 @@
 //   - $find takes s on Schedule and Slot, for it shows what is free, and r on Appointment, for what it proposes can be read. An identifier or a text that it is
 //     given is looked for, which takes s on that type. The services, roles and locations that stand for what is asked for are the server's business: they take nothing.
 //   - $hold takes c on Appointment, and $book c for what is not stored yet; both take u to change what is. Slots and Tasks change with it, for which they take nothing. What came
-//     of it is shown to whom r is given. Who has c alone, and knows the id of an Appointment, learns by $hold whether it can still be held.
+//     of it is shown to whom r is given. Who has c alone, and knows the id of an Appointment, learns by $hold whether it is held; in which status else it is learns who has r.
 //   - $validate takes any permission on the type, $explain the operator. The server's own definitions are open to everybody who is known.
 //   - What is not served is told before what is not permitted: it is the same for everybody.
 //

@@ -129,8 +129,11 @@ func (s standing) mayBring(p fhir.Principal) error {
 	return p.Needs(appointmentType, fhir.MayCreate)
 }
 
-// isNoMore is the refusal to do something with an appointment in a status that does not lead there.
-func (s standing) isNoMore(to string) error {
+// isNoMore is the refusal to do something with an appointment in a status that does not lead there. Which that is learns who may read it.
+func (s standing) isNoMore(p fhir.Principal, to string) error {
+	if !p.Scopes.Permit(appointmentType, fhir.MayRead) {
+		return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s cannot be %s as it stands.", s.Key, to).At("Appointment.status")
+	}
 	if s.HoldUntil != 0 && (s.lapsed || s.Status == "cancelled") {
 		return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s was held until %s; that is over, and it can no more be %s.", s.Key, s.HoldUntil, to).At("Appointment.status")
 	}
@@ -152,16 +155,17 @@ func (e *Engine) hold(ctx context.Context, p fhir.Principal, key fhir.Key) (Book
 		return Booking{}, err
 	}
 	s, o, err := e.bring(ctx, p, key, func(s standing) (none fhir.Resource, err error) {
-		switch {
-		case s.absent != nil:
-			return none, notToBeHeld(s.absent)
-		case s.Status == "pending" && s.stored && !s.lapsed:
+		if s.Status == "pending" && s.stored && !s.lapsed {
 			return none, nil
-		case s.Status != "proposed":
-			return none, s.isNoMore("held")
 		}
 		if err := s.mayBring(p); err != nil {
 			return none, err
+		}
+		switch {
+		case s.absent != nil:
+			return none, notToBeHeld(s.absent)
+		case s.Status != "proposed":
+			return none, s.isNoMore(p, "held")
 		}
 		return booking.Hold(s.resource, fhir.InstantOf(e.Now().Add(e.HoldTime))), nil
 	})
@@ -190,9 +194,9 @@ func notToBeHeld(cause error) *fhir.Error {
 
 // book books, changes or cancels.
 func (e *Engine) book(ctx context.Context, p fhir.Principal, req BookRequest) (Booking, error) {
-	key, wanted := req.Reference, bookReferred
+	key, wanted := req.Reference, func(s standing) (fhir.Resource, error) { return s.bookReferred(p) }
 	if !req.Resource.IsZero() {
-		key, wanted = req.Resource.Key(), func(s standing) (fhir.Resource, error) { return s.bookAs(req.Resource) }
+		key, wanted = req.Resource.Key(), func(s standing) (fhir.Resource, error) { return s.bookAs(p, req.Resource) }
 	}
 	if err := e.operable(key); err != nil {
 		return Booking{}, err
@@ -231,21 +235,21 @@ func (pre Precondition) holdsAsItStands(s standing) error {
 }
 
 // bookReferred books an appointment as it stands: one that was proposed or held, or that waits.
-func bookReferred(s standing) (none fhir.Resource, err error) {
+func (s standing) bookReferred(p fhir.Principal) (none fhir.Resource, err error) {
 	switch {
 	case s.absent != nil:
 		return none, s.absent
 	case s.Status == "booked":
 		return none, nil
 	case s.lapsed || !slices.Contains([]string{"proposed", "pending", "waitlist"}, s.Status):
-		return none, s.isNoMore("booked")
+		return none, s.isNoMore(p, "booked")
 	default:
 		return booking.Book(s.resource), nil
 	}
 }
 
 // bookAs makes an appointment what the client sends. What is new is sent as pending, and what is sent as pending is to be booked.
-func (s standing) bookAs(sent fhir.Resource) (none fhir.Resource, err error) {
+func (s standing) bookAs(p fhir.Principal, sent fhir.Resource) (none fhir.Resource, err error) {
 	status := sent.Root().Text("status")
 	named, _ := sent.Root().Get("slot")
 	isOver := s.lapsed || slices.Contains([]string{"cancelled", "fulfilled", "noshow", "entered-in-error"}, s.Status)
@@ -253,7 +257,7 @@ func (s standing) bookAs(sent fhir.Resource) (none fhir.Resource, err error) {
 	case s.stored && status == "cancelled" && s.Status == status:
 		return none, nil
 	case s.stored && isOver:
-		return none, s.isNoMore("changed")
+		return none, s.isNoMore(p, "changed")
 	case len(s.Slots) > 0 && named == nil && status != "cancelled":
 		return none, s.givesUpSlots()
 	case status == "pending", s.stored && status == "booked":

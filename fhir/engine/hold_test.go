@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/portico-health/portico/fhir"
@@ -36,4 +38,32 @@ func TestOnlyAppointmentsAreHeldAndBooked(t *testing.T) {
 	wantKind(t, err, fhir.Invalid, "not a resource of type")
 	_, err = newEngineOf(t, "Patient").Hold(t.Context(), alice, aKey)
 	wantKind(t, err, fhir.NotFound, "not served")
+}
+
+// TestHoldTellsNothingOfWhatMayNotBeRead: who may only create learns of an appointment that is there only whether it is held, and who may not read it no status.
+func TestHoldTellsNothingOfWhatMayNotBeRead(t *testing.T) {
+	e := newCalendar(t)
+	ok(holdA).carryOut(t, e)
+	who := alice
+	who.Scopes = fhir.Scopes{"Appointment": fhir.MayCreate}
+	if again, err := e.Hold(t.Context(), who, aKey); err != nil || again.Changed || again.Rejected {
+		t.Errorf("%+v, %v", again, err)
+	}
+	ok(cancelA).carryOut(t, e)
+	_, err := e.Hold(t.Context(), who, aKey)
+	wantKind(t, err, fhir.Forbidden, "Appointment.u")
+	who.Scopes = fhir.Scopes{"Appointment": fhir.MayCreate | fhir.MayUpdate}
+	held, err := e.Hold(t.Context(), who, aKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	booked, err := e.Book(t.Context(), who, engine.BookRequest{Reference: aKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []engine.Booking{held, booked} {
+		if told := fmt.Sprint(b.Issues); !b.Rejected || !strings.Contains(told, "as it stands") || strings.Contains(told, "cancelled") {
+			t.Error(told)
+		}
+	}
 }

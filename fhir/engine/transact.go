@@ -319,6 +319,24 @@ func (t *transaction) write(ctx context.Context, ops []storage.Op) ([]storage.Re
 	}
 }
 
+// toWrite are the changes that the store is told of, in turn. What an idle one found and a booking writes is left out: the booking is written on the same version.
+// They are stale where it is another by now.
+func (t *transaction) toWrite() (order []*draft, stale bool) {
+	booked := map[fhir.Key]*entry{}
+	for _, x := range t.ledger.consequences() {
+		booked[x.key] = x
+	}
+	order = slices.DeleteFunc(t.inTurn(), func(d *draft) bool {
+		x := booked[d.target]
+		if !d.idle || x == nil {
+			return false
+		}
+		stale = stale || x.version.Number != d.found.Number
+		return true
+	})
+	return order, stale
+}
+
 // commit hands the changes to the store. They are stale when what was read for them is not so any more.
 func (t *transaction) commit(ctx context.Context) (outcomes []Outcome, stale bool, err error) {
 	outcomes = make([]Outcome, len(t.drafts))
@@ -326,7 +344,15 @@ func (t *transaction) commit(ctx context.Context) (outcomes []Outcome, stale boo
 		outcomes[0] = t.drafts[0].outcome(storage.Result{})
 		return outcomes, false, nil
 	}
-	order := t.inTurn()
+	for _, d := range t.drafts { // the outcome of what is written is set below
+		if d.idle {
+			outcomes[d.index] = d.outcome(storage.Result{})
+		}
+	}
+	order, stale := t.toWrite()
+	if stale {
+		return nil, true, nil
+	}
 	ops := make([]storage.Op, len(order))
 	origins := map[Action]string{}
 	for i, d := range order {

@@ -43,14 +43,22 @@ func (x *exchange) resourceToCreate() (fhir.Resource, error) {
 	if err := x.selectsNothing("What a create depends on stands in the header " + headerIfNoneExist); err != nil {
 		return fhir.Resource{}, err
 	}
-	for _, name := range []string{"If-Match", "If-None-Match"} {
-		if len(x.request.Header[name]) > 0 {
-			return fhir.Resource{}, fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "A create has no version to match: %s is for what is there already. Leave it out, or update the resource by PUT to [type]/[id].", name).At(ofHTTP(name))
-		}
+	if err := x.matchesNothing("A create has no version to match: %s is for what is there already. Leave it out, or update the resource by PUT to [type]/[id]."); err != nil {
+		return fhir.Resource{}, err
 	}
 	r, err := x.resource()
 	if err == nil && r.Type() != x.key.Type {
 		err = fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, "The URL is for %s, but the resource is of type %s.", x.key.Type, fhir.Quote(r.Type())).At("resourceType")
 	}
 	return r, err
+}
+
+// matchesNothing refuses a condition on the version, where there is none that it could be held against.
+func (x *exchange) matchesNothing(format string) error {
+	for _, name := range []string{"If-Match", "If-None-Match"} {
+		if len(x.request.Header[name]) > 0 {
+			return fhir.Errorf(fhir.Invalid, fhir.CodeInvalid, format, name).At(ofHTTP(name))
+		}
+	}
+	return nil
 }

@@ -35,7 +35,7 @@
 //     Appointment that is stored as something else a rejected $hold shows nothing. A reference that leads to no proposal (any more) is 404. Holding
 //     again does not lengthen a hold. What is so already is answered as it is, so that a lost answer can be asked for again. To $book, an Appointment that is
 //     sent as pending is to be booked, whether it is new or there; an id that it brings stays its id. If-Match is heeded where it comes, and no version of the
-//     API demands it. $hold and $book are no entries of a transaction, which writes the Appointment itself.
+//     API demands it; $hold refuses it, for a proposal has no version. $hold and $book are no entries of a transaction, which writes the Appointment itself.
 //   - A search of all types is newest first, or by _lastUpdated, and leaves AuditEvent out: _type names it alone, or not at all.
 //     The resource of a compartment need not be here, and a type that R4 has not in it is 404. [type]/[id]/* is all of them; a form goes to
 //     [type]/[id]/[member]/_search, [type]/[id]/*/_search or [type]/[id]/_search. A segment behind an id is a type when it begins with a capital letter.

@@ -18,8 +18,11 @@ var (
 	bookTakes = []takes{{name: "appointment-reference", types: []string{"Reference"}}, {name: "appointment-resource", types: []string{"Appointment"}}}
 )
 
-// hold is $hold (ITI-116).
+// hold is $hold (ITI-116). A proposal has no version, and what is held stays as it is.
 func (s *server) hold(x *exchange) error {
+	if err := x.matchesNothing("$hold takes no %s: what it holds is a proposal, which has no version. Leave it out."); err != nil {
+		return err
+	}
 	in, err := s.input(x, "hold", holdTakes)
 	if err != nil {
 		return err
