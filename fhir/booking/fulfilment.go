@@ -4,19 +4,31 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 
 	"github.com/portico-health/portico/fhir"
+)
+
+// What the ids of fulfilment Tasks begin with: the second where a hash follows.
+const (
+	fulfilmentID   = "fulfilment-"
+	fulfilmentHash = "fulfilment."
 )
 
 // FulfilmentKey is the key of the Task by which an appointment is fulfilled: its id is that of the appointment behind "fulfilment-" or, where that is longer
 // than an id may be, its SHA-256 behind "fulfilment.", cut to 40 digits. No id of an appointment leads to the Task of another.
 func FulfilmentKey(appointment fhir.Key) fhir.Key {
-	id := "fulfilment-" + appointment.ID
+	id := fulfilmentID + appointment.ID
 	if !fhir.ValidID(id) {
 		sum := sha256.Sum256([]byte(appointment.ID))
-		id = "fulfilment." + hex.EncodeToString(sum[:20])
+		id = fulfilmentHash + hex.EncodeToString(sum[:20])
 	}
 	return fhir.Key{Type: "Task", ID: id}
+}
+
+// IsFulfilment says whether a key may be that of a Task by which an appointment is fulfilled.
+func IsFulfilment(task fhir.Key) bool {
+	return task.Type == "Task" && (strings.HasPrefix(task.ID, fulfilmentID) || strings.HasPrefix(task.ID, fulfilmentHash))
 }
 
 // Fulfilment is the Task by which an appointment is fulfilled, brought in step with it, and whether that changed anything; where it did not, it is the task that

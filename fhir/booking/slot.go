@@ -47,6 +47,25 @@ func Take(slot fhir.Resource, status string, by fhir.Key, attempt string) fhir.R
 	return slot
 }
 
+// DropAttempts is a copy of a Slot whose holders name no attempt but keep, and whether that changed anything: which attempt took a slot is the server's to tell.
+func DropAttempts(slot fhir.Resource, keep string) (fhir.Resource, bool) {
+	forged := func(x any) bool {
+		o, _ := x.(*fhir.Object)
+		_, has := o.Get("id")
+		return isHolder(x) && has && (keep == "" || o.Text("id") != keep)
+	}
+	if !slices.ContainsFunc(slot.Root().Array("extension"), forged) {
+		return slot, false
+	}
+	slot = slot.Clone()
+	for _, x := range slot.Root().Array("extension") {
+		if forged(x) {
+			x.(*fhir.Object).Delete("id")
+		}
+	}
+	return slot, true
+}
+
 // Release is a copy of a Slot that nobody holds: it is free, and names nobody. Everything else stays as Take says.
 func Release(slot fhir.Resource) fhir.Resource {
 	slot = slot.Clone()

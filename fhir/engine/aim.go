@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
+	"github.com/portico-health/portico/fhir/booking"
 	"github.com/portico-health/portico/storage"
 )
 
@@ -52,9 +53,10 @@ func (e *Engine) aimCreate(ctx context.Context, p fhir.Principal, d *draft, dele
 
 // aimKey chooses the condition of an update or delete of a resource by its key. What is demanded of the state that it finds is decided
 // on the version that is current. An Appointment or a Slot is always changed from a version that was read: which slots it takes and releases is the difference.
+// So is the Task of an appointment, so that it is held to the appointment that is there.
 func (e *Engine) aimKey(ctx context.Context, p fhir.Principal, d *draft) error {
 	d.aim = aim{target: d.Key, method: fhir.Updated}
-	if d.Pre.isNone() && !d.pinned && d.Key.Type != "Appointment" && d.Key.Type != "Slot" {
+	if d.Pre.isNone() && !d.pinned && d.Key.Type != "Appointment" && d.Key.Type != "Slot" && !booking.IsFulfilment(d.Key) {
 		return nil
 	}
 	current, exists, err := e.current(ctx, p, d.Key)

@@ -13,10 +13,10 @@ func (l *ledger) checkSlot(d *draft) error {
 		return nil
 	}
 	x, err := l.at(d.target)
-	if err != nil || x.before.IsZero() {
+	if err != nil {
 		return err
 	}
-	was, is := booking.SlotOf(l.base, x.before), booking.SlotOf(l.base, x.now)
+	was, is := booking.SlotOf(l.base, x.before), l.dropAttempts(x)
 	if was == is || was.Holder == (fhir.Key{}) {
 		return nil
 	}
@@ -47,6 +47,24 @@ func (l *ledger) checkSlot(d *draft) error {
 		}
 	}
 	return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s is taken by %s: as long as it is, its status, start, end, schedule and the extension %s stay as they are.", x.key, holder, booking.HolderURL).At(place)
+}
+
+// dropAttempts takes out of a slot that is written what names an attempt, unless it is the one that the stored slot names: nobody else shall be taken for the one
+// who took it. It returns the slot as it is then.
+func (l *ledger) dropAttempts(x *entry) booking.Slot {
+	was, is := booking.SlotOf(l.base, x.before), booking.SlotOf(l.base, x.now)
+	keep := ""
+	if is.Holder == was.Holder {
+		keep = was.Attempt
+	}
+	if x.now.IsZero() {
+		return is
+	}
+	next, changed := booking.DropAttempts(x.now, keep)
+	if changed {
+		x.write(next)
+	}
+	return booking.SlotOf(l.base, next)
 }
 
 // checkTask refuses a fulfilment Task that contradicts the appointment that it fulfils.

@@ -61,9 +61,9 @@ func (e *Engine) undertake(ctx context.Context, who fhir.Principal, u undertakin
 	defer cancel()
 	result, err := s.decide(ctx)
 	if err != nil && !isRefusal(err) {
-		return result, err
+		return result, s.untold(err)
 	}
-	if err != nil || !s.commitEach(ctx, u.rest) {
+	if err != nil || !s.commitEach(ctx, u.rest) || s.leavesTask(u.rest) {
 		if s.follow(ctx) != nil { // it is decided; Settle does what is left
 			return result, err
 		}
@@ -120,7 +120,7 @@ func (s *steps) writeDown(ctx context.Context) error {
 	r, err := s.Store.Records().Swap(ctx, name, 0, value, 0)
 	if !errors.Is(err, fhir.Conflict) {
 		s.revision = r.Revision
-		return err
+		return s.untold(err)
 	}
 	busy := fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "Another change of %s was under way.", s.main.Key)
 	r, err = s.Store.Records().Get(ctx, name)
@@ -128,7 +128,7 @@ func (s *steps) writeDown(ctx context.Context) error {
 		return busy
 	}
 	if err != nil {
-		return err
+		return s.untold(err)
 	}
 	there, err := s.stepsOf(s.client.Partition, r)
 	switch {
@@ -171,17 +171,14 @@ func (s *steps) claim(ctx context.Context, c storage.Op) error {
 	v, err := s.Store.ReadVersion(ctx, s.client.Partition, c.Key, c.Condition.Version+1)
 	switch {
 	case errors.Is(err, fhir.NotFound):
-		return inDoubt(refusal)
+		return s.inDoubt(refusal)
 	case err != nil:
 		return err
-	case v.IsDeleted():
+	case !writes(c, v):
 		return refusal
+	default:
+		return nil
 	}
-	slot, err := stored(v)
-	if err == nil && booking.SlotOf(s.Rules.BaseURL(), slot).Attempt != s.attempt {
-		return refusal
-	}
-	return err
 }
 
 // decideMain writes the appointment, or finds that it was written, or that another version came to be in its place.
@@ -196,7 +193,7 @@ func (s *steps) decideMain(ctx context.Context) (storage.Result, error) {
 	}
 	switch {
 	case errors.Is(err, fhir.NotFound):
-		return storage.Result{}, inDoubt(refusal)
+		return storage.Result{}, s.inDoubt(refusal)
 	case err != nil:
 		return storage.Result{}, err
 	case writes(s.main, v):
@@ -231,6 +228,12 @@ func (s *steps) commitEach(ctx context.Context, ops []storage.Op) bool {
 		}
 	}
 	return true
+}
+
+// leavesTask says whether operations leave the Task of the appointment as it was read before: it may have been written meanwhile.
+func (s *steps) leavesTask(ops []storage.Op) bool {
+	a := booking.AppointmentOf(s.Rules.BaseURL(), s.main.Resource)
+	return len(a.Services) > 0 && !slices.ContainsFunc(ops, func(op storage.Op) bool { return op.Key.Type == "Task" })
 }
 
 // writes says whether an operation made a version. Numbers may have come to another spelling in the store.
@@ -285,9 +288,18 @@ func isUnfit(err error) bool {
 }
 
 // inDoubt is the error for an operation that was refused, and might not be the next time; one that cannot be carried out at all is decided.
-func inDoubt(refusal error) error {
+func (s *steps) inDoubt(refusal error) error {
 	if isUnfit(refusal) {
 		return refusal
 	}
-	return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "It could not be told in time whether the booking was made. The server brings it to an end; read the appointment before you try again.").Because(refusal)
+	return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "It could not be told in time whether %s may be changed. Try again later.", s.main.Key).Because(refusal)
+}
+
+// untold is the error for whoever cannot be told what became of an undertaking that may be written down. It names the appointment: who created it knows no id of it.
+func (s *steps) untold(cause error) error {
+	if cause == nil || isRefusal(cause) {
+		return cause
+	}
+	return fhir.Errorf(fhir.Unavailable, fhir.CodeTransient, "It could not be told in time whether this change of %s was carried out. The server brings it to an end within seconds, or undoes all of it: "+
+		"read %s then, and try again only if it is not there, or as it was.", s.main.Key, s.main.Key).Because(cause)
 }

@@ -315,7 +315,11 @@ func (t *transaction) write(ctx context.Context, ops []storage.Op) ([]storage.Re
 		result, err := t.undertake(ctx, t.who, t.ledger.undertaking(ops[0], consequences))
 		return []storage.Result{result}, err
 	default:
-		return t.Store.Commit(ctx, t.who.Partition, ops)
+		results, err := t.Store.Commit(ctx, t.who.Partition, ops)
+		if err == nil {
+			t.fulfilLate(ctx)
+		}
+		return results, err
 	}
 }
 
