@@ -124,7 +124,7 @@ func (a *App) Open(ctx context.Context) error {
 		return err
 	}
 	a.server = a.newServer(handler)
-	a.settleOnce(ctx)
+	a.settleOnce(ctx, a.engine.Recover)
 	return a.listen(ctx)
 }
 

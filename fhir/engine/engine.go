@@ -49,7 +49,10 @@ type Engine struct {
 	seal      cipher.AEAD // of cursors
 	deflaters *sync.Pool  // of *flate.Writer, for cursors
 	index     *indexing
-	settled   *atomic.Bool // Settle was there once
+	settled   *atomic.Bool            // Recover was there once
+	lapsed    *atomic.Pointer[string] // the last hold that Settle looked at; "" where it begins anew
+	damaged   *sync.Map               // of sighting, by the names of records
+	hands     int                     // so many records Settle sees to at once
 
 	definitions *search.Rules // of the server's own definitions
 	open        bool          // everybody may see everything here
@@ -73,7 +76,9 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{Config: c, seal: seal, deflaters: new(sync.Pool), index: &indexing{}, settled: new(atomic.Bool), definitions: definitions}
+	e := &Engine{Config: c, seal: seal, deflaters: new(sync.Pool), index: &indexing{}, definitions: definitions,
+		settled: new(atomic.Bool), lapsed: new(atomic.Pointer[string]), damaged: new(sync.Map), hands: settlers}
+	e.lapsed.Store(new(string))
 	return e, e.compare(ctx)
 }
 

@@ -27,6 +27,7 @@ func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{Engine: newEngineOf(t, bookable...), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	d.Store = hampered{d.Store}
+	engine.OneAtATime(d.Engine)
 	d.Now = func() time.Time { return d.now }
 	for id, actor := range map[string]string{"ann": "ann", "long": "ann", "bob": "bob"} {
 		d.fixture = append(d.fixture, d.op(resource(t, `{"resourceType":"Schedule","id":%q,"actor":[{"reference":"Practitioner/%s"}]}`, id, actor)))

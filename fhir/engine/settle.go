@@ -1,9 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -21,58 +21,64 @@ const (
 	// helpAfter is how long whoever began an undertaking has time for it before Settle brings it to its end. It would do no harm before.
 	helpAfter = 5 * time.Second
 
-	// settledAtOnce is how many records are read at once.
+	// settledAtOnce is how many records are read at once, and settlers how many are seen to at once.
 	settledAtOnce = 100
+	settlers      = 8
+
+	// lapsedARound is how many holds Settle lapses at most before it looks after bookings again.
+	lapsedARound = 500
 )
 
 func holdName(until fhir.Instant, p fhir.Partition, appointment fhir.Key) string {
 	return holdRoot + until.String() + "/" + url.PathEscape(string(p)) + "/" + appointment.ID
 }
 
-// Settle does what is due in all partitions: it lapses holds that have ended, and finishes what a crash left half-done; the first time also what may be under way on
-// another server. The program calls it when it begins and every second. Several may call it at once. One appointment that fails does not keep it from the others;
-// the error tells of all, without a word of what is in them.
+// Settle does what is due in all partitions: it finishes what a crash left half-done, as Recover does, and lapses holds that have ended, so many of them that a round
+// ends. The program calls it every second. Several may call it at once. One appointment that fails does not keep it from the others; the error tells of all, by
+// the names of their records, without a word of what is in them.
 func (e *Engine) Settle(ctx context.Context) error {
-	return errors.Join(e.completeAll(ctx), e.lapseAll(ctx))
+	return errors.Join(e.Recover(ctx), e.lapseDue(ctx))
 }
 
-// completeAll brings to an end what is left of undertakings.
-func (e *Engine) completeAll(ctx context.Context) error {
+// Recover brings to an end what is left of bookings that were under way; the first time also what may be under way on another server. A record that cannot be read is
+// moved out of the way when it has been found so for a minute: its error is an Aside.
+func (e *Engine) Recover(ctx context.Context) error {
 	latest := fhir.End
 	if e.settled.Load() {
 		latest = fhir.InstantOf(e.Now().Add(-helpAfter))
 	}
-	err := e.eachRecord(ctx, stepRoot, func(place []string, r storage.Record) (fhir.Partition, bool, error) {
-		p := partitionOf(place, 0)
-		s, err := e.stepsOf(p, r)
-		if err == nil && s.began <= latest {
-			err = s.complete(ctx)
+	failed, _, err := e.eachRecord(ctx, stepRoot, "", 0, nil, func(place []string, r storage.Record) error {
+		s, err := e.stepsOf(partitionOf(place, 0), r)
+		if err != nil {
+			return cmp.Or(e.putAside(ctx, r), err)
 		}
-		return p, true, err
+		if s.began > latest {
+			return nil
+		}
+		return s.complete(ctx)
 	})
 	if err == nil {
 		e.settled.Store(true)
 	}
-	return err
+	return errors.Join(failed, err)
 }
 
-// lapseAll lapses the holds that have ended.
-func (e *Engine) lapseAll(ctx context.Context) error {
+// lapseDue lapses holds that have ended, and goes on the next time where it stopped, so that none which fails is for ever in the way of others.
+func (e *Engine) lapseDue(ctx context.Context) error {
 	now := fhir.InstantOf(e.Now()).String()
-	return e.eachRecord(ctx, holdRoot, func(place []string, r storage.Record) (fhir.Partition, bool, error) {
-		if place[0] > now {
-			return "", false, nil
-		}
-		p := partitionOf(place, 1)
-		err := e.lapse(ctx, p, fhir.Key{Type: "Appointment", ID: place[len(place)-1]})
+	due := func(place []string) bool { return place[0] <= now }
+	failed, stopped, err := e.eachRecord(ctx, holdRoot, *e.lapsed.Load(), lapsedARound, due, func(place []string, r storage.Record) error {
+		err := e.lapse(ctx, partitionOf(place, 1), fhir.Key{Type: "Appointment", ID: place[len(place)-1]})
 		if err == nil {
 			_, err = e.Store.Records().Swap(ctx, r.Name, r.Revision, nil, 0)
 		}
 		if errors.Is(err, fhir.Conflict) { // another server removed it
-			err = nil
+			return nil
 		}
-		return p, true, err
+		return err
 	})
+	e.lapsed.Store(&stopped)
+	return errors.Join(failed, err)
 }
 
 // partitionOf is the partition in the place of a record; "" where there is none.
@@ -87,28 +93,36 @@ func partitionOf(place []string, i int) fhir.Partition {
 	return fhir.Partition(p)
 }
 
-// eachRecord does something with every record below a root, in the order of their names, until there is no more to do. It goes on behind what fails. The place is
-// what follows the root, taken apart.
-func (e *Engine) eachRecord(ctx context.Context, root string, do func(place []string, r storage.Record) (p fhir.Partition, more bool, err error)) error {
-	var failed []error
-	for after, more := "", true; more; {
+// eachRecord does something with every record below a root that follows another and is due, in the order of their names, some at once, until there is no more to do, or
+// as many were looked at as there may be (0: all). It goes on behind what fails. The place is what follows the root, taken apart. It returns what failed, and the
+// last record that it looked at, "" where none follows that is due; err is that of listing them.
+func (e *Engine) eachRecord(ctx context.Context, root, after string, most int, due func(place []string) bool, do func(place []string, r storage.Record) error) (failed error, last string, err error) {
+	var all errorList
+	for looked := 0; ; {
 		page, err := e.Store.Records().Scan(ctx, root, after, settledAtOnce)
 		if err != nil {
-			return errors.Join(append(failed, err)...)
+			return all.join(), after, err
 		}
-		more = len(page) == settledAtOnce
+		more := len(page) == settledAtOnce
+		var work gang
 		for _, r := range page {
-			p, goOn, err := do(strings.Split(strings.TrimPrefix(r.Name, root), "/"), r)
-			if err != nil {
-				failed = append(failed, fmt.Errorf("a booking of %s: %w", p, fhir.AsError(err).Kind))
-			}
-			if ctx.Err() != nil || !goOn {
-				return errors.Join(failed...)
+			place := strings.Split(strings.TrimPrefix(r.Name, root), "/")
+			if ctx.Err() != nil || due != nil && !due(place) {
+				more = false
+				break
 			}
 			after = r.Name
+			work.do(e.hands, func() { all.add(r.Name, do(place, r)) })
+		}
+		work.wait()
+		looked += len(page)
+		switch {
+		case !more:
+			return all.join(), "", ctx.Err()
+		case most > 0 && looked >= most:
+			return all.join(), after, nil
 		}
 	}
-	return errors.Join(failed...)
 }
 
 // noteHold sees to it that a hold that ends then is lapsed soon after. It is called before the hold is written.
