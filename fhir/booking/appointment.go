@@ -3,6 +3,7 @@ package booking
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/portico-health/portico/fhir"
 )
@@ -87,6 +88,24 @@ func CheckHoldUntil(appointment fhir.Resource) error {
 		}
 		seen = true
 	}
+	return f.err()
+}
+
+// CheckMinutes says what is wrong with the minutesDuration of an Appointment that names slots: it "can be less than the duration between the start and end times"
+// (https://hl7.org/fhir/R4/appointment-definitions.html#Appointment.minutesDuration), not more, for nothing more is taken. Its error is Unprocessable.
+func CheckMinutes(appointment fhir.Resource) error {
+	root := appointment.Root()
+	span := spanOf(root)
+	value, _ := root.Get("minutesDuration")
+	number, _ := value.(fhir.Number)
+	minutes, err := strconv.ParseFloat(number.String(), 64)
+	taken := span.End - span.Start
+	if err != nil || span == (Span{}) || len(root.Array("slot")) == 0 || minutes*float64(time.Minute.Microseconds()) <= float64(taken) {
+		return nil
+	}
+	var f faults
+	f.add("Appointment.minutesDuration", "The appointment would take %s minutes, but from %s to %s are %g: it takes no more than its slots, and may take less.",
+		number, told(span.Start), told(span.End), time.Duration(taken*1000).Minutes())
 	return f.err()
 }
 

@@ -1,6 +1,7 @@
 package booking_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -69,6 +70,60 @@ func TestIsLapsed(t *testing.T) {
 		if got := (booking.Appointment{Status: tt.status, HoldUntil: tt.until}).IsLapsed(100); got != tt.want {
 			t.Errorf("%s until %d is lapsed at 100: %v", tt.status, tt.until, got)
 		}
+	}
+}
+
+// TestCheckHold: nobody holds for ever. What was held so long before may be written again.
+func TestCheckHold(t *testing.T) {
+	const now, latest = "2026-01-05T08:00:00Z", "2026-01-06T08:00:00Z"
+	tooLong := "Appointment.extension: The appointment would be held until 2026-01-06T08:00:00.000001Z: a hold ends within 1 day, now by 2026-01-06T08:00:00Z. " +
+		"One that is pending without " + booking.HoldUntilURL + " is not ended by the server."
+	of := func(status, until string) booking.Appointment {
+		a := booking.Appointment{Status: status}
+		if until != "" {
+			a.HoldUntil = at(until)
+		}
+		return a
+	}
+	never := of("pending", "2026-01-06T08:00:00.000001Z")
+	for name, tt := range map[string]struct {
+		before, after booking.Appointment
+		want          []string
+	}{
+		"a day":                    {booking.Appointment{}, of("pending", latest), nil},
+		"more than a day":          {booking.Appointment{}, never, []string{tooLong}},
+		"over":                     {booking.Appointment{}, of("pending", "2020-01-01T00:00:00Z"), nil},
+		"not held":                 {booking.Appointment{}, of("pending", ""), nil},
+		"held so long before":      {never, never, nil},
+		"prolonged":                {of("pending", latest), never, []string{tooLong}},
+		"held now":                 {of("pending", ""), never, []string{tooLong}},
+		"pending again":            {of("booked", never.HoldUntil.String()), never, []string{tooLong}},
+		"it says nothing there":    {booking.Appointment{}, of("booked", never.HoldUntil.String()), nil},
+		"shortened, but too long":  {of("pending", "2030-01-01T00:00:00Z"), never, []string{tooLong}},
+		"deleted, however long":    {never, booking.Appointment{}, nil},
+		"cancelled, however long":  {never, of("cancelled", never.HoldUntil.String()), nil},
+		"what was pending, booked": {never, of("booked", ""), nil},
+	} {
+		t.Run(name, func(t *testing.T) { wantFaults(t, booking.CheckHold(tt.before, tt.after, at(now)), tt.want...) })
+	}
+}
+
+// TestCheckMinutes: the minutes of an appointment may be less than its slots take, and not more.
+func TestCheckMinutes(t *testing.T) {
+	const (
+		visit = `{"resourceType":"Appointment","status":"%s","minutesDuration":%s,"slot":[{"reference":"Slot/1"}],"start":"2026-01-05T10:00:00+01:00","end":"2026-01-05T09:30:00Z"}`
+		long  = "Appointment.minutesDuration: The appointment would take %s minutes, but from 2026-01-05T09:00:00Z to 2026-01-05T09:30:00Z are 30: it takes no more than its slots, and may take less."
+	)
+	for minutes, want := range map[string][]string{"1": nil, "30": nil, "31": {strings.Replace(long, "%s", "31", 1)}, "2147483647": {strings.Replace(long, "%s", "2147483647", 1)}} {
+		wantFaults(t, booking.CheckMinutes(parsed(t, visit, "booked", minutes)), want...)
+		wantFaults(t, booking.CheckMinutes(parsed(t, visit, "proposed", minutes)), want...)
+	}
+	for _, body := range []string{
+		`{"resourceType":"Appointment","minutesDuration":31,"start":"2026-01-05T09:00:00Z","end":"2026-01-05T09:30:00Z"}`,
+		`{"resourceType":"Appointment","minutesDuration":31,"slot":[{"reference":"Slot/1"}]}`,
+		`{"resourceType":"Appointment","slot":[{"reference":"Slot/1"}],"start":"2026-01-05T09:00:00Z","end":"2026-01-05T09:30:00Z"}`,
+	} {
+		wantFaults(t, booking.CheckMinutes(parsed(t, "%s", body)))
 	}
 }
 

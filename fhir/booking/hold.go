@@ -2,9 +2,26 @@ package booking
 
 import (
 	"slices"
+	"time"
 
 	"github.com/portico-health/portico/fhir"
 )
+
+// LongestHold is how far ahead the end of a hold may lie when it is written.
+const LongestHold = 24 * time.Hour
+
+// CheckHold says why an Appointment may not be held so long: the end of its hold is more than LongestHold ahead. A hold that was there before, and ends when it did,
+// is not looked at; before is zero where there was nothing. Its error is Unprocessable.
+func CheckHold(before, after Appointment, now fhir.Instant) error {
+	latest := now + fhir.Instant(LongestHold.Microseconds())
+	if !after.isHold() || after.HoldUntil <= latest || before.isHold() && before.HoldUntil == after.HoldUntil {
+		return nil
+	}
+	var f faults
+	f.add("Appointment.extension", "The appointment would be held until %s: a hold ends within %s, now by %s. One that is pending without %s is not ended by the server.",
+		told(after.HoldUntil), inWords(LongestHold), told(latest), HoldUntilURL)
+	return f.err()
+}
 
 // Hold is a copy of an Appointment that is pending until then.
 func Hold(appointment fhir.Resource, until fhir.Instant) fhir.Resource {

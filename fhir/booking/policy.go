@@ -52,39 +52,47 @@ func Strictest(all ...Policy) Policy {
 }
 
 // CheckLeave says why an appointment may not leave its time now: the notice is too short. One leaves by being deleted (after is zero), by a status in which it takes
-// no slot, or by being moved: to another start, or away from one of its slots. Slots that are added to those that it has are no move. One that becomes fulfilled or
-// noshow did not leave; one of which the provider is the cause may leave at any time, and so may one that is only held by $hold. Its error is Unprocessable.
+// no slot, by being moved: to another start, or away from one of its slots, and by going back to pending or becoming a hold, for that might end at any time. Slots that
+// are added to those that it has are no move. One that becomes fulfilled or noshow after it has begun did not leave; one of which the provider is the cause may leave
+// at any time, and so may one that was only held before. Its error is Unprocessable.
 func CheckLeave(base string, before, after fhir.Resource, p Policy, now fhir.Instant) error {
 	was, is := AppointmentOf(base, before), AppointmentOf(base, after)
 	if !was.IsLive() || was.isHold() || was.Span == (Span{}) {
 		return nil
 	}
-	path, leaves := leaving(was, is)
+	path, why := leaving(was, is, now)
 	latest := was.Start - fhir.Instant(p.Notice.Microseconds())
-	if !leaves || p.Notice == 0 || now <= latest || isProvidersCause(after) {
+	if path == "" || p.Notice == 0 || now <= latest || isProvidersCause(after) {
 		return nil
 	}
 	var f faults
-	f.add(path, "The appointment begins at %s, and the notice of a cancellation or a move is %s: until %s it could be cancelled or moved.", told(was.Start), inWords(p.Notice), told(latest))
+	f.add(path, "%sThe appointment begins at %s, and the notice of a cancellation or a move is %s: until %s it could be cancelled or moved.", why, told(was.Start), inWords(p.Notice), told(latest))
 	return f.err()
 }
 
-// leaving says whether an appointment that was live leaves its time, and which element tells.
-func leaving(was, is Appointment) (path string, leaves bool) {
+// leaving tells by which element an appointment that was live, and more than a hold, leaves its time; "" where it does not. Why that is to leave is a sentence
+// with a space behind it, where it does not speak for itself.
+func leaving(was, is Appointment, now fhir.Instant) (path, why string) {
 	stays := func(slot fhir.Key) bool { return slices.Contains(is.Slots, slot) }
 	switch {
 	case is.Key == fhir.Key{}:
-		return "Appointment", true
+		return "Appointment", ""
+	case (is.Status == "fulfilled" || is.Status == "noshow") && now >= was.Start:
+		return "", ""
 	case is.Status == "fulfilled", is.Status == "noshow":
-		return "", false
+		return "Appointment.status", "It has not begun: it can become " + is.Status + " when it has. "
 	case !is.IsLive():
-		return "Appointment.status", true
+		return "Appointment.status", ""
+	case is.Status == "pending" && was.Status != "pending":
+		return "Appointment.status", "To become pending again is to be given back. "
+	case is.isHold():
+		return "Appointment.extension", "To be held for a time alone is to be given back when that ends. "
 	case is.Start != was.Start:
-		return "Appointment.start", true
+		return "Appointment.start", ""
 	case !allOf(was.Slots, stays):
-		return "Appointment.slot", true
+		return "Appointment.slot", ""
 	default:
-		return "", false
+		return "", ""
 	}
 }
 

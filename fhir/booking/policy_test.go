@@ -19,6 +19,10 @@ func TestCheckLeave(t *testing.T) {
 		return `,"cancelationReason":{"coding":[{"system":"http://example.org","code":"x"},{"system":"` + system + `","code":"` + code + `"}]}`
 	}
 	const reasons = "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason"
+	notBegun := func(status string) string {
+		return "Appointment.status: It has not begun: it can become " + status + " when it has. " + late[2:]
+	}
+	again := "Appointment.status: To become pending again is to be given back. " + late[2:]
 	held := `,"extension":[{"url":"` + booking.HoldUntilURL + `","valueInstant":"2026-01-05T09:10:00Z"}]`
 	type state struct{ status, slots, start, rest string }
 	for name, tt := range map[string]struct {
@@ -41,7 +45,22 @@ func TestCheckLeave(t *testing.T) {
 		"longer":                        {state{}, state{slots: slots + `,{"reference":"Slot/3"}`}, "09:00:00Z", nil},
 		"arrived":                       {state{}, state{status: "arrived"}, "09:00:00Z", nil},
 		"fulfilled":                     {state{}, state{status: "fulfilled", slots: `{"reference":"Slot/9"}`, start: "09:50:00Z"}, "10:30:00Z", nil},
+		"fulfilled when it begins":      {state{}, state{status: "fulfilled"}, "10:00:00Z", nil},
+		"fulfilled before":              {state{}, state{status: "fulfilled"}, "09:59:59Z", []string{notBegun("fulfilled")}},
+		"fulfilled before, and arrived": {state{status: "arrived"}, state{status: "fulfilled"}, "09:00:00Z", []string{notBegun("fulfilled")}},
+		"fulfilled before, in time":     {state{}, state{status: "fulfilled"}, "08:00:00Z", nil},
 		"noshow":                        {state{}, state{status: "noshow"}, "10:30:00Z", nil},
+		"noshow before":                 {state{}, state{status: "noshow"}, "09:00:00Z", []string{notBegun("noshow")}},
+		"noshow of a pending one":       {state{status: "pending"}, state{status: "noshow"}, "09:00:00Z", []string{notBegun("noshow")}},
+		"pending again":                 {state{}, state{status: "pending"}, "09:00:00Z", []string{again}},
+		"pending again, in time":        {state{}, state{status: "pending"}, "08:00:00Z", nil},
+		"pending again, held":           {state{}, state{status: "pending", rest: held}, "09:00:00Z", []string{again}},
+		"arrived, pending again":        {state{status: "arrived"}, state{status: "pending", rest: held}, "09:00:00Z", []string{again}},
+		"checked in, pending again":     {state{status: "checked-in"}, state{status: "pending"}, "09:00:00Z", []string{again}},
+		"pending, now a hold":           {state{status: "pending"}, state{status: "pending", rest: held}, "09:00:00Z", []string{"Appointment.extension: To be held for a time alone is to be given back when that ends. " + late[2:]}},
+		"pending, still":                {state{status: "pending"}, state{status: "pending"}, "09:00:00Z", nil},
+		"held, still":                   {state{status: "pending", rest: held}, state{status: "pending", rest: held}, "09:00:00Z", nil},
+		"held, no longer":               {state{status: "pending", rest: held}, state{status: "pending"}, "09:00:00Z", nil},
 		"pending, cancelled late":       {state{status: "pending"}, state{status: "cancelled"}, "09:00:00Z", []string{"Appointment.status" + late}},
 		"held, cancelled late":          {state{status: "pending", rest: held}, state{status: "cancelled"}, "09:00:00Z", nil},
 		"once held, now booked":         {state{rest: held}, state{status: "cancelled"}, "09:00:00Z", []string{"Appointment.status" + late}},

@@ -33,6 +33,18 @@ func SlotOf(base string, r fhir.Resource) Slot {
 	return s
 }
 
+// CheckHolder says what is wrong with the extension HolderURL of a Slot: a free one names no appointment. Its error is Unprocessable.
+func CheckHolder(slot fhir.Resource) error {
+	var f faults
+	if slot.Root().Text("status") == "free" {
+		for i, x := range extensions(slot.Root(), HolderURL) {
+			f.add(extensionPath("Slot", i), "A free Slot names no appointment, and this one names %s: leave it out. Where that appointment has the slot, cancel it; then the slot is free.",
+				fhir.Quote(x.Object("valueReference").Text("reference")))
+		}
+	}
+	return f.err()
+}
+
 // Take is a copy of a Slot that an appointment holds, with a status of "busy", "busy-tentative" or "busy-unavailable". The holder is an extension
 // HolderURL, in the place of an older one; its id is the attempt, where there is one. Everything else stays as it was, but for what was said of a status that
 // is no more (_status).

@@ -134,3 +134,17 @@ func TestTakenSlotsTell(t *testing.T) {
 		}
 	})
 }
+
+// TestCheckHolder: a slot that is free names nobody, in whatever words.
+func TestCheckHolder(t *testing.T) {
+	const slot = `{"resourceType":"Slot","id":"1","extension":[%s,%s],"schedule":{"reference":"Schedule/2"},"status":"%s","start":"2026-01-05T09:00:00Z","end":"2026-01-05T09:30:00Z"}`
+	fault := func(path, holder string) string {
+		return path + ": A free Slot names no appointment, and this one names " + fhir.Quote(holder) + ": leave it out. Where that appointment has the slot, cancel it; then the slot is free."
+	}
+	wantFaults(t, booking.CheckHolder(parsed(t, slot, foreign, heldBy7, "free")), fault("Slot.extension[1]", "Appointment/7"))
+	wantFaults(t, booking.CheckHolder(parsed(t, slot, heldBy8, `{"url":"`+booking.HolderURL+`"}`, "free")), fault("Slot.extension[0]", base+"/Appointment/8"), fault("Slot.extension[1]", ""))
+	wantFaults(t, booking.CheckHolder(parsed(t, slot, foreign, generated, "free")))
+	for _, status := range []string{"busy", "busy-tentative", "busy-unavailable", "entered-in-error"} {
+		wantFaults(t, booking.CheckHolder(parsed(t, slot, foreign, heldBy7, status)))
+	}
+}

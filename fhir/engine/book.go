@@ -48,7 +48,7 @@ type plan struct {
 	moves   bool                // it takes other time than before, or takes time for the first time
 }
 
-// plan compares an Appointment before and after its change, and asks whether it may leave the time that it had.
+// plan compares an Appointment before and after its change, and asks whether it may be held so long, and leave the time that it had.
 func (l *ledger) plan(d *draft) error {
 	if !d.isOn("Appointment") {
 		return nil
@@ -61,7 +61,10 @@ func (l *ledger) plan(d *draft) error {
 	l.plans[d] = p
 	p.moves = p.is.IsLive() && !(p.was.IsLive() && p.was.Span == p.is.Span && slices.Equal(p.was.Slots, p.is.Slots))
 	p.turns = p.moves || p.was.IsLive() != p.is.IsLive() || p.is.IsLive() && statusOf(p.was) != statusOf(p.is)
-	if !p.turns || !p.was.IsLive() {
+	if err := booking.CheckHold(p.was, p.is, l.now); err != nil {
+		return err
+	}
+	if !p.was.IsLive() || !p.turns && p.was.HoldUntil == p.is.HoldUntil {
 		return nil
 	}
 	policy, err := l.policyOf(p.was)
@@ -196,7 +199,8 @@ func (t *transaction) noteHolds(ctx context.Context) error {
 	return nil
 }
 
-// noteLateHolds tells once more of holds that have ended by now. What is written is written: where that fails, whoever wants a slot ends the hold.
+// noteLateHolds tells once more of holds that have ended by now, whatever the store said about them. What is written is written: where that fails, whoever wants
+// a slot ends the hold.
 func (t *transaction) noteLateHolds(ctx context.Context) {
 	if t.ledger == nil {
 		return

@@ -67,13 +67,20 @@ func (l *ledger) dropAttempts(x *entry) booking.Slot {
 	return booking.SlotOf(l.base, next)
 }
 
-// checkTask refuses a fulfilment Task that contradicts the appointment that it fulfils.
+// checkTask refuses a fulfilment Task that contradicts the appointment that it fulfils, or fulfils it no more.
 func (l *ledger) checkTask(d *draft) error {
 	if !d.isOn("Task") || !d.writesResource() {
 		return nil
 	}
-	appointment, ok := l.focusOf(d.resource)
-	if !ok || booking.FulfilmentKey(appointment) != d.target {
+	task, err := l.at(d.target)
+	if err != nil {
+		return err
+	}
+	appointment, fulfils := l.fulfilledBy(d.target, d.resource)
+	if !fulfils {
+		appointment, fulfils = l.fulfilledBy(d.target, task.before)
+	}
+	if !fulfils {
 		return nil
 	}
 	x, err := l.at(appointment)
@@ -82,6 +89,15 @@ func (l *ledger) checkTask(d *draft) error {
 	}
 	l.seen[x.key] = true
 	return booking.CheckFulfilment(l.base, x.now, d.resource)
+}
+
+// fulfilledBy is the appointment of which a resource is the fulfilment Task: it has the key of that, and is about it.
+func (l *ledger) fulfilledBy(key fhir.Key, task fhir.Resource) (fhir.Key, bool) {
+	if task.IsZero() {
+		return fhir.Key{}, false
+	}
+	appointment, ok := l.focusOf(task)
+	return appointment, ok && booking.FulfilmentKey(appointment) == key
 }
 
 // focusOf is the appointment that a Task is about.

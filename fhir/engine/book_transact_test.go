@@ -161,7 +161,9 @@ func TestBookingFaultsHaveTheirPlace(t *testing.T) {
 func TestSlotsOfClients(t *testing.T) {
 	const comment = `[{"op":"add","path":"/comment","value":"bring a coat"}]`
 	playBookings(t, []bookingScenario{
-		{"a taken slot is not freed", []written{ok(bookA), refused(fhir.Conflict, "Slot.status: Slot/s1 is taken by Appointment/a", `PATCH Slot/s1 [{"op":"replace","path":"/status","value":"free"}]`)}, heldByA},
+		{"a taken slot is not freed", []written{ok(bookA), refused(fhir.Conflict, "Slot.status: Slot/s1 is taken by Appointment/a", "PUT Slot/s1 s1 ann 02T09:00 02T09:30 free")}, heldByA},
+		{"least of all by what contradicts itself", []written{ok(bookA), refused(fhir.Unprocessable, "A free Slot names no appointment", `PATCH Slot/s1 [{"op":"replace","path":"/status","value":"free"}]`)}, heldByA},
+		{"a new one does not, either", []written{refused(fhir.Unprocessable, "A free Slot names no appointment", "PUT Slot/n n ann 02T15:00 02T15:30 free a")}, ""},
 		{"nor moved", []written{ok(bookA), refused(fhir.Conflict, "Slot.start", `PATCH Slot/s1 [{"op":"replace","path":"/start","value":"2026-03-02T09:01:00Z"}]`)}, heldByA},
 		{"nor given away", []written{ok(bookA), refused(fhir.Conflict, "Slot.extension", "PUT Slot/s1 s1 ann 02T09:00 02T09:30 busy b")}, heldByA},
 		{"nor put on another schedule", []written{ok(bookA), refused(fhir.Conflict, "Slot.schedule", "PUT Slot/s1 s1 bob 02T09:00 02T09:30 busy a")}, heldByA},
@@ -223,6 +225,11 @@ func TestFulfilment(t *testing.T) {
 		{"where it contradicts, all is refused", []written{refused(fhir.Unprocessable, "Task.status", book, "PUT Task/fulfilment-a "+fmt.Sprintf(task, "completed"))}, ""},
 		{"deleted, it comes again with the next change", []written{ok(book), ok("DELETE Task/fulfilment-a"), ok(patched("a", "arrived"))}, "in-progress 3"},
 		{"a create that finds it leaves it", []written{ok(book), ok("POST Task?focus=Appointment/a "+strings.Replace(fmt.Sprintf(task, "requested"), `"id":"fulfilment-a",`, "", 1), patched("a", "arrived"))}, "in-progress 2"},
+		{"the appointment stays its focus", []written{ok(book), refused(fhir.Unprocessable, "Task.focus", `PUT Task/fulfilment-a {"resourceType":"Task","id":"fulfilment-a","status":"requested","intent":"order","focus":{"reference":"Appointment/b"}}`),
+			refused(fhir.Unprocessable, "Task.focus", `PATCH Task/fulfilment-a [{"op":"remove","path":"/focus"}]`)}, "requested 1"},
+		{"until that is gone", []written{ok(book), ok("DELETE Appointment/a"), ok(`PATCH Task/fulfilment-a [{"op":"remove","path":"/focus"}]`)}, "cancelled 3"},
+		{"a foreign Task in its place is left alone", []written{ok(`PUT Task/fulfilment-a {"resourceType":"Task","id":"fulfilment-a","status":"draft","intent":"plan"}`), ok(book),
+			ok(`PUT Task/fulfilment-a {"resourceType":"Task","id":"fulfilment-a","status":"completed","intent":"plan"}`), ok(patched("a", "arrived"))}, "completed 2"},
 		{"other Tasks are none of its business", []written{ok(book), ok(`PUT Task/other {"resourceType":"Task","id":"other","status":"completed","intent":"order","focus":{"reference":"Appointment/a"}}`)}, "requested 1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

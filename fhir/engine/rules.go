@@ -14,11 +14,11 @@ type rule func(e *Engine, r fhir.Resource) error
 
 // rules are the business rules by resource type.
 var rules = map[string][]rule{
-	"Appointment":         {endsAfterStart, holdUntil},
+	"Appointment":         {endsAfterStart, holdUntil, minutes},
 	"AppointmentResponse": {endsAfterStart},
 	"HealthcareService":   {bookingPolicy},
 	"Schedule":            {workingHours},
-	"Slot":                {endsAfterStart},
+	"Slot":                {endsAfterStart, slotHolder},
 	"Subscription":        {subscriptionStatus, subscriptionCriteria},
 }
 
@@ -80,3 +80,9 @@ func bookingPolicy(_ *Engine, r fhir.Resource) error {
 
 // holdUntil: a hold of which nobody can tell when it ends would never end.
 func holdUntil(_ *Engine, r fhir.Resource) error { return booking.CheckHoldUntil(r) }
+
+// minutes: nobody is booked for longer than the slots are.
+func minutes(_ *Engine, r fhir.Resource) error { return booking.CheckMinutes(r) }
+
+// slotHolder: who finds a slot free does not find somebody in it.
+func slotHolder(_ *Engine, r fhir.Resource) error { return booking.CheckHolder(r) }

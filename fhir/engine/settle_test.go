@@ -126,7 +126,7 @@ func TestBookedWhereAHoldHasEnded(t *testing.T) {
 
 // A hold may be written after its end: by whoever asked for it, slowly, or by Settle for one who was killed. It ends all the same, though Settle was there in between.
 func TestHoldsThatAreWrittenLate(t *testing.T) {
-	for name, how := range map[string]ending{"slowly": answered, "by Settle": unheard} {
+	for name, how := range map[string]ending{"slowly": answered, "by Settle": unheard, "and nobody knows": unsaid} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t)
 			fillCalendar(t, d.Engine, alice)
@@ -151,6 +151,34 @@ func TestHoldsThatAreWrittenLate(t *testing.T) {
 				t.Errorf("there are records %v", got)
 			}
 		})
+	}
+}
+
+// Who is killed after a hold was written late, and before that is noted again, has left the record of the booking: Settle notes it.
+func TestKilledBeforeALateHoldIsNoted(t *testing.T) {
+	d := newDesk(t)
+	fillCalendar(t, d.Engine, alice)
+	d.settleAt(t, "12:00:00")
+	late := false
+	killed := hamper(t.Context(), func(_ context.Context, point string) ending {
+		switch {
+		case point == "Commit Appointment/a":
+			d.settleAt(t, "12:00:01")
+			late = true
+		case late && strings.HasPrefix(point, "Swap booking/hold/"):
+			return unheard
+		}
+		return answered
+	})
+	if _, err := d.Write(killed, alice, changeOf(t, holdText("a", "s1", "2026-03-01T12:00:00.5Z"))); err != nil {
+		t.Fatal(err)
+	}
+	d.settleAt(t, "12:00:10")
+	if got := slotsNow(t, d.Engine, alice); got != "" {
+		t.Errorf("after the end: %s", got)
+	}
+	if got := d.records(t); len(got) != 0 {
+		t.Errorf("there are records %v", got)
 	}
 }
 

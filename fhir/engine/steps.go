@@ -100,9 +100,6 @@ func (s *steps) complete(ctx context.Context) error {
 	if _, err := s.decide(ctx); err != nil && !isRefusal(err) {
 		return err
 	}
-	if err := s.noteLate(ctx, s.client.Partition, booking.AppointmentOf(s.Rules.BaseURL(), s.main.Resource)); err != nil {
-		return err
-	}
 	if err := s.follow(ctx); err != nil {
 		return err
 	}
@@ -142,8 +139,11 @@ func (s *steps) writeDown(ctx context.Context) error {
 	}
 }
 
-// strike removes the record. That somebody else did is as good.
+// strike removes the record. That somebody else did is as good. A hold that has ended by then is noted before, as long as there is a record by which that is done.
 func (s *steps) strike(ctx context.Context) error {
+	if err := s.noteLate(ctx, s.client.Partition, booking.AppointmentOf(s.Rules.BaseURL(), s.main.Resource)); err != nil {
+		return err
+	}
 	_, err := s.Store.Records().Swap(ctx, stepName(s.client.Partition, s.main.Key), s.revision, nil, 0)
 	if errors.Is(err, fhir.Conflict) {
 		return nil

@@ -42,7 +42,7 @@ func TestForgedAttempt(t *testing.T) {
 			}
 			from, to, _ := strings.Cut(times, " ")
 			d.write(t, who, `PUT Slot/s2 {"resourceType":"Slot","id":"s2","extension":[{"id":"`+attempt+`","url":"`+booking.HolderURL+`","valueReference":{"reference":"Appointment/zz"}}],`+
-				`"schedule":{"reference":"Schedule/ann"},"status":"free","start":"2026-03-`+from+`:00Z","end":"2026-03-`+to+`:00Z"}`)
+				`"schedule":{"reference":"Schedule/ann"},"status":"busy","start":"2026-03-`+from+`:00Z","end":"2026-03-`+to+`:00Z"}`)
 			if got := d.slot(t, who, "s2"); got.Attempt != "" || got.Holder.ID != "zz" {
 				t.Errorf("s2 names %s, by the attempt %q", got.Holder, got.Attempt)
 			}

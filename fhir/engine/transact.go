@@ -372,13 +372,13 @@ func (t *transaction) commit(ctx context.Context) (outcomes []Outcome, stale boo
 		return nil, false, err
 	}
 	results, err := t.write(ctx, ops)
+	t.noteLateHolds(ctx)
 	switch {
 	case errors.Is(err, fhir.PreconditionFailed), errors.Is(err, fhir.Conflict):
 		return nil, true, nil
 	case err != nil:
 		return nil, false, err
 	}
-	t.noteLateHolds(ctx)
 	for i, d := range order {
 		outcomes[d.index] = d.outcome(results[i])
 	}

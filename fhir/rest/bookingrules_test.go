@@ -245,6 +245,10 @@ func TestNotice(t *testing.T) {
 	h := openSurgery(t)
 	tomorrow := appointment("booked", "n1", "2026-03-02T15:00:00Z", "2026-03-02T15:15:00Z")
 	gone := appointment("cancelled", "n1", "2026-03-02T15:00:00Z", "2026-03-02T15:15:00Z", byPatient)
+	status := func(code string) string { return `[{"op":"replace","path":"/status","value":"` + code + `"}]` }
+	held := func(until string) string {
+		return `[{"op":"add","path":"/extension","value":[` + heldTo(until) + `]},` + status("pending")[1:]
+	}
 	h.tell(t, []row{
 		{from: ours, scenario: put("27 hours before", "a", tomorrow, 201)},
 		{from: ours, scenario: put("it can be cancelled", "a", gone, 200)},
@@ -255,6 +259,10 @@ func TestNotice(t *testing.T) {
 		{from: ours, scenario: refused(put("23 hours before it cannot", "a", gone, 422), "business-rule", "notice")},
 		{from: ours, scenario: refused(patch("by no patch", "a", cancelling(byPatient), 422), "business-rule", "notice")},
 		{from: ours, scenario: refused(scenario{name: "nor by being deleted", method: "DELETE", path: "/Appointment/a", status: 422}, "business-rule", "notice")},
+		{from: ours, scenario: refused(patch("nobody failed to come yet", "a", status("noshow"), 422), "business-rule", "It has not begun", "Appointment.status")},
+		{from: ours, scenario: refused(patch("nor was it done", "a", status("fulfilled"), 422), "business-rule", "It has not begun", "Appointment.status")},
+		{from: ours, scenario: refused(patch("it is not given back to be held", "a", held("2026-03-01T16:00:02Z"), 422), "business-rule", "pending again", "notice")},
+		{from: ours, scenario: refused(patch("nor to be pending", "a", status("pending"), 422), "business-rule", "pending again", "notice")},
 		{from: ours, scenario: isHeld("n1", "busy", "a")},
 		{from: ours, scenario: patch("a comment is no cancellation", "a", `[{"op":"add","path":"/comment","value":"On my way."}]`, 200)},
 		{from: ours, scenario: patch("but the provider may cancel", "a", cancelling(byProvider), 200)},
@@ -267,6 +275,42 @@ func TestNotice(t *testing.T) {
 		{from: gpBook, scenario: refused(post("and can be booked by nobody else", tomorrow, 422), "business-rule", "began")},
 		{from: r4, scenario: patch("nobody came", "a", `[{"op":"replace","path":"/status","value":"noshow"}]`, 200)},
 		{from: gpBook, scenario: refused(post("and now it is late", tomorrow, 422), "business-rule", "began")},
+	})
+}
+
+// heldTo is the extension by which a pending appointment is held until then.
+func heldTo(until string) string {
+	return `{"url":"` + fhir.OwnURL + `StructureDefinition/hold-until","valueInstant":"` + until + `"}`
+}
+
+// TestHoldingForLong: a client may hold as long as the server does at the most; what is pending without an end may be so for ever.
+func TestHoldingForLong(t *testing.T) {
+	h := openSurgery(t)
+	held := func(until string) string {
+		return appointment("pending", "m1", nine, quarter, `"extension":[`+heldTo(until)+`]`)
+	}
+	noted := strings.Replace(held("2026-03-02T12:00:00Z"), `"status"`, `"comment":"Still thinking.","status"`, 1)
+	h.tell(t, []row{
+		{from: ours, scenario: refused(put("for years", "a", held("2030-01-01T00:00:00Z"), 422), "business-rule", "Appointment.extension", "2026-03-02T12:00:00Z")},
+		{from: ours, scenario: isFree("m1")},
+		{from: ours, scenario: put("for a day", "a", held("2026-03-02T12:00:00Z"), 201)},
+		{from: ours, scenario: put("with a comment, and as long as before", "a", noted, 200)},
+		{from: ours, scenario: refused(patch("for longer", "a", `[{"op":"replace","path":"/extension/0/valueInstant","value":"2026-03-02T12:00:01Z"}]`, 422), "business-rule", "1 day")},
+		{from: ours, scenario: patch("who holds may leave", "a", `[{"op":"replace","path":"/status","value":"cancelled"}]`, 200)},
+		{from: r4, scenario: put("pending without an end", "b", appointment("pending", "m1", nine, quarter), 201)},
+		{from: ours, scenario: isHeld("m1", "busy-tentative", "b")},
+	})
+}
+
+// TestMinutes: an appointment may take less than its slots, and not more (https://hl7.org/fhir/R4/appointment-definitions.html#Appointment.minutesDuration).
+func TestMinutes(t *testing.T) {
+	openSurgery(t).tell(t, []row{
+		{from: r4, scenario: refused(post("more than its slot", appointment("booked", "m1", nine, quarter, `"minutesDuration":16`), 422), "business-rule", "Appointment.minutesDuration")},
+		{from: r4, scenario: put("less than its slot", "a", appointment("booked", "m1", nine, quarter, `"minutesDuration":10`), 201)},
+		{from: r4, scenario: patch("as much", "a", `[{"op":"replace","path":"/minutesDuration","value":15}]`, 200)},
+		{from: r4, scenario: refused(patch("more, afterwards", "a", `[{"op":"replace","path":"/minutesDuration","value":60}]`, 422), "business-rule", "Appointment.minutesDuration")},
+		{from: r4, scenario: refused(scenario{name: "the Task stays that of the appointment", method: "PATCH", path: "/Task/fulfilment-a", status: 422,
+			body: `[{"op":"remove","path":"/focus"}]`, header: map[string]string{"Content-Type": "application/json-patch+json"}}, "business-rule", "Task.focus")},
 	})
 }
 
@@ -335,9 +379,10 @@ func TestHeldSlots(t *testing.T) {
 		return scenario{name: name, method: "PUT", path: "/Slot/m1", body: body, status: status}
 	}
 	h.tell(t, []row{
+		{from: ours, scenario: refused(write("free, and taken", slot(m1, held), 422), "business-rule", "A free Slot names no appointment", "Slot.extension[0]")},
 		{from: ours, scenario: put("booked", "a", appointment("booked", "m1", nine, quarter), 201)},
 		{from: ours, scenario: refused(write("freed by hand", slot(m1, ""), 409), "conflict", "Appointment/a")},
-		{from: ours, scenario: refused(write("freed by hand, with its holder", slot(m1, held), 409), "conflict", "Slot.status")},
+		{from: ours, scenario: refused(write("freed by hand, with its holder", slot(m1, held), 422), "business-rule", "A free Slot names no appointment", "Appointment/a", "Slot.extension[0]")},
 		{from: ours, scenario: refused(write("given to another", slot(busy, strings.Replace(held, "Appointment/a", "Appointment/b", 1)), 409), "conflict", "Slot.extension")},
 		{from: ours, scenario: refused(write("moved", slot(strings.Replace(busy, nine, "2026-03-02T08:55:00Z", 1), held), 409), "conflict", "Slot.start")},
 		{from: ours, scenario: refused(scenario{name: "deleted", method: "DELETE", path: "/Slot/m1", status: 409}, "conflict", "Appointment/a")},
