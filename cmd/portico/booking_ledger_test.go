@@ -15,7 +15,6 @@ import (
 // against what servers have (booking_race_test.go), and against what no server should have (booking_planted_test.go).
 type ledger struct {
 	rota   *rota
-	whole  bool                      // the store has transactions
 	visits map[string][]visitVersion // by the id of the Appointment, oldest first
 	slots  map[string][]gripVersion  // by the id of the Slot, oldest first
 }
@@ -192,9 +191,8 @@ func (l *ledger) loose(asked map[string]string, now time.Time) (faults []error) 
 		case w.status == "busy-unavailable": // several may stand in its way, of which it names one
 			h := newest(l.visits[got.holder])
 			stands := h.lives() && slices.ContainsFunc(h.slots, func(other string) bool { return slices.Contains(l.rota.besides(other), s.id) })
-			away := got.holder == "" && asked[got.tag] == got.status     // a client made it so
-			left := !l.whole && got.status == "free" && got.holder == "" // by another one that overlapped too; nobody can book it
-			if !away && !left && (got.status != w.status || !stands) {
+			away := got.holder == "" && asked[got.tag] == got.status // a client made it so
+			if !away && (got.status != w.status || !stands) {
 				faults = append(faults, fmt.Errorf("Slot/%s overlaps with what Appointment/%s has, but is %s and names %q", s.id, w.holder, got.status, got.holder))
 			}
 		case w.status != "" && (got.status != w.status || got.holder != w.holder):

@@ -18,7 +18,7 @@ type plot struct {
 
 func newPlot() plot {
 	begin := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	p := plot{&ledger{rota: newRota(2*slotsOfDoctor, begin), whole: true, visits: make(map[string][]visitVersion), slots: make(map[string][]gripVersion)}, begin}
+	p := plot{&ledger{rota: newRota(2*slotsOfDoctor, begin), visits: make(map[string][]visitVersion), slots: make(map[string][]gripVersion)}, begin}
 	for _, s := range p.rota.slots {
 		p.slot(0, s.id, "free", "", "loaded")
 	}

@@ -52,11 +52,12 @@ func (e *Engine) aimCreate(ctx context.Context, p fhir.Principal, d *draft, dele
 }
 
 // aimKey chooses the condition of an update or delete of a resource by its key. What is demanded of the state that it finds is decided
-// on the version that is current. An Appointment or a Slot is always changed from a version that was read: which slots it takes and releases is the difference.
+// on the version that is current. An Appointment, a Slot or a Schedule is always changed from a version that was read: what is taken and released,
+// and who takes part, is the difference.
 // So is the Task of an appointment, so that it is held to the appointment that is there, and that it was the fulfilment of.
 func (e *Engine) aimKey(ctx context.Context, p fhir.Principal, d *draft) error {
 	d.aim = aim{target: d.Key, method: fhir.Updated}
-	if d.Pre.isNone() && !d.pinned && d.Key.Type != "Appointment" && d.Key.Type != "Slot" && !booking.IsFulfilment(d.Key) {
+	if d.Pre.isNone() && !d.pinned && !slices.Contains([]string{"Appointment", "Slot", "Schedule"}, d.Key.Type) && !booking.IsFulfilment(d.Key) {
 		return nil
 	}
 	current, exists, err := e.current(ctx, p, d.Key)

@@ -11,7 +11,7 @@ import (
 // What changes of Appointments bring with them: the slots that they take and release, and the Task that follows them (fhir/booking/DESIGN.md). It is found out
 // each time that the changes are decided, whatever way they came in, and written together with them.
 
-// bookAll finds what the changes of Appointments, Slots and Tasks bring with them. It refuses what may not be, and sets t.ledger, from which commit takes what is
+// bookAll finds what the changes of Appointments, Slots, Schedules and Tasks bring with them. It refuses what may not be, and sets t.ledger, from which commit takes what is
 // written together with the changes.
 func (t *transaction) bookAll(ctx context.Context) error {
 	t.ledger = nil
@@ -19,7 +19,7 @@ func (t *transaction) bookAll(ctx context.Context) error {
 		return nil
 	}
 	l := newLedger(ctx, t)
-	for _, step := range []func(*draft) error{l.checkSlot, l.plan, l.take, l.release, l.checkTask, l.fulfil} {
+	for _, step := range []func(*draft) error{l.checkSlot, l.plan, l.take, l.release, l.checkSchedule, l.checkTask, l.fulfil} {
 		if err := t.each(func(d *draft) error { return d.untold(step(d)) }); err != nil || len(t.faults) > 0 {
 			return err
 		}
@@ -34,7 +34,7 @@ func (t *transaction) bookAll(ctx context.Context) error {
 
 // isBooking says whether the change may bring others with it, or get into the way of a booking.
 func (d *draft) isBooking() bool {
-	return !d.idle && (d.target.Type == "Appointment" || d.target.Type == "Slot" || d.target.Type == "Task")
+	return !d.idle && slices.Contains([]string{"Appointment", "Slot", "Schedule", "Task"}, d.target.Type)
 }
 
 // isOn says whether the change writes, or deletes, a resource of a type.

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/booking"
+	"github.com/portico-health/portico/fhir/search"
 )
 
 // checkSlot refuses the change of a slot, or its deletion, that would make it tell otherwise than the appointment that holds it.
@@ -65,6 +67,53 @@ func (l *ledger) dropAttempts(x *entry) booking.Slot {
 		x.write(next)
 	}
 	return booking.SlotOf(l.base, next)
+}
+
+// checkSchedule refuses the deletion of a Schedule, and that other people take part in it, as long as live appointments hold slots of it.
+func (l *ledger) checkSchedule(d *draft) error {
+	if !d.isOn("Schedule") || l.serves("Slot") != nil {
+		return nil
+	}
+	x, err := l.at(d.target)
+	if err != nil || x.before.IsZero() {
+		return err
+	}
+	was, is := l.pointers(x.before, "actor", ofCapacityOne...), l.pointers(x.now, "actor", ofCapacityOne...)
+	apart := func(a, b []fhir.Key) bool {
+		return slices.ContainsFunc(a, func(key fhir.Key) bool { return !slices.Contains(b, key) })
+	}
+	if !x.now.IsZero() && !apart(was, is) && !apart(is, was) {
+		return nil
+	}
+	slots, err := l.findAll(search.Query{Type: "Slot", All: []search.Any{{search.Equal{Param: "schedule", Value: x.key.String()}}, {search.Missing{Param: "appointment"}}}})
+	if err != nil {
+		return err
+	}
+	for _, slot := range l.entries { // which the transaction takes
+		if slot.taker != nil && booking.SlotOf(l.base, slot.now).Schedule == x.key && !slices.Contains(slots, slot) {
+			slots = append(slots, slot)
+		}
+	}
+	for _, slot := range slots {
+		holder, slot, err := l.holder(slot)
+		if err != nil {
+			return err
+		}
+		if l.seen[slot.key] = true; holder == (fhir.Key{}) {
+			continue
+		}
+		by, err := l.at(holder)
+		switch {
+		case err != nil:
+			return err
+		case by.now.IsZero(): // it is kept for one that is not there
+		case x.now.IsZero():
+			return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s of %s is taken by %s: the Schedule cannot be deleted. Cancel the appointment first.", slot.key, x.key, holder)
+		default:
+			return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "%s of %s is taken by %s: as long as it is, the practitioners, their roles and the devices of the Schedule stay the same.", slot.key, x.key, holder).At("Schedule.actor")
+		}
+	}
+	return nil
 }
 
 // checkTask refuses a fulfilment Task that contradicts the appointment that it fulfils, or fulfils it no more.

@@ -23,7 +23,8 @@ type ledger struct {
 	entries map[fhir.Key]*entry
 	seen    map[fhir.Key]bool     // what decisions rest on beside what is written
 	unseen  []search.Query        // nothing that satisfies one of these may come in between
-	beside  map[string][]fhir.Key // Schedules, by the actors that they were asked for
+	beside  map[string][]fhir.Key // Schedules, by the actors that they were asked for, and whether all
+	passed  []fhir.Key            // slots that overlap with booked ones, and were left to another appointment that overlaps with them
 }
 
 // entry is a resource in the ledger.
@@ -160,11 +161,14 @@ func (l *ledger) findAll(q search.Query) ([]*entry, error) {
 	return found, nil
 }
 
-// finding is find, or findAll where the transaction brings slots or Schedules of its own: what two such transactions bring at once neither of them sees, and no
-// version of anything keeps them apart.
-func (l *ledger) finding() func(search.Query) ([]*entry, error) {
+// finding is find, or findAll where it must be all that there is, or the transaction brings slots, Schedules or roles of its own: what two such transactions bring at once neither of them sees,
+// and no version of anything keeps them apart.
+func (l *ledger) finding(all bool) func(search.Query) ([]*entry, error) {
+	if all {
+		return l.findAll
+	}
 	for key := range l.writers {
-		if key.Type == "Slot" || key.Type == "Schedule" {
+		if key.Type == "Slot" || key.Type == "Schedule" || key.Type == "PractitionerRole" {
 			return l.findAll
 		}
 	}
@@ -205,7 +209,7 @@ func (l *ledger) op(x *entry) storage.Op {
 
 // undertaking is the change of an Appointment with what it brings with it, where the store has no transactions.
 func (l *ledger) undertaking(main storage.Op, consequences []*entry) undertaking {
-	u := undertaking{main: main}
+	u := undertaking{main: main, passed: l.passed}
 	for _, x := range consequences {
 		if x.anew {
 			u.claims = append(u.claims, l.op(x))

@@ -73,7 +73,7 @@ func (l *ledger) holdAs(d *draft, x *entry, status string) {
 // at a time. What is not free without a holder is somebody else's, and left alone.
 func (l *ledger) takeOverlapping(d *draft) error {
 	a := l.plans[d].is
-	others, err := l.overlapping(l.plans[d].slots, a.Span)
+	others, err := l.overlapping(l.plans[d].slots, a.Span, false)
 	if err != nil {
 		return err
 	}
@@ -104,39 +104,54 @@ func (l *ledger) takeOverlapped(d *draft, x *entry) error {
 		return nil
 	case holder != fhir.Key{} && s.Status != overlapped:
 		return fhir.Errorf(fhir.Conflict, fhir.CodeConflict, "The time is taken: %s, which overlaps with it and has an actor in common, is taken by %s.", x.key, holder).At("Appointment.slot")
+	case holder != fhir.Key{}:
+		l.passed = append(l.passed, x.key)
+		return nil
 	default:
 		return nil
 	}
 }
 
 // leave releases a slot. One that overlaps with what another appointment has goes over to that: it is not free yet. Where the store has no transactions it is
-// freed all the same, for nothing would keep the other from being cancelled meanwhile; who books it finds its time taken.
+// freed all the same, for nothing would keep the other from being cancelled meanwhile; it is handed over behind that (handOver).
 func (l *ledger) leave(x *entry) error {
-	s := booking.SlotOf(l.base, x.now)
-	if s.Status == overlapped && l.Store.Transactions() {
-		others, err := l.overlapping([]*entry{x}, s.Span)
+	if booking.SlotOf(l.base, x.now).Status == overlapped && l.Store.Transactions() {
+		by, err := l.inTheWay(x, true)
 		if err != nil {
 			return err
 		}
-		for _, other := range others {
-			l.seen[other.key] = true
-			held := booking.SlotOf(l.base, other.now)
-			if held.Holder == s.Holder || held.Holder == (fhir.Key{}) {
-				continue
-			}
-			by, err := l.at(held.Holder)
-			if err != nil {
-				return err
-			}
-			if a := booking.AppointmentOf(l.base, by.now); a.IsLive() && slices.Contains(a.Slots, held.Key) {
-				l.seen[by.key] = true
-				x.write(booking.Take(x.now, overlapped, by.key, ""))
-				return nil
-			}
+		if by != (fhir.Key{}) {
+			x.write(booking.Take(x.now, overlapped, by, ""))
+			return nil
 		}
 	}
 	x.write(booking.Release(x.now))
 	return nil
+}
+
+// inTheWay is a live appointment, other than the one that a slot names, which names a slot that overlaps with this one and has an actor in common; zero for none.
+func (l *ledger) inTheWay(x *entry, all bool) (fhir.Key, error) {
+	s := booking.SlotOf(l.base, x.now)
+	others, err := l.overlapping([]*entry{x}, s.Span, all)
+	if err != nil {
+		return fhir.Key{}, err
+	}
+	for _, other := range others {
+		l.seen[other.key] = true // somebody may be about to take it who leaves the slot to the one that has it yet
+		held := booking.SlotOf(l.base, other.now)
+		if held.Holder == s.Holder || held.Holder == (fhir.Key{}) {
+			continue
+		}
+		by, err := l.at(held.Holder)
+		if err != nil {
+			return fhir.Key{}, err
+		}
+		if a := booking.AppointmentOf(l.base, by.now); a.IsLive() && slices.Contains(a.Slots, held.Key) {
+			l.seen[by.key] = true
+			return by.key, nil
+		}
+	}
+	return fhir.Key{}, nil
 }
 
 // holder is the appointment that holds a slot, as the transaction leaves it; zero where nobody does. What has to be done before that is known (a hold that has
@@ -196,16 +211,16 @@ func (l *ledger) help(by *entry, a booking.Appointment, s booking.Slot, again bo
 	}
 }
 
-// overlapping are the slots that overlap with a time and have an actor of capacity one in common with some slots, these among them.
-func (l *ledger) overlapping(slots []*entry, time booking.Span) ([]*entry, error) {
-	schedules, err := l.schedulesBeside(slots)
+// overlapping are the slots that overlap with a time and have an actor of capacity one in common with some slots, these among them. Where it must be all of them, there
+// may be no others when the transaction is written (finding).
+func (l *ledger) overlapping(slots []*entry, time booking.Span, all bool) ([]*entry, error) {
+	schedules, err := l.schedulesBeside(slots, all)
 	if err != nil {
 		return nil, err
 	}
 	var found []*entry
 	for _, schedule := range schedules {
-		q := search.Query{Type: "Slot", All: []search.Any{{search.CalendarOf(schedule, time.Start, time.End)}}}
-		some, err := l.finding()(q)
+		some, err := l.finding(all)(search.Query{Type: "Slot", All: []search.Any{{search.CalendarOf(schedule, time.Start, time.End)}}})
 		if err != nil {
 			return nil, err
 		}
@@ -214,33 +229,36 @@ func (l *ledger) overlapping(slots []*entry, time booking.Span) ([]*entry, error
 	return found, nil
 }
 
-// schedulesBeside are the Schedules that have an actor of capacity one in common with the Schedules of some slots.
-func (l *ledger) schedulesBeside(slots []*entry) ([]fhir.Key, error) {
-	var anyOf search.Any
+// ofCapacityOne are the types of actors who can be at one place at a time.
+var ofCapacityOne = []string{"Practitioner", "PractitionerRole", "Device"}
+
+// schedulesBeside are the Schedules that have an actor of capacity one in common with the Schedules of some slots. The decision rests on them.
+func (l *ledger) schedulesBeside(slots []*entry, all bool) ([]fhir.Key, error) {
+	var actors []fhir.Key
 	for _, x := range slots {
-		actors, err := l.actorsOf(booking.SlotOf(l.base, x.now).Schedule, "Practitioner", "PractitionerRole", "Device")
+		schedule := booking.SlotOf(l.base, x.now).Schedule
+		some, err := l.actorsOf(schedule, ofCapacityOne...)
 		if err != nil {
 			return nil, err
 		}
-		for _, actor := range actors {
-			if test := (search.Equal{Param: "actor", Value: actor.String()}); !slices.Contains(anyOf, search.Test(test)) {
-				anyOf = append(anyOf, test)
-			}
-		}
+		l.seen[schedule] = true
+		actors = append(actors, some...)
 	}
-	if anyOf == nil {
-		return nil, nil
-	}
-	asked := fmt.Sprint(anyOf)
+	asked := fmt.Sprint(all, actors)
 	if schedules, known := l.beside[asked]; known {
 		return schedules, nil
 	}
-	found, err := l.finding()(search.Query{Type: "Schedule", All: []search.Any{anyOf}})
+	actors, err := l.withRoles(actors, all)
+	if err != nil || len(actors) == 0 {
+		return nil, err
+	}
+	found, err := l.finding(all)(search.Query{Type: "Schedule", All: []search.Any{refersToAny("actor", actors)}})
 	if err != nil {
 		return nil, err
 	}
 	schedules := []fhir.Key{}
 	for _, x := range found {
+		l.seen[x.key] = true
 		schedules = append(schedules, x.key)
 	}
 	l.beside[asked] = schedules
@@ -263,23 +281,68 @@ func (l *ledger) schedulesOf(slots []booking.Slot) ([]fhir.Resource, error) {
 	return schedules, nil
 }
 
+// refersToAny asks for what refers by a parameter to one of several, each of them once.
+func refersToAny(param string, keys []fhir.Key) (tests search.Any) {
+	for _, key := range keys {
+		if test := (search.Equal{Param: param, Value: key.String()}); !slices.Contains(tests, search.Test(test)) {
+			tests = append(tests, test)
+		}
+	}
+	return tests
+}
+
+// withRoles are actors, the Practitioners of those that are PractitionerRoles, and all roles of all these: somebody in two roles is one person.
+func (l *ledger) withRoles(actors []fhir.Key, all bool) ([]fhir.Key, error) {
+	if l.serves("PractitionerRole") != nil {
+		return actors, nil
+	}
+	who := slices.Clone(actors)
+	for _, actor := range actors {
+		if actor.Type != "PractitionerRole" {
+			continue
+		}
+		role, err := l.at(actor)
+		if err != nil {
+			return nil, err
+		}
+		l.seen[actor] = true
+		who = append(who, l.pointers(role.now, "practitioner", "Practitioner")...)
+	}
+	people := slices.DeleteFunc(slices.Clone(who), func(key fhir.Key) bool { return key.Type != "Practitioner" })
+	if len(people) == 0 {
+		return who, nil
+	}
+	roles, err := l.finding(all)(search.Query{Type: "PractitionerRole", All: []search.Any{refersToAny("practitioner", people)}})
+	for _, x := range roles {
+		who = append(who, x.key)
+	}
+	return who, err
+}
+
 // actorsOf are the actors of a Schedule that are of some types.
 func (l *ledger) actorsOf(schedule fhir.Key, types ...string) ([]fhir.Key, error) {
 	if schedule == (fhir.Key{}) {
 		return nil, nil
 	}
 	x, err := l.at(schedule)
-	if err != nil || x.now.IsZero() {
+	if err != nil {
 		return nil, err
 	}
-	var actors []fhir.Key
-	for _, text := range l.Rules.Pointers(x.now, []string{"actor"}) {
+	return l.pointers(x.now, "actor", types...), nil
+}
+
+// pointers are the resources of some types to which one refers by a parameter.
+func (l *ledger) pointers(r fhir.Resource, param string, types ...string) (keys []fhir.Key) {
+	if r.IsZero() {
+		return nil
+	}
+	for _, text := range l.Rules.Pointers(r, []string{param}) {
 		text, _, _ = strings.Cut(text, historySegment)
 		if name, id, _ := strings.Cut(text, "/"); slices.Contains(types, name) && fhir.ValidID(id) {
-			actors = append(actors, fhir.Key{Type: name, ID: id})
+			keys = append(keys, fhir.Key{Type: name, ID: id})
 		}
 	}
-	return actors, nil
+	return keys
 }
 
 // policyOf is what the working hours of the Schedule of its slots and the services demand of who books or cancels an appointment: of those that it names the ones that are actors of the Schedule of its slots; where

@@ -121,9 +121,8 @@ func TestInactiveSchedule(t *testing.T) {
 	})
 }
 
-// TestOverlappedSlotsGoOver: a slot that overlaps with two bookings is free when both are gone. (Without transactions it is free when the first of them is.)
+// TestOverlappedSlotsGoOver: a slot that overlaps with two bookings is free when both are gone.
 func TestOverlappedSlotsGoOver(t *testing.T) {
-	mustTransact(t, newCalendar(t).Store)
 	bookB := "PUT Appointment/b b booked 02T09:30 02T10:00 s2"
 	playBookings(t, []bookingScenario{
 		{"one is left", []written{ok(bookA), ok(bookB), ok(cancelA)}, "l1 busy-unavailable b, s2 busy b"},

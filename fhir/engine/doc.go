@@ -69,7 +69,7 @@
 // # Booking
 //
 // A change of an Appointment brings changes of Slots and of its fulfilment Task with it (book.go; fhir/booking/DESIGN.md tells what and why). They are found when
-// a change is decided, whatever it is, as the difference between what was stored and what will be; therefore an Appointment and a Slot are changed in the version
+// a change is decided, whatever it is, as the difference between what was stored and what will be; therefore an Appointment, a Slot and a Schedule are changed in the version
 // that was read, also where the client demands none. They are written with it, in one commit, or in steps where the store has no transactions (steps.go). A ledger
 // (book_ledger.go) has all resources that are looked at, as they are and as the transaction leaves them. The client's scopes for the Appointment decide: the rest
 // follows from it, and is recorded as that client's.

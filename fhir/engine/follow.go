@@ -161,5 +161,5 @@ func (s *steps) beside(ctx context.Context, a booking.Appointment, held []heldSl
 		}
 		named = append(named, x)
 	}
-	return l.schedulesBeside(named)
+	return l.schedulesBeside(named, false)
 }

@@ -19,7 +19,7 @@ type intent struct {
 	main        storage.Op // Condition.Next is set: it can be written once
 	existed     bool       // main changes an appointment that is there
 	conditional bool       // main has a Condition.NoMatch, which is not written down
-	slots       []fhir.Key // all that the appointment may have had or got
+	slots       []fhir.Key // all that the appointment may have had or got, and those that it left to another
 	client      fhir.Principal
 }
 
@@ -66,6 +66,7 @@ func (e *Engine) intentOf(ctx context.Context, who fhir.Principal, u undertaking
 			p.slots = append(p.slots, op.Key)
 		}
 	}
+	p.slots = append(p.slots, u.passed...)
 	return p, nil
 }
 

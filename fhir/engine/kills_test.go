@@ -148,14 +148,24 @@ func (d *desk) mustBeWhole(t testing.TB, who fhir.Principal) {
 			t.Errorf("%s: %s is %s and names %q: it should be %s", who.Partition, key, s.Status, s.Holder, want)
 		}
 	}
+	l1 := booking.SlotOf(base, d.all(t, who, "Slot")[fhir.Key{Type: "Slot", ID: "l1"}])
+	for key, a := range appointments {
+		for _, name := range a.Slots {
+			if a.IsLive() && overlapping["l1 "+name.ID] && l1.Status == "free" {
+				t.Errorf("%s: %s has %s, and %s, which overlaps with it, is free", who.Partition, key, name, l1.Key)
+			}
+		}
+	}
 	tasks := d.all(t, who, "Task")
 	for key, r := range d.all(t, who, "Appointment") {
 		if task, changed := booking.Fulfilment(base, key, r, tasks[booking.FulfilmentKey(key)], fhir.InstantOf(d.now)); changed {
 			t.Errorf("%s: the Task of %s should be %s", who.Partition, key, fhir.AppendJSON(nil, task.Root()))
 		}
 	}
-	if left, err := d.Store.Records().Scan(t.Context(), "booking/step/", "", 10); err != nil || len(left) > 0 {
-		t.Errorf("%s: left under way: %v, %v", who.Partition, left, err)
+	for _, root := range []string{"booking/step/", "booking/over/"} {
+		if left, err := d.Store.Records().Scan(t.Context(), root, "", 10); err != nil || len(left) > 0 {
+			t.Errorf("%s: left under way: %v, %v", who.Partition, left, err)
+		}
 	}
 }
 
@@ -190,9 +200,14 @@ var undertakings = []struct {
 	{"adding a slot", []string{bookA}, "PUT Appointment/a a booked 02T09:00 02T10:00 s1 s2"},
 	{"leaving a slot", []string{"PUT Appointment/a a booked 02T09:00 02T10:00 s1 s2 HealthcareService/easy"}, "PUT Appointment/a a booked 02T09:00 02T09:30 s1 HealthcareService/easy"},
 	{"cancelling", []string{"PUT Appointment/a a booked 02T09:00 02T09:30 s1 HealthcareService/easy"}, patched("a", "cancelled")},
+	{"cancelling beside another", []string{bookA, bookS2}, cancelA},
+	{"moving beside another", []string{bookA, bookS2}, "PUT Appointment/a a booked 02T09:00 02T09:30 b1"},
 	{"deleting", []string{"PUT Appointment/a a booked 02T09:00 02T09:30 s1 HealthcareService/easy"}, "DELETE Appointment/a"},
 	{"a hold that ends", []string{heldUntil}, ""},
 }
+
+// bookS2 takes s2, which is beside s1, for another appointment.
+const bookS2 = "PUT Appointment/c c booked 02T09:30 02T10:00 s2"
 
 // heldUntil holds s1 until half past twelve.
 const heldUntil = `PUT Appointment/a {"resourceType":"Appointment","id":"a","extension":[{"url":"` + booking.HoldUntilURL + `","valueInstant":"2026-03-01T12:30:00Z"}],"status":"pending",` +

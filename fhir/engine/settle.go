@@ -37,7 +37,7 @@ func holdName(until fhir.Instant, p fhir.Partition, appointment fhir.Key) string
 // ends. The program calls it every second. Several may call it at once. One appointment that fails does not keep it from the others; the error tells of all, by
 // the names of their records, without a word of what is in them.
 func (e *Engine) Settle(ctx context.Context) error {
-	return errors.Join(e.Recover(ctx), e.lapseDue(ctx))
+	return errors.Join(e.Recover(ctx), e.handOverAll(ctx), e.lapseDue(ctx))
 }
 
 // Recover brings to an end what is left of bookings that were under way; the first time also what may be under way on another server. A record that cannot be read is

@@ -195,7 +195,7 @@ func TestSettleIsCheap(t *testing.T) {
 	if err := d.Settle(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"Scan booking/step/", "Scan booking/hold/"}, calls); diff != "" {
+	if diff := cmp.Diff([]string{"Scan booking/step/", "Scan booking/over/", "Scan booking/hold/"}, calls); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -32,6 +32,8 @@ type undertaking struct {
 
 	main storage.Op   // the Appointment, Absent or on the version that was read
 	rest []storage.Op // what follows: Slots that are released or change their status, and the fulfilment Task, on the versions that were read
+
+	passed []fhir.Key // Slots that overlap with claims, and were left to another appointment: they may be free behind that
 }
 
 // steps is an undertaking on its way.
@@ -68,7 +70,9 @@ func (e *Engine) undertake(ctx context.Context, who fhir.Principal, u undertakin
 			return result, err
 		}
 	}
-	_ = s.strike(ctx)
+	if s.lookAgain(ctx) == nil {
+		_ = s.strike(ctx)
+	}
 	return result, err
 }
 
@@ -101,6 +105,9 @@ func (s *steps) complete(ctx context.Context) error {
 		return err
 	}
 	if err := s.follow(ctx); err != nil {
+		return err
+	}
+	if err := s.lookAgain(ctx); err != nil {
 		return err
 	}
 	return s.strike(ctx)

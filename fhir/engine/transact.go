@@ -311,7 +311,7 @@ func (t *transaction) write(ctx context.Context, ops []storage.Op) ([]storage.Re
 			return nil, err
 		}
 		return results[len(guards):], nil
-	case len(consequences) > 0:
+	case len(consequences) > 0, t.ledger != nil && len(t.ledger.passed) > 0:
 		result, err := t.undertake(ctx, t.who, t.ledger.undertaking(ops[0], consequences))
 		return []storage.Result{result}, err
 	default:
