@@ -9,6 +9,7 @@ import (
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/storage"
+	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
 // interposed is a store that has something done before a commit.
@@ -108,7 +109,7 @@ func TestReleasedAndBookedInSteps(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	width := 12
-	if testing.Short() {
+	if testing.Short() || anystore.IsMongo() {
 		width = 40
 	}
 	for _, n := range besideEachOther {
