@@ -9,7 +9,6 @@ import (
 	"github.com/portico-health/portico/fhir"
 	"github.com/portico-health/portico/fhir/engine"
 	"github.com/portico-health/portico/storage"
-	"github.com/portico-health/portico/storage/storagetest/anystore"
 )
 
 // interposed is a store that has something done before a commit.
@@ -106,10 +105,11 @@ func TestReleasedAndBookedAtOnce(t *testing.T) {
 // Of two changes one is stopped before each call of a store without transactions, and the other is carried out meanwhile, or stopped before each of its calls as
 // well until the first has ended.
 func TestReleasedAndBookedInSteps(t *testing.T) {
+	ofThisPackageAlone(t)
 	t.Parallel()
 	d := newDesk(t)
 	width := 12
-	if testing.Short() || anystore.IsMongo() {
+	if testing.Short() {
 		width = 40
 	}
 	for _, n := range besideEachOther {

@@ -113,6 +113,7 @@ func (d *desk) carryOut(ctx context.Context, t *testing.T, who fhir.Principal, a
 
 // Whatever turns writers and helpers take, a live appointment has its slots at every moment, and in the end all is whole.
 func TestInterleaved(t *testing.T) {
+	ofThisPackageAlone(t)
 	t.Parallel()
 	plays := 40
 	if testing.Short() {

@@ -364,6 +364,7 @@ func TestStoppedBetweenTwoSteps(t *testing.T) {
 
 // A client who writes or deletes a slot while somebody is stopped who takes it, or has taken it, does so before, or is refused.
 func TestSlotWrittenBetweenTwoSteps(t *testing.T) {
+	ofThisPackageAlone(t)
 	t.Parallel()
 	d := newDesk(t)
 	for _, other := range []string{"PUT Slot/s1 s1 ann 02T09:00 02T09:30 free", "DELETE Slot/s1", "PUT Slot/s1 s1 ann 02T09:00 02T09:20 free"} {
@@ -389,6 +390,7 @@ func TestSlotWrittenBetweenTwoSteps(t *testing.T) {
 
 // A call that nobody waits for any more is carried out when all is over, once for each call.
 func TestCarriedOutLate(t *testing.T) {
+	ofThisPackageAlone(t)
 	t.Parallel()
 	d := newDesk(t)
 	for _, u := range undertakings {
@@ -411,6 +413,7 @@ func TestCarriedOutLate(t *testing.T) {
 
 // A call of the store fails, and was carried out or not, once for each. What is answered is true, and nobody is left in doubt for ever.
 func TestUnansweredByTheStore(t *testing.T) {
+	ofThisPackageAlone(t)
 	t.Parallel()
 	d := newDesk(t)
 	for _, u := range undertakings {

@@ -92,6 +92,7 @@ func taskOf(status string) string {
 
 // Whoever writes the Task of an appointment while somebody changes the appointment, stopped before each call of the store, in the end the two are in step.
 func TestTaskWrittenBetweenTwoSteps(t *testing.T) {
+	ofThisPackageAlone(t)
 	t.Parallel()
 	d := newDesk(t)
 	for _, change := range []string{patched("a", "cancelled"), patched("a", "arrived"), "PUT Appointment/a a booked 02T09:30 02T10:00 s2 HealthcareService/easy"} {
