@@ -37,16 +37,16 @@ clean: ## Remove bin/
 ##@ Tests
 
 test: ## Run the tests
-	go test -timeout 6m ./...
+	go test -timeout 8m ./...
 
 test-all: ## Run them under the race detector, in random order, uncached (needs a C compiler)
-	go test -race -shuffle=on -count=1 -timeout 20m ./...
+	go test -race -shuffle=on -count=1 -timeout 40m ./...
 
 test-mongo: ## Run what stands on a store on the MongoDB that PORTICO_TEST_MONGO_URI names
 	@test -n "$$PORTICO_TEST_MONGO_URI" || { echo 'PORTICO_TEST_MONGO_URI names no MongoDB: mongodb://127.0.0.1:27017/'; exit 2; }
 	go test -count=1 -timeout 20m ./storage/mongo/...
 	go test -count=1 -timeout 5m -run Copy ./cmd/portico
-	PORTICO_TEST_STORE=mongodb go test -count=1 -p 1 -timeout 20m ./fhir/engine ./fhir/audit ./fhir/access ./fhir/rest ./conformance
+	PORTICO_TEST_STORE=mongodb go test -count=1 -p 1 -timeout 30m ./fhir/engine ./fhir/audit ./fhir/access ./fhir/rest ./conformance
 	PORTICO_TEST_STORE=mongodb go test -count=1 -timeout 20m -run '$(MONGO_TESTS)' ./cmd/portico
 
 test-mongo-race: ## Run the short form of storage/mongo under the race detector

@@ -62,6 +62,7 @@ func wantSound(t *testing.T, e *engine.Engine, who fhir.Principal) map[string]st
 			t.Errorf("%+v names an appointment that is %+v", s, a)
 		}
 	}
+	whole := e.Store.Transactions() // where there are none, one may look free that is not (booking/DESIGN.md, "Without transactions")
 	ofAnn := func(s booking.Slot) bool { return s.Schedule.ID == "ann" || s.Schedule.ID == "long" }
 	for a, of := range byName {
 		for b, other := range byName {
@@ -72,7 +73,7 @@ func wantSound(t *testing.T, e *engine.Engine, who fhir.Principal) map[string]st
 		}
 		for _, s := range slots {
 			x := slots[fhir.Key{Type: "Slot", ID: a}]
-			if s.Status == "free" && ofAnn(x) && ofAnn(s) && x.Start < s.End && s.Start < x.End {
+			if whole && s.Status == "free" && ofAnn(x) && ofAnn(s) && x.Start < s.End && s.Start < x.End {
 				t.Errorf("%s is free, and overlaps with %s of %s", s.Key, a, of)
 			}
 		}

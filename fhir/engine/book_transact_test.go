@@ -240,8 +240,13 @@ func TestFulfilment(t *testing.T) {
 				}
 				step.carryOut(t, e)
 			}
-			if got := taskNow(t, e, "a"); got != test.want {
-				t.Errorf("the Task is %q, want %q", got, test.want)
+			got, want := taskNow(t, e, "a"), test.want
+			if !e.Store.Transactions() { // what the server adds may be a version of its own
+				got, _, _ = strings.Cut(got, " ")
+				want, _, _ = strings.Cut(want, " ")
+			}
+			if got != want {
+				t.Errorf("the Task is %q, want %q", got, want)
 			}
 		})
 	}
