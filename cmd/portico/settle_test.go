@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -114,7 +113,7 @@ func TestSettlesEverySecond(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		var log bytes.Buffer
+		var log lockedBuffer
 		a := &App{Log: slog.New(slog.NewTextHandler(&log, nil)), Now: time.Now}
 		a.engine = engineUnder(t, mute{store, start.Add(90 * time.Second)}, "https://example.org")
 		holdUntil(t, a.engine, start.Add(100*time.Second))
@@ -148,11 +147,11 @@ func TestSettlesEverySecond(t *testing.T) {
 				t.Errorf("after %s it is %s, want %s", c.after, got, c.status)
 			}
 			lines := strings.Split(strings.TrimSuffix(log.String(), "\n"), "\n")
-			if log.Len() == 0 {
+			if log.String() == "" {
 				lines = nil
 			}
 			if len(lines) != len(c.log) {
-				t.Fatalf("after %s the log is %s", c.after, &log)
+				t.Fatalf("after %s the log is %s", c.after, log.String())
 			}
 			for i, want := range c.log {
 				if !strings.Contains(lines[i], want) {
